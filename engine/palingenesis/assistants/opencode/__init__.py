@@ -1,0 +1,1 @@
+"""OpenCode V1: reading, client, server, sensor, actuator."""

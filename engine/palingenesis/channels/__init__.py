@@ -1,0 +1,1 @@
+"""Where people are told: webhook and ntfy."""

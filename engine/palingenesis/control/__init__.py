@@ -1,0 +1,1 @@
+"""The one door through which every surface speaks to the daemon."""

@@ -1,0 +1,57 @@
+"""What a person may ask for: a closed union. `session` None means: every session."""
+
+from dataclasses import dataclass
+
+from palingenesis.core.values import SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Stop acting, keep watching (`palingenesis pause`)."""
+
+    session: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Act again (`palingenesis resume`); a session in attention is decided anew."""
+
+    session: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort:
+    """End a session's turn and leave the session alone from now on."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """Leave the current step of the work and go on with the next one."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renew:
+    """Continue in a new session from Next-step.md (`palingenesis new-session`)."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrol:
+    """Supervise a session that we have not seen working."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detach:
+    """Leave a session alone; it is found again only by enrolling it."""
+
+    session: SessionId
+
+
+Command = Hold | Release | Abort | Skip | Renew | Enrol | Detach

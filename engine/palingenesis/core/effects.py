@@ -1,0 +1,116 @@
+"""What should happen: a closed union of resolved orders to the shell.
+
+Every effect is written to the journal before it is carried out. Its `id` is the idempotency key:
+an adapter derives from it whatever key its assistant understands.
+"""
+
+from dataclasses import dataclass
+
+from palingenesis.core.values import AgentId, SessionId, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ordered:
+    id: str
+    """`<decision>.<step>`: unique in one journal, the same in every replay."""
+    decision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnSession(_Ordered):
+    session: SessionId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnStoppedSession(_OnSession):
+    """An effect that is only right while the stop it answers is still the latest thing."""
+
+    stop: str
+    """Key of the stop that was decided about; when the session has moved on, do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(_OnStoppedSession):
+    """Make the session go on in the quietest way that is right.
+
+    `words` False: silently re-run the unanswered turn. True: say `text`.
+    """
+
+    words: bool
+    text: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry(_OnStoppedSession):
+    """Send the last prompt again."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession(_OnStoppedSession):
+    """Create a session that continues the work, from the handoff document.
+
+    `snapshot` is the path of the backup that was made before, "" when none was needed.
+    The outcome's data has `session`, the new id, and `handoff`, how the text came about.
+    """
+
+    source: str
+    if_missing: str
+    """`summary`: write the handoff ourselves · `attention`: fail · `empty`: start without one."""
+    snapshot: str = ""
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compact(_OnStoppedSession):
+    """Let the assistant summarise the conversation to make room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupt(_OnSession):
+    """Abort the running turn (also the assistant's own retry), and wait until it is idle."""
+
+    grace_s: float = 10.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(_OnSession):
+    """Back the conversation up as a document. The outcome's data has `path`."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart(_Ordered):
+    """Start the agent's server again; one restart serves all its sessions."""
+
+    agent: AgentId
+    grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify(_Ordered):
+    """Tell people, through every configured channel."""
+
+    session: SessionId | None
+    severity: Severity
+    title: str
+    message: str
+    channels: tuple[str, ...] = ()
+    """Names of channels; empty: all that are configured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log(_Ordered):
+    """Leave a line in the journal and in the log."""
+
+    session: SessionId | None
+    message: str
+
+
+SessionEffect = Resume | Retry | NewSession | Compact | Interrupt | Snapshot
+Effect = SessionEffect | Restart | Notify | Log

@@ -1,0 +1,75 @@
+"""Every error that palingenesis raises on purpose, with the exit code a surface gives it."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line answers; documented in docs/reference/exit-codes.md."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    NOT_RUNNING = 3
+    AUTH = 4
+    INVALID = 5
+    TIMEOUT = 6
+    TRY_AGAIN = 75
+    INTERRUPTED = 130
+
+
+class PalingenesisError(Exception):
+    """Something went wrong that a person can do something about.
+
+    Args:
+        message: what is wrong and where, one line, lower case.
+        hint: the way out, one line; empty when there is none.
+    """
+
+    exit_code = ExitCode.FAILURE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidConfigError(PalingenesisError):
+    """The configuration or a policy cannot be used."""
+
+    exit_code = ExitCode.INVALID
+
+
+class NotRunningError(PalingenesisError):
+    """The daemon does not answer."""
+
+    exit_code = ExitCode.NOT_RUNNING
+
+
+class DeadlineError(PalingenesisError):
+    """Something did not happen in the time it was given."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class DeniedError(PalingenesisError):
+    """A password or a permission was refused."""
+
+    exit_code = ExitCode.AUTH
+
+
+class BusyError(PalingenesisError):
+    """Somebody else holds what is needed; trying again later may work."""
+
+    exit_code = ExitCode.TRY_AGAIN
+
+
+class JournalError(PalingenesisError):
+    """The journal cannot be read or written."""
+
+
+class AssistantError(PalingenesisError):
+    """The assistant answered with something that we cannot use, or not at all."""
+
+
+class IllegalMoveError(PalingenesisError):
+    """A session cannot go from its status by that trigger; a mistake in the kernel."""

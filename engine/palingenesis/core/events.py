@@ -1,0 +1,225 @@
+"""What happened: a closed union of frozen facts about the past, each with its instant `at`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from palingenesis.core.commands import Command
+from palingenesis.core.values import (
+    AgentId,
+    Block,
+    DownCause,
+    FactValue,
+    Result,
+    SessionId,
+    Stop,
+    Way,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Happened:
+    at: datetime
+    """When it happened, in UTC."""
+
+
+# ── ourselves ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStarted(_Happened):
+    """We began to watch; `seed` feeds every die until the next start."""
+
+    version: str
+    seed: str
+    boot_id: str = ""
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStopped(_Happened):
+    """We ceased to watch on purpose."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyAdopted(_Happened):
+    """A policy took effect; `resolved` is its plain, self-contained form (see core.policy.read)."""
+
+    name: str
+    digest: str
+    resolved: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRefused(_Happened):
+    """A policy file could not be used; the last good one stays."""
+
+    name: str
+    digest: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked(_Happened):
+    """Time passed; whatever is due now is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandGiven(_Happened):
+    """A person (or her tool) asked for something."""
+
+    command: Command
+    by: str
+
+
+# ── agents ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentUp(_Happened):
+    """An agent answers."""
+
+    agent: AgentId
+    assistant: str
+    way: Way
+    version: str
+    supported: bool
+    """False: a version that was not tested. It is observed and told about, never acted on."""
+    started_at: datetime
+    pid: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDown(_Happened):
+    """An agent is gone, or does not answer any more."""
+
+    agent: AgentId
+    cause: DownCause
+    exit_code: int | None = None
+    signal: str | None = None
+    """Name of the signal that ended it; None when the way it ended is not known."""
+    detail: str = ""
+
+
+# ── sessions ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfSession(_Happened):
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSeen(_OfSession):
+    """A session exists. Seeing one is not a reason to touch it."""
+
+    agent: AgentId
+    title: str = ""
+    directory: str = ""
+    parent: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionWorking(_OfSession):
+    """A session began to work, or was found working."""
+
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAlive(_OfSession):
+    """A sign of life (a step, text, a tool): verifies an effect. Coalesced by the sensor."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionProgressed(_OfSession):
+    """Real progress (a completed turn, changed work, a changed tree): resets counters."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStopped(_OfSession):
+    """A session ceased to work, or its assistant waits by itself (`stop.retrying`)."""
+
+    agent: AgentId
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionBlocked(_OfSession):
+    """A session waits for a person's permission or answer."""
+
+    agent: AgentId
+    block: Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUnblocked(_OfSession):
+    """The permission or question was answered, or is gone."""
+
+    block: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionGone(_OfSession):
+    """A session was deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonPrompted(_OfSession):
+    """A genuine message of a person reached a session; it outranks every plan of ours."""
+
+    message: str
+    """The assistant's id of that message, not its text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsObserved(_Happened):
+    """External facts about a session, an agent, or (neither) the host; None: no longer known."""
+
+    facts: Mapping[str, FactValue | None]
+    session: SessionId | None = None
+    agent: AgentId | None = None
+
+
+# ── effects ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectEnded(_Happened):
+    """The outcome of an effect; `data` carries what later steps need (the new session's id, …)."""
+
+    effect: str
+    result: Result
+    detail: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+Event = (
+    DaemonStarted
+    | DaemonStopped
+    | PolicyAdopted
+    | PolicyRefused
+    | Ticked
+    | CommandGiven
+    | AgentUp
+    | AgentDown
+    | SessionSeen
+    | SessionWorking
+    | SessionAlive
+    | SessionProgressed
+    | SessionStopped
+    | SessionBlocked
+    | SessionUnblocked
+    | SessionGone
+    | PersonPrompted
+    | FactsObserved
+    | EffectEnded
+)

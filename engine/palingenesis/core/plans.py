@@ -1,0 +1,157 @@
+"""A plan's steps, as a policy writes them and as the kernel walks through them: plain, frozen.
+
+A step is still general ("wait as long as the provider says"); the kernel resolves it against the
+facts of one stop into a deadline or an effect.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from palingenesis.core.values import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """A ladder of waits: `min(longest, first * factor ** n)` for the n-th try of an episode."""
+
+    first: timedelta
+    factor: float = 2.0
+    longest: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Let time pass.
+
+    Exactly one of `span`, `until`, `backoff` is set. `until` is `retry_after` or `reset`, both the
+    instant the server named; `otherwise` holds when it named none (`else:` in YAML).
+    """
+
+    span: timedelta | None = None
+    until: str | None = None
+    backoff: Backoff | None = None
+    otherwise: "timedelta | Backoff | None" = None
+    jitter: timedelta = timedelta(0)
+    longest: timedelta | None = None
+    """`max:` in YAML; waits beyond it, and beyond the rail of 8 days, are probed earlier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delegate:
+    """Leave a retry to the assistant itself, until it gives up or `until` has passed."""
+
+    until: timedelta | None = None
+    """Longest wait that is left to the assistant; a longer one is taken over at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Make the session go on."""
+
+    message: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Send the last prompt again."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """Continue the work in a new session."""
+
+    source: str = "Next-step.md"
+    if_missing: str = "summary"
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compact:
+    """Let the assistant summarise the conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchModel:
+    """Use the next model of the chain from the next prompt on."""
+
+    chain: tuple[str, ...]
+    return_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Have the agent's server run again; done already when a younger one runs."""
+
+    grace: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupt:
+    """Abort the running turn."""
+
+    grace: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Back the conversation up; when that fails the plan ends there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Tell people. `message` may hold `${fact}` placeholders."""
+
+    message: str
+    severity: Severity = Severity.INFO
+    title: str = ""
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """Leave a line in the journal."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandDown:
+    """Leave the session alone until the person starts it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The work is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """A person has to look; nothing is done until then."""
+
+    reason: str = ""
+    reopen_after: timedelta | None = None
+
+
+Step = (
+    Wait
+    | Delegate
+    | Resume
+    | Retry
+    | NewSession
+    | Compact
+    | SwitchModel
+    | Restart
+    | Interrupt
+    | Snapshot
+    | Notify
+    | Log
+    | StandDown
+    | Finish
+    | Attention
+)
+
+EndStep = StandDown | Finish | Attention
+"""A plan's last word; at most one, and last."""

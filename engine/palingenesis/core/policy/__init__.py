@@ -1,0 +1,1 @@
+"""The policy language: read, check, compile, decide, explain."""

@@ -1,0 +1,1 @@
+"""Evidence in, stop reason out: why a session ceased to work, and when it may go on."""

@@ -1,0 +1,1 @@
+"""A night in fast motion: scripted provider and stand-in OpenCode."""

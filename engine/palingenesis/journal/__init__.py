@@ -1,0 +1,1 @@
+"""The append-only memory on disk: events, decisions, intents, outcomes."""

@@ -1,0 +1,1 @@
+"""The shell around the core: one loop, its ports, timers, clock and dispatch."""

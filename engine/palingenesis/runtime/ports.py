@@ -1,0 +1,146 @@
+"""What the runtime needs from the world outside; adapters provide it, tests fake it by hand."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from palingenesis.core.effects import Effect
+from palingenesis.core.events import Event
+from palingenesis.core.values import FactValue, Result, SessionId, Severity
+
+Emit = Callable[[Event], None]
+"""Hand an event to the loop; never blocks, may be called from the loop's own thread only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an effect ended, as its actuator saw it."""
+
+    result: Result
+    detail: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """The present, aware, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Return after that many seconds of real (or virtual) time."""
+        ...
+
+
+class Dice(Protocol):
+    """The only source of randomness."""
+
+    def token(self) -> str:
+        """32 random hexadecimal digits."""
+        ...
+
+
+class Sensor(Protocol):
+    """Turns a part of the world into events until it is cancelled."""
+
+    async def watch(self, emit: Emit) -> None: ...
+
+
+class Actuator(Protocol):
+    """Carries out the effects of one kind of assistant."""
+
+    async def perform(self, effect: Effect) -> Outcome:
+        """Carry the effect out; never raises for an operating error: that is an Outcome.
+
+        Checks freshness immediately before acting: when the session has moved on since the stop
+        that was decided about, or a person has acted, the outcome is `superseded`.
+        """
+        ...
+
+    async def reconcile(self, effect: Effect) -> Outcome | None:
+        """After a crash of ours: did it happen? None: it certainly did not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What a channel is asked to deliver; `key` stays the same when it is sent again."""
+
+    key: str
+    at: datetime
+    severity: Severity
+    title: str
+    message: str
+    session: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """What a new session is told, and where that text came from."""
+
+    text: str
+    origin: str
+    """`Next-step.md` (a file of the person or the agent), or `written by palingenesis`."""
+
+
+class Work(Protocol):
+    """What the assistant works on: documents in the session's directory, read and never judged.
+
+    `written` are the paths that the session's own tools wrote: they bind documents to it.
+    """
+
+    def facts(self, directory: str, written: Sequence[str]) -> Mapping[str, FactValue | None]:
+        """The `work.*` facts, three-valued: a torn document never says done."""
+        ...
+
+    def handoff(
+        self,
+        directory: str,
+        written: Sequence[str],
+        *,
+        source: str,
+        todos: Sequence[str],
+        last: str,
+    ) -> Handoff | None:
+        """The text for a new session; None when there is nothing to go by.
+
+        `todos` are the open items of the assistant's own list, `last` its last answer.
+        """
+        ...
+
+    def keep(self, session: SessionId, at: datetime, document: str) -> str:
+        """Store a backup durably (file and directory synced) and return its path.
+
+        Raises:
+            JournalError: it could not be stored; then nothing that depends on it may happen.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """A place where people are told."""
+
+    name: str
+
+    async def send(self, notice: Notice) -> Outcome:
+        """Deliver, or say why not. `failed` may be tried again; `superseded` never will."""
+        ...
+
+
+class Journal(Protocol):
+    """The append-only memory. A row is on the disk when `append` returns."""
+
+    def append(self, entry: "Entry") -> int:
+        """Write one turn of the loop in one transaction; returns its sequence number."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One turn of the loop: what happened, what was decided, what will be done. Plain data."""
+
+    event: Event
+    decisions: Sequence[Mapping[str, object]]
+    effects: Sequence[Effect]

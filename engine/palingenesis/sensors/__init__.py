@@ -1,0 +1,1 @@
+"""What belongs to no assistant: workflow documents, host, policy file."""

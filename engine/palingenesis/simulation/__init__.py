@@ -1,0 +1,1 @@
+"""Rehearsals: a policy runs through the kernel on a virtual clock."""

@@ -1,0 +1,1 @@
+"""What a person or an agent uses; surfaces are strangers to one another."""
