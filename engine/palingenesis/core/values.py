@@ -36,6 +36,26 @@ class StopReason(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Status(StrEnum):
+    """Where a session is in its life; the table is in core.lifecycle."""
+
+    DISCOVERING = "discovering"  # known, not yet seen working: listed, never touched
+    WORKING = "working"
+    BLOCKED = "blocked"  # a permission or question waits for a person
+    STALLED = "stalled"  # should be working, gives no sign of life
+    DECIDING = "deciding"
+    HOLDING = "holding"  # a rule's `for:` has to stay true a while
+    WAITING = "waiting"  # until a deadline
+    ASKING = "asking"  # a person's yes or no is needed
+    ACTING = "acting"  # an effect is under way
+    VERIFYING = "verifying"  # acted; a sign of life has to follow
+    PAUSED = "paused"  # the operator holds it
+    ATTENTION = "attention"  # a person has to look
+    STOOD_DOWN = "stood_down"  # left alone until the person starts it again
+    COMPLETED = "completed"
+    DETACHED = "detached"  # not ours (any more)
+
+
 class Way(StrEnum):
     """How we came to an agent, and so what we may do to it."""
 

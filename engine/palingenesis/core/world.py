@@ -1,0 +1,193 @@
+"""Everything the core remembers: frozen, and a fold over the journal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from palingenesis.core.effects import Effect
+from palingenesis.core.plans import Step
+from palingenesis.core.values import (
+    AgentId,
+    Block,
+    DownCause,
+    FactValue,
+    SessionId,
+    Status,
+    Stop,
+    StopReason,
+    Way,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """One running (or gone) instance of an assistant."""
+
+    id: AgentId
+    assistant: str
+    way: Way
+    version: str
+    supported: bool
+    up: bool
+    since: datetime
+    """When it came up, or went down."""
+    started_at: datetime
+    pid: int | None = None
+    down: DownCause | None = None
+    detail: str = ""
+    restarts: tuple[datetime, ...] = ()
+    """When we restarted it since it last made progress; the newest 50."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One stretch of trouble, from the first stop until progress has held."""
+
+    started_at: datetime
+    first_reason: StopReason
+    attempts: int = 0
+    """Prompts we sent since the last progress; counted before sending."""
+    tries: Mapping[str, int] = field(default_factory=dict)
+    """Plans made since the last progress, by rule: the rungs of its backoff."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A decision being carried out, step by step."""
+
+    decision: int
+    rule: str
+    event: str
+    steps: tuple[Step, ...]
+    index: int
+    started_at: datetime
+    """When the decision was made; a wait counts from here, also after a reload."""
+    seed: str
+    tries: int
+    stop: str
+    """Key of the stop it answers."""
+    facts: Mapping[str, FactValue]
+    deadline: datetime | None = None
+    """When the pending wait ends."""
+    because: str = ""
+    """What the pending wait is for, for people."""
+    effect: str | None = None
+    """Id of the effect under way."""
+    snapshot: str = ""
+    acted: bool = False
+    """Something was done that a sign of life has to prove."""
+    acted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A rule that has to stay true until `deadline` before it decides (`for:`)."""
+
+    rule: str
+    event: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One supervised (or only listed) conversation: one life, one decision owner."""
+
+    id: SessionId
+    agent: AgentId
+    title: str = ""
+    directory: str = ""
+    parent: SessionId | None = None
+    status: Status = Status.DISCOVERING
+    since: datetime
+    """When it came into this status."""
+    outlook: str = ""
+    """Why it is in this status, for people."""
+    supervised: bool = False
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+
+    stop: Stop | None = None
+    stopped_at: datetime | None = None
+    block: Block | None = None
+    failure: tuple[str, str] | None = None
+    """The action that failed last, and how."""
+    episode: Episode | None = None
+    plan: Plan | None = None
+    holds: tuple[Hold, ...] = ()
+    verify_until: datetime | None = None
+    reopen_at: datetime | None = None
+    half_open: bool = False
+    """Reopened by its timer: one try, then attention again."""
+    paused_from: Status | None = None
+
+    alive_at: datetime | None = None
+    progressed_at: datetime | None = None
+    healthy_since: datetime | None = None
+    stall_told_at: datetime | None = None
+    person_at: datetime | None = None
+    latched: bool = False
+    """The person said stop. Nothing is done until the person prompts again."""
+    aborting: bool = False
+    """We asked for an abort; the stop it causes is not the person's."""
+
+    model: str | None = None
+    """A model chosen by the policy, for the prompts to come."""
+    model_until: datetime | None = None
+
+    happened: tuple[tuple[str, datetime], ...] = ()
+    """Events and stop reasons, newest last; the newest 200."""
+    decided: tuple[tuple[str, datetime], ...] = ()
+    """Rules that decided, newest last; the newest 200."""
+    prompts: tuple[datetime, ...] = ()
+    """When we prompted it; the newest 50."""
+    unproductive: int = 0
+    """Our prompts in a row after which nothing was achieved."""
+    rails: tuple[str, ...] = ()
+    """Rails that are touched now, in words."""
+    predecessor: SessionId | None = None
+    successor: SessionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """All agents, all sessions, and what concerns them together."""
+
+    seed: str = ""
+    started_at: datetime | None = None
+    decisions: int = 0
+    """The number of the last decision."""
+    policy: str = ""
+    """Digest of the policy in force."""
+    policy_name: str = ""
+    policy_problems: tuple[str, ...] = ()
+    """Why the newest policy file was refused; empty: it is in force."""
+    paused: bool = False
+    agents: Mapping[AgentId, Agent] = field(default_factory=dict)
+    sessions: Mapping[SessionId, Session] = field(default_factory=dict)
+    host: Mapping[str, FactValue] = field(default_factory=dict)
+    open: Mapping[str, Effect] = field(default_factory=dict)
+    """Effects that were ordered and have no outcome yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided about a session, and on which grounds.
+
+    `kind`: `decided` a rule won · `kept` the pending wait stays as it is · `revised` a new policy
+    changed the plan · `cancelled` reality moved on · `refused` a rail said no · `commanded` the
+    operator asked · `told` the kernel itself tells people · `verified` the session works again.
+    """
+
+    id: int
+    at: datetime
+    kind: str
+    event: str
+    rule: str
+    why: str
+    session: SessionId | None = None
+    policy: str = ""
+    seed: str = ""
+    limited: bool = False
+    """The rule's limit was reached, so its `then:` was taken."""
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    plan: tuple[Step, ...] = ()
+    tries: int = 0
