@@ -67,8 +67,46 @@ class JournalError(PalingenesisError):
     """The journal cannot be read or written."""
 
 
+class WireError(PalingenesisError):
+    """A request over the network was not answered, or its answer could not be taken in."""
+
+
+class WireDeadlineError(WireError):
+    """No complete answer came in the time it was given: whether it was acted on is unknown."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
 class AssistantError(PalingenesisError):
     """The assistant answered with something that we cannot use, or not at all."""
+
+
+class AssistantUnreachableError(AssistantError):
+    """Nothing listens there, or it went away before it answered."""
+
+
+class AssistantSilentError(AssistantUnreachableError):
+    """It took the request and did not answer in time: whether it acted on it is unknown."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class AssistantDeniedError(AssistantError):
+    """It does not accept our password."""
+
+    exit_code = ExitCode.AUTH
+
+
+class AssistantGarbageError(AssistantError):
+    """It answered with something that is not its protocol: HTML, cut JSON, a wrong shape."""
+
+
+class AssistantRefusedError(AssistantError):
+    """It understood the request and said no; `status` is the HTTP status."""
+
+    def __init__(self, message: str, hint: str = "", *, status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
 
 
 class IllegalMoveError(PalingenesisError):
