@@ -1,0 +1,329 @@
+"""From config.toml to a `Config`: every key checked, every problem told with its line and column.
+
+`parse_config` is a pure function of the text; `load_config` reads the file. Without a file the
+defaults hold. All problems are told together.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from palingenesis.core.errors import InvalidConfigError
+from palingenesis.runtime.config import (
+    Config,
+    ConfigProblemsError,
+    DaemonConfig,
+    MonitoringConfig,
+    NotificationsConfig,
+    OpenCodeConfig,
+    OtelConfig,
+    Secret,
+)
+from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.spans import parse_span
+from palingenesis.runtime.trust import is_readable_by_others, why_untrusted
+
+CONFIG_BYTES_MAX = 256 * 1024
+
+Read = Callable[[object], object]
+"""Checks one value and gives it its type; raises ValueError with what was expected instead."""
+
+
+def load_config(paths: Paths) -> Config:
+    """The configuration of this user; the defaults when there is no file.
+
+    Raises:
+        ConfigProblemsError: it has problems.
+        InvalidConfigError: it cannot be read, or other users can write to it.
+    """
+    path = paths.config_file
+    try:
+        if reason := why_untrusted(path):
+            raise InvalidConfigError(
+                f"the configuration is not safe to use: {reason}",
+                hint=f"chmod go-w {path} {path.parent}",
+            )
+        with path.open("rb") as stream:
+            raw = stream.read(CONFIG_BYTES_MAX + 1)
+        exposed = is_readable_by_others(path)
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidConfigError(f"cannot read {path}: {reason}") from error
+    config = parse_config(raw, path)
+    if exposed and isinstance(config.notifications.webhook_url, str):
+        text = f"{path}: warning: other users can read your webhook's address: chmod 600 it"
+        return replace(config, warnings=(*config.warnings, text))
+    return config
+
+
+def parse_config(text: bytes | str, source: Path) -> Config:
+    """The configuration that the text describes; `source` is only named in messages.
+
+    Raises:
+        ConfigProblemsError: it is not TOML, or has unknown keys or wrong values.
+    """
+    if len(text) > CONFIG_BYTES_MAX:
+        message = f"{source}: error: larger than {CONFIG_BYTES_MAX // 1024} KiB"
+        raise ConfigProblemsError((message,), str(source))
+    try:
+        decoded = text if isinstance(text, str) else text.decode("utf-8")
+        tree = tomllib.loads(decoded)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigProblemsError((_syntax_problem(error, source),), str(source)) from error
+    reading = _Reading(decoded, source)
+    values = {section: reading.section(section, tree.get(section)) for section in SECTIONS}
+    reading.refuse_unknown("", tree, [*SECTIONS, *_MOVED_SECTIONS])
+    reading.warn_about(tree)
+    if reading.problems:
+        raise ConfigProblemsError(tuple(reading.problems), str(source))
+    return Config(
+        daemon=DaemonConfig(**values["daemon"]),
+        opencode=OpenCodeConfig(**values["opencode"]),
+        monitoring=MonitoringConfig(**values["monitoring"]),
+        notifications=NotificationsConfig(**values["notifications"]),
+        otel=OtelConfig(**values["otel"]),
+        policy=values["policy"].get("path"),
+        source=source,
+        warnings=tuple(reading.warnings),
+    )
+
+
+# ── what a value may be ───────────────────────────────────────────────────────────────────────
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("text")
+    return value
+
+
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004  collected as one kind of problem
+    return value
+
+
+def _span(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            span = parse_span(value)
+        except ValueError:
+            span = timedelta(0)
+        if timedelta(milliseconds=100) <= span <= timedelta(hours=1):
+            return span
+    raise ValueError('a span from 100ms to 1h with its unit, such as "5s"')
+
+
+def _milliseconds(value: object) -> object:
+    return timedelta(milliseconds=_whole(value, 0, 600_000))
+
+
+def _port(value: object) -> object:
+    return _whole(value, 0, 65535)
+
+
+def _whole(value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"a whole number from {least} to {most}")
+    return value
+
+
+def _one_of(*words: str) -> Read:
+    def read(value: object) -> object:
+        if value not in words:
+            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
+        return value
+
+    return read
+
+
+def _texts(value: object) -> object:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("a list of texts")
+    return tuple(value)
+
+
+def _url(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]\S*", value):
+        raise ValueError("an address that begins with https://")
+    return value
+
+
+def _secret(value: object) -> object:
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, name),) = value.items()
+        if kind in ("env", "file") and isinstance(name, str) and name:
+            return Secret(**{kind: name})
+    raise ValueError('a reference such as { env = "NAME" } or { file = "~/secret" }')
+
+
+def _address(value: object) -> object:
+    return _secret(value) if isinstance(value, dict) else _url(value)
+
+
+def _topic(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("a topic of letters, digits, '-' and '_', at most 64")
+    return value if isinstance(value, str) else _secret(value)
+
+
+_Keys = Mapping[str, tuple[str, Read]]
+
+SECTIONS: Mapping[str, _Keys] = {
+    "daemon": {
+        "check_interval": ("check_interval", _span),
+        "log_level": ("log_level", _one_of("debug", "info", "warn", "error")),
+    },
+    "opencode": {
+        "mode": ("mode", _one_of("managed", "observed")),
+        "executable": ("executable", _text),
+        "auto_restart": ("auto_restart", _flag),
+        "serve_port": ("serve_port", _port),
+        "serve_hostname": ("serve_hostname", _text),
+        "restart_delay_ms": ("restart_delay", _milliseconds),
+        "health_check_interval": ("health_check_interval", _span),
+    },
+    "monitoring": {"assistants": ("assistants", _texts), "session_dir": ("session_dir", _text)},
+    "notifications": {
+        "webhook_url": ("webhook_url", _address),
+        "webhook_secret": ("webhook_secret", _secret),
+        "ntfy_topic": ("ntfy_topic", _topic),
+        "ntfy_url": ("ntfy_url", _url),
+        "ntfy_token": ("ntfy_token", _secret),
+        "allow_private": ("allow_private", _flag),
+        "discord_webhook": ("", _address),
+        "slack_webhook": ("", _address),
+    },
+    "policy": {"path": ("path", _text)},
+    "otel": {
+        "enabled": ("enabled", _flag),
+        "endpoint": ("endpoint", _url),
+        "service_name": ("service_name", _text),
+    },
+}
+"""Every section and key, the field it fills ("": none yet), and how its value is read."""
+
+_MOVED_SECTIONS = ("resume",)
+_NOT_YET = ("discord_webhook", "slack_webhook")
+_EMPTY_IS_ABSENT = ("notifications",)
+_ASSISTANTS = ("opencode",)
+
+
+class _Reading:
+    """Collects problems and warnings while one text is read."""
+
+    def __init__(self, text: str, source: Path) -> None:
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self._source = source
+        self._places = _find_places(text)
+
+    def section(self, section: str, table: object) -> dict[str, Any]:
+        if table is None:
+            return {}
+        if not isinstance(table, dict):
+            self._problem((section,), f"'{section}' must be a table", f"write [{section}]")
+            return {}
+        keys = SECTIONS[section]
+        self.refuse_unknown(section, table, list(keys))
+        values: dict[str, Any] = {}
+        for key, (target, read) in keys.items():
+            if key not in table or (table[key] == "" and section in _EMPTY_IS_ABSENT):
+                continue
+            try:
+                value = read(table[key])
+            except ValueError as expected:
+                self._problem(
+                    (section, key),
+                    f"'{section}.{key}' has a wrong value",
+                    f"expected {expected}",
+                )
+                continue
+            if target:
+                values[target] = value
+        return values
+
+    def refuse_unknown(self, section: str, table: Mapping[str, object], known: list[str]) -> None:
+        for key in table:
+            if key in known:
+                continue
+            near = get_close_matches(key, known, n=1, cutoff=0.6)
+            name = f"{section}.{key}" if section else key
+            kind = "key" if section else "section"
+            advice = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(known)}"
+            self._problem((section, key) if section else (key,), f"unknown {kind} '{name}'", advice)
+
+    def warn_about(self, tree: Mapping[str, Any]) -> None:
+        tables = {key: table for key, table in tree.items() if isinstance(table, dict)}
+        notifications = tables.get("notifications", {})
+        for key in _NOT_YET:
+            if notifications.get(key):
+                self._warning(
+                    ("notifications", key), f"'{key}' is not available yet: use a webhook"
+                )
+        assistants = tables.get("monitoring", {}).get("assistants")
+        for name in assistants if isinstance(assistants, list) else ():
+            if isinstance(name, str) and name not in _ASSISTANTS:
+                text = f"the assistant '{_short(name)}' is not available yet"
+                self._warning(("monitoring", "assistants"), text)
+        if tables.get("otel", {}).get("enabled") is True:
+            self._warning(("otel", "enabled"), "OpenTelemetry is not available yet")
+        for key in tables.get("resume", {}):
+            text = f"'resume.{_short(key)}' has no effect: the policy decides what is done"
+            self._warning(("resume", key), text)
+        host = tables.get("opencode", {}).get("serve_hostname", "127.0.0.1")
+        if host not in ("127.0.0.1", "::1", "localhost") and isinstance(host, str):
+            text = f"OpenCode will be reachable from other machines at {_short(host)}"
+            self._warning(("opencode", "serve_hostname"), text)
+
+    def _problem(self, key: tuple[str, ...], text: str, advice: str) -> None:
+        self.problems.append(f"{self._place(key)}: error: {_short(text, 200)}\n  help: {advice}")
+
+    def _warning(self, key: tuple[str, ...], text: str) -> None:
+        self.warnings.append(f"{self._place(key)}: warning: {text}")
+
+    def _place(self, key: tuple[str, ...]) -> str:
+        place = self._places.get(key)
+        return f"{self._source}:{place[0]}:{place[1]}" if place else str(self._source)
+
+
+_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
+_KEY = re.compile(r"(\s*)([A-Za-z0-9_.\-]+)\s*=")
+
+
+def _find_places(text: str) -> dict[tuple[str, ...], tuple[int, int]]:
+    """Line and column of every plainly written table and key; quoted keys are not found."""
+    places: dict[tuple[str, ...], tuple[int, int]] = {}
+    table: Sequence[str] = ()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if found := _TABLE.match(line):
+            table = found[1].split(".")
+            places.setdefault(tuple(table), (number, found.start(1) + 1))
+        elif found := _KEY.match(line):
+            key = (*table, *found[2].split("."))
+            places.setdefault(key, (number, found.start(2) + 1))
+    return places
+
+
+def _syntax_problem(error: Exception, source: Path) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"{source}: error: not UTF-8 (byte {error.start + 1})"
+    if isinstance(error, RecursionError):
+        return f"{source}: error: nested too deeply"
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
+    if found is None:
+        return f"{source}: error: {_short(str(error), 200).lower()}"
+    text = found[1][:1].lower() + found[1][1:]
+    return f"{source}:{found[2]}:{found[3]}: error: {_short(text, 200)}"
+
+
+def _short(text: str, most: int = 40) -> str:
+    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return safe if len(safe) <= most else safe[: most - 1] + "…"

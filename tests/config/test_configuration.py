@@ -1,0 +1,223 @@
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palingenesis.core.errors import ExitCode, InvalidConfigError
+from palingenesis.runtime.config import Config, ConfigProblemsError, Secret, choose_policy
+from palingenesis.runtime.config_file import load_config, parse_config
+from palingenesis.runtime.paths import Paths
+
+FILE = Path("config.toml")
+
+FROM_THE_REQUIREMENTS = """
+[daemon]
+check_interval = "5s"
+log_level = "info"               # debug, info, warn, error
+
+[opencode]
+auto_restart = true
+serve_port = 4096
+serve_hostname = "127.0.0.1"
+restart_delay_ms = 1000
+health_check_interval = "5s"
+
+[monitoring]
+assistants = ["claude-code"]
+session_dir = "~/.opencode"
+
+[resume]
+rate_limit_strategy = "wait"
+
+[notifications]
+discord_webhook = ""
+slack_webhook = ""
+ntfy_topic = ""
+webhook_url = ""
+
+[otel]
+enabled = false
+endpoint = "http://localhost:4317"
+service_name = "palingenesis"
+"""
+
+
+def problems(text: str | bytes) -> tuple[str, ...]:
+    with pytest.raises(ConfigProblemsError) as caught:
+        parse_config(text, FILE)
+    assert caught.value.exit_code is ExitCode.INVALID
+    return caught.value.problems
+
+
+def paths_in(folder: Path) -> Paths:
+    folder.chmod(0o700)
+    return Paths(state=folder, config=folder, runtime=folder, cache=folder)
+
+
+def test_no_file_means_the_defaults(tmp_path: Path):
+    assert load_config(paths_in(tmp_path)) == Config()
+
+
+def test_the_configuration_of_the_requirements_is_accepted_and_says_what_is_not_there_yet():
+    config = parse_config(FROM_THE_REQUIREMENTS, FILE)
+
+    assert config.daemon == Config().daemon
+    assert config.opencode == Config().opencode
+    assert config.notifications == Config().notifications
+    assert config.warnings == (
+        "config.toml:14:1: warning: the assistant 'claude-code' is not available yet",
+        (
+            "config.toml:18:1: warning: 'resume.rate_limit_strategy' has no effect: "
+            "the policy decides what is done"
+        ),
+    )
+
+
+def test_values_get_their_types():
+    config = parse_config(
+        """
+        [daemon]
+        check_interval = "1m30s"
+        [opencode]
+        restart_delay_ms = 250
+        executable = "/opt/opencode"
+        [notifications]
+        webhook_url = "https://example.org/hook"
+        webhook_secret = { env = "HOOK_SECRET" }
+        ntfy_topic = { file = "~/topic" }
+        [policy]
+        path = "night.yaml"
+        """,
+        FILE,
+    )
+
+    assert config.daemon.check_interval == timedelta(seconds=90)
+    assert config.opencode.restart_delay == timedelta(milliseconds=250)
+    assert config.opencode.executable == "/opt/opencode"
+    assert config.notifications.webhook_url == "https://example.org/hook"
+    assert config.notifications.webhook_secret == Secret(env="HOOK_SECRET")
+    assert config.notifications.ntfy_topic == Secret(file="~/topic")
+    assert config.policy == "night.yaml"
+
+
+def test_an_unknown_key_is_refused_with_its_place_and_a_suggestion():
+    assert problems("[daemon]\nlog_levle = 'info'\n") == (
+        "config.toml:2:1: error: unknown key 'daemon.log_levle'\n  help: did you mean 'log_level'?",
+    )
+
+
+def test_an_unknown_section_is_refused_with_a_suggestion():
+    assert problems("[notification]\n") == (
+        (
+            "config.toml:1:2: error: unknown section 'notification'\n"
+            "  help: did you mean 'notifications'?"
+        ),
+    )
+
+
+def test_all_problems_are_told_at_once():
+    assert problems("[daemon]\ncheck_interval = 5\n[opencode]\nserve_port = 'http'\n") == (
+        (
+            "config.toml:2:1: error: 'daemon.check_interval' has a wrong value\n"
+            '  help: expected a span from 100ms to 1h with its unit, such as "5s"'
+        ),
+        (
+            "config.toml:4:1: error: 'opencode.serve_port' has a wrong value\n"
+            "  help: expected a whole number from 0 to 65535"
+        ),
+    )
+
+
+def test_a_secret_in_the_file_itself_is_refused_without_being_repeated():
+    (problem,) = problems('[notifications]\nwebhook_secret = "whsec_c2VjcmV0"\n')
+
+    assert "c2VjcmV0" not in problem
+    assert "{ env =" in problem
+
+
+def test_broken_toml_is_told_with_line_and_column():
+    (problem,) = problems("[daemon]\ncheck_interval = \n")
+
+    assert problem.startswith("config.toml:2:18: error: invalid value")
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xff\xfe", b"[" * 100_000, b"x" * 300_000, b"a=" + b"[" * 60_000, b"\0", b"\x1b[31m"]
+)
+def test_garbage_is_one_clear_problem_and_never_a_crash(text: bytes):
+    (problem,) = problems(text)
+
+    assert problem.startswith("config.toml")
+    assert "\x1b" not in problem
+
+
+@pytest.mark.parametrize("section", ["daemon", "opencode", "monitoring", "notifications", "otel"])
+@pytest.mark.parametrize("value", ["5", "[1]", "[[1]]", "''", "{a=1}", "1979-05-27", "nan"])
+def test_a_wrong_shape_anywhere_is_a_problem_or_harmless(section: str, value: str):
+    for text in (f"{section} = {value}", f"[{section}]\nassistants = {value}\nwebhook_url={value}"):
+        problems(text)
+
+
+@given(st.text())
+def test_no_text_at_all_crashes_the_reader(text: str):
+    with suppress(ConfigProblemsError):
+        parse_config(text, FILE)
+
+
+def test_an_address_never_shows_in_a_repr():
+    config = parse_config('[notifications]\nwebhook_url = "https://h.example/s3cret"\n', FILE)
+
+    assert "s3cret" not in repr(config)
+
+
+def test_a_file_that_others_can_write_to_is_refused(tmp_path: Path):
+    (tmp_path / "config.toml").write_text("")
+    (tmp_path / "config.toml").chmod(0o666)
+
+    with pytest.raises(InvalidConfigError, match="can be written by other users"):
+        load_config(paths_in(tmp_path))
+
+
+def test_a_readable_webhook_address_is_warned_about(tmp_path: Path):
+    (tmp_path / "config.toml").write_text('[notifications]\nwebhook_url = "https://h.example/x"\n')
+    (tmp_path / "config.toml").chmod(0o644)
+
+    (warning,) = load_config(paths_in(tmp_path)).warnings
+
+    assert "chmod 600" in warning
+
+
+def test_a_secret_is_found_in_the_environment_or_in_a_file(tmp_path: Path):
+    (tmp_path / "secret").write_text("from the file\n")
+
+    assert Secret(env="HOOK").reveal({"HOOK": "from the environment"}) == "from the environment"
+    assert Secret(file=str(tmp_path / "secret")).reveal({}) == "from the file"
+
+
+@pytest.mark.parametrize("secret", [Secret(env="HOOK"), Secret(file="/nonexistent/secret")])
+def test_a_missing_secret_is_named_by_its_place(secret: Secret):
+    with pytest.raises(InvalidConfigError, match=r"HOOK|/nonexistent/secret"):
+        secret.reveal({})
+
+
+def test_the_policy_is_chosen_by_flag_then_environment_then_configuration_then_own_file(
+    tmp_path: Path,
+):
+    paths = paths_in(tmp_path)
+    config = parse_config('[policy]\npath = "night.yaml"\n', tmp_path / "config.toml")
+    said = {"PALINGENESIS_POLICY": "/env.yaml"}
+
+    def chosen(flag: Path | None, environ: dict[str, str], config: Config) -> Path | None:
+        return choose_policy(flag=flag, environ=environ, config=config, paths=paths).path
+
+    assert chosen(Path("/flag.yaml"), said, config) == Path("/flag.yaml")
+    assert chosen(None, said, config) == Path("/env.yaml")
+    assert chosen(None, {}, config) == tmp_path / "night.yaml"
+    assert chosen(None, {}, Config()) is None
+
+    paths.policy_file.write_text("version: 1\n")
+
+    assert chosen(None, {}, Config()) == paths.policy_file
