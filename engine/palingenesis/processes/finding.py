@@ -1,0 +1,110 @@
+"""Looking around: which processes there are, what they descend from, what they carry."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from palingenesis.processes.identity import Identity, identify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A process of ours (of this user), as it presented itself."""
+
+    identity: Identity
+    parent: int
+    command: Sequence[str]
+    executable: str
+    directory: str
+    environment: Mapping[str, str]
+    started_at: datetime
+
+
+def of_this_user(names: Iterable[str]) -> list[Found]:
+    """The processes of this user whose name is one of `names`; what vanishes meanwhile is left out.
+
+    The name is the kernel's: what was executed, without its directory, cut to 15 characters.
+    """
+    import psutil
+
+    wanted = {name[:15] for name in names}
+    out: list[Found] = []
+    for process in psutil.process_iter():
+        try:
+            if process.name()[:15] not in wanted or process.uids().real != os.getuid():
+                continue
+            identity = identify(process.pid)
+            if identity is None:
+                continue
+            with process.oneshot():
+                found = Found(
+                    identity=identity,
+                    parent=process.ppid(),
+                    command=tuple(process.cmdline()),
+                    executable=process.exe(),
+                    directory=process.cwd(),
+                    environment=process.environ(),
+                    started_at=datetime.fromtimestamp(process.create_time(), UTC),
+                )
+        except (psutil.Error, OSError):
+            continue
+        out.append(found)
+    return out
+
+
+def started_at(identity: Identity) -> datetime | None:
+    """When exactly this process was started; None: it is gone."""
+    import psutil
+
+    try:
+        created = psutil.Process(identity.pid).create_time()
+    except psutil.Error:
+        return None
+    return datetime.fromtimestamp(created, UTC) if identify(identity.pid) == identity else None
+
+
+def descendants(identity: Identity) -> list[Identity]:
+    """Every live process that descends from this one, the oldest first."""
+    import psutil
+
+    if identify(identity.pid) != identity:
+        return []
+    try:
+        children = psutil.Process(identity.pid).children(recursive=True)
+    except psutil.Error:
+        return []
+    return [who for child in children if (who := identify(child.pid)) is not None]
+
+
+def carrying(marks: Mapping[str, str]) -> list[Identity]:
+    """The processes of this user whose first environment has all of these; never ourselves.
+
+    This finds a dead server's tools, which nothing else connects to it any more.
+    """
+    import psutil
+
+    out: list[Identity] = []
+    for pid in psutil.pids():
+        if pid == os.getpid():
+            continue
+        try:
+            environment = psutil.Process(pid).environ()
+        except (psutil.Error, OSError):
+            continue
+        if all(environment.get(name) == value for name, value in marks.items()):
+            identity = identify(pid)
+            if identity is not None:
+                out.append(identity)
+    return out
+
+
+def listening_ports(identity: Identity) -> list[int]:
+    """The TCP ports that this process listens on."""
+    import psutil
+
+    try:
+        connections = psutil.Process(identity.pid).net_connections("tcp")
+    except psutil.Error:
+        return []
+    return sorted({c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN})

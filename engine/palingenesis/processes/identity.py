@@ -1,0 +1,90 @@
+"""Who a process is: a pid alone is a seat number, and seats are taken again.
+
+Theory of operation: (pid, start time in clock ticks since boot, boot id) names one process for
+ever, whatever happens to the wall clock. Everything that ends or signals a process goes through a
+pidfd that was opened first and whose identity was checked afterwards, so that it can never reach
+somebody else who got the same pid in between.
+"""
+
+import os
+import signal
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_START_FIELD = 19  # of what follows the command's name in /proc/PID/stat: field 22 of all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One process, once and for all."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+
+
+@cache
+def boot_id() -> str:
+    """This boot of this machine; "" where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def identify(pid: int) -> Identity | None:
+    """The process that has this pid now; None when there is none, or only its remains."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
+    fields = stat.rpartition(")")[2].split()
+    if len(fields) <= _START_FIELD or fields[0] in "ZX":
+        return None
+    return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=boot_id())
+
+
+def is_alive(identity: Identity) -> bool:
+    """Whether exactly this process still runs (a zombie does not)."""
+    return identify(identity.pid) == identity
+
+
+def open_pidfd(identity: Identity) -> int | None:
+    """A file descriptor of exactly this process, for the caller to close; None: it is gone."""
+    try:
+        fd = os.pidfd_open(identity.pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+    if is_alive(identity):
+        return fd
+    os.close(fd)
+    return None
+
+
+def send_signal(identity: Identity, number: signal.Signals) -> bool:
+    """Signal exactly this process; False when it is gone."""
+    fd = open_pidfd(identity)
+    if fd is None:
+        return False
+    try:
+        signal.pidfd_send_signal(fd, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    else:
+        return True
+    finally:
+        os.close(fd)
+
+
+def _identify_elsewhere(pid: int) -> Identity | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        ticks = round(process.create_time() * 100)
+    except psutil.Error:
+        return None
+    return Identity(pid=pid, start_ticks=ticks, boot_id="")

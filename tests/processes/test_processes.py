@@ -1,0 +1,148 @@
+"""Processes: who they are, how they end, what they carry; with real, short-lived ones."""
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from palingenesis.processes.children import Child
+from palingenesis.processes.exits import Exit, end, is_gone_within, wait_gone
+from palingenesis.processes.finding import carrying, descendants, of_this_user, started_at
+from palingenesis.processes.identity import Identity, boot_id, identify, is_alive, send_signal
+
+
+def child(tmp_path: Path, code: str, **env: str) -> Child:
+    return Child.start(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **env},
+        log=tmp_path / "log",
+    )
+
+
+SLEEP = "import time; time.sleep(30)"
+
+
+def known(identity: Identity | None) -> Identity:
+    assert identity is not None
+    return identity
+
+
+def ended(one: Child) -> None:
+    send_signal(known(one.identity), signal.SIGKILL)
+    asyncio.run(one.wait())
+
+
+def test_a_process_is_its_pid_its_start_and_this_boot() -> None:
+    me = known(identify(os.getpid()))
+
+    assert me.boot_id == boot_id() != ""
+    assert is_alive(me)
+    assert not is_alive(replace(me, start_ticks=me.start_ticks + 1))
+    assert not is_alive(replace(me, boot_id="another boot"))
+    assert identify(2**22 + 1) is None
+
+
+def test_somebody_else_with_the_same_pid_is_never_signalled() -> None:
+    stranger = replace(known(identify(os.getpid())), start_ticks=1)
+
+    assert send_signal(stranger, signal.SIGKILL) is False
+
+
+def test_a_child_that_ends_tells_its_code(tmp_path: Path) -> None:
+    assert asyncio.run(child(tmp_path, "raise SystemExit(7)").wait()) == Exit(code=7)
+
+
+def test_a_child_that_is_killed_tells_the_signal(tmp_path: Path) -> None:
+    one = child(tmp_path, SLEEP)
+
+    assert one.poll() is None
+    send_signal(known(one.identity), signal.SIGKILL)
+
+    assert asyncio.run(one.wait()) == Exit(signal="SIGKILL")
+    assert str(one.exit) == "ended by SIGKILL"
+
+
+def test_the_exit_of_a_process_that_is_not_our_child_is_noticed(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', "
+        "'import time; time.sleep(30)']); print(p.pid, flush=True)"
+    )
+    parent = child(tmp_path, code)
+    asyncio.run(parent.wait())
+    orphan = known(identify(int((tmp_path / "log").read_text())))
+
+    async def watch() -> bool:
+        async with asyncio.TaskGroup() as group:
+            seen = group.create_task(is_gone_within(orphan, 5))
+            await asyncio.sleep(0)
+            send_signal(orphan, signal.SIGTERM)
+        return seen.result()
+
+    assert asyncio.run(watch())
+    assert not is_alive(orphan)
+
+
+def test_one_that_is_long_gone_is_gone_at_once_and_its_remains_count_as_gone(
+    tmp_path: Path,
+) -> None:
+    one = child(tmp_path, "")
+    who = known(one.identity)
+
+    asyncio.run(wait_gone(who))  # a zombie now: nobody has waited for it
+    assert identify(who.pid) is None
+    asyncio.run(one.wait())
+
+    asyncio.run(wait_gone(who))
+
+
+def test_what_does_not_end_when_asked_is_killed_after_the_grace(tmp_path: Path) -> None:
+    stubborn = child(
+        tmp_path,
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True);"
+        " time.sleep(30)",
+    )
+
+    async def go() -> list[Identity]:
+        while "ready" not in (tmp_path / "log").read_text():
+            await asyncio.sleep(0.01)
+        return await end([known(stubborn.identity)], grace_s=0.1)
+
+    assert asyncio.run(go()) == [stubborn.identity]
+    assert asyncio.run(stubborn.wait()) == Exit(signal="SIGKILL")
+
+
+def test_a_process_is_found_by_what_it_carries_and_by_its_parent(tmp_path: Path) -> None:
+    one = child(tmp_path, SLEEP, PALINGENESIS_TEST_MARK=str(tmp_path))
+
+    try:
+        assert carrying({"PALINGENESIS_TEST_MARK": str(tmp_path)}) == [one.identity]
+        assert carrying({"PALINGENESIS_TEST_MARK": str(tmp_path), "OTHER": "x"}) == []
+        assert one.identity in descendants(known(identify(os.getpid())))
+        assert started_at(known(one.identity)) is not None
+        found = {f.identity: f for f in of_this_user([Path(sys.executable).name])}
+        assert found[known(one.identity)].command[1:] == ("-c", SLEEP)
+        assert found[known(one.identity)].directory == str(tmp_path)
+    finally:
+        ended(one)
+
+
+def test_a_child_that_is_left_lives_on(tmp_path: Path) -> None:
+    one = child(tmp_path, SLEEP)
+    who = known(one.identity)
+
+    one.leave()
+    del one
+
+    assert is_alive(who)
+    send_signal(who, signal.SIGKILL)
+    os.waitpid(who.pid, 0)
+
+
+def test_the_log_is_for_our_eyes_only(tmp_path: Path) -> None:
+    asyncio.run(child(tmp_path, "print('x')").wait())
+
+    assert (tmp_path / "log").read_text() == "x\n"
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
