@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.facts import parse_duration
 from palingenesis.runtime.config import (
     Config,
     ConfigProblemsError,
@@ -25,7 +26,6 @@ from palingenesis.runtime.config import (
     Secret,
 )
 from palingenesis.runtime.paths import Paths
-from palingenesis.runtime.spans import parse_span
 from palingenesis.runtime.trust import is_readable_by_others, why_untrusted
 
 CONFIG_BYTES_MAX = 256 * 1024
@@ -113,8 +113,8 @@ def _flag(value: object) -> object:
 def _span(value: object) -> object:
     if isinstance(value, str):
         try:
-            span = parse_span(value)
-        except ValueError:
+            span = parse_duration(value)
+        except InvalidConfigError:
             span = timedelta(0)
         if timedelta(milliseconds=100) <= span <= timedelta(hours=1):
             return span

@@ -1,0 +1,159 @@
+"""The one door, from outside: stdlib only, because the command line must start quickly."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from palingenesis.control.wire_format import CHANGE_S_MAX, decode_error
+from palingenesis.core.errors import DeadlineError, DeniedError, NotRunningError, PalingenesisError
+from palingenesis.runtime.door import (
+    Answer,
+    Entrance,
+    EventRow,
+    Explanation,
+    PolicyText,
+    SessionStatus,
+    Status,
+)
+
+_ANSWER_BYTES_MAX = 16 * 1024 * 1024
+_OK = 200
+_START_HINT = "palingenesis daemon start"
+_Query = Mapping[str, str | int | None]
+
+
+class ControlClient:
+    """Asks the daemon behind a socket.
+
+    Every method raises the daemon's own errors as they were, and besides: NotRunningError (nobody
+    answers), DeadlineError (no answer in time), DeniedError (the socket is not ours).
+
+    Args:
+        path: the control socket.
+        timeout_s: longest silence that is borne.
+    """
+
+    def __init__(self, path: Path, *, timeout_s: float = 6.0) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+
+    def status(self) -> Status:
+        """Everything at one glance."""
+        return cast("Status", self._get("/v1/status"))
+
+    def sessions(self) -> list[SessionStatus]:
+        """All sessions, also those that are only observed."""
+        return cast("list[SessionStatus]", self._get("/v1/sessions")["sessions"])
+
+    def events(
+        self,
+        *,
+        after: int = 0,
+        since: str | None = None,
+        session: str | None = None,
+        limit: int = 100,
+    ) -> list[EventRow]:
+        """Journal entries, oldest first. `since` is RFC 3339."""
+        query = {"after": after, "since": since, "session": session, "limit": limit}
+        return cast("list[EventRow]", self._get("/v1/events", query)["events"])
+
+    def follow(self, *, after: int, session: str | None = None) -> Iterator[EventRow]:
+        """Journal entries as they are written, until the daemon ends."""
+        with self._asked(
+            "GET", "/v1/events/stream", {"after": after, "session": session}
+        ) as answer:
+            while line := answer.readline(_ANSWER_BYTES_MAX):
+                if line.startswith(b"data: "):
+                    yield cast("EventRow", json.loads(line[6:]))
+
+    def explain(
+        self, *, session: str | None = None, decision: int | None = None, limit: int = 1
+    ) -> list[Explanation]:
+        """Why decisions were made, oldest first."""
+        query = {"session": session, "decision": decision, "limit": limit}
+        return cast("list[Explanation]", self._get("/v1/explain", query)["decisions"])
+
+    def command(self, name: str, session: str | None, by: str) -> Answer:
+        """Give a command; returns once it is written down."""
+        asked = {"command": name, "session": session, "by": by}
+        return cast("Answer", self._post("/v1/commands", asked))
+
+    def reload(self) -> Answer:
+        """Have configuration and policy read again."""
+        return cast("Answer", self._post("/v1/reload", {}))
+
+    def stop(self) -> None:
+        """Have the daemon shut down; returns at once."""
+        self._post("/v1/stop", {})
+
+    def open(self, session: str | None) -> Entrance:
+        """How to attach a TUI."""
+        return cast("Entrance", self._get("/v1/open", {"session": session}))
+
+    def policy(self) -> PolicyText:
+        """The policy in force."""
+        return cast("PolicyText", self._get("/v1/policy"))
+
+    def _get(self, path: str, query: _Query | None = None) -> dict[str, Any]:
+        with self._asked("GET", path, query) as answer:
+            return _document(answer)
+
+    def _post(self, path: str, asked: Mapping[str, object]) -> dict[str, Any]:
+        with self._asked("POST", path, body=json.dumps(asked).encode()) as answer:
+            return _document(answer)
+
+    @contextmanager
+    def _asked(
+        self, method: str, path: str, query: _Query | None = None, body: bytes | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        said = {name: value for name, value in (query or {}).items() if value is not None}
+        timeout_s = self._timeout_s if body is None else CHANGE_S_MAX + self._timeout_s
+        connection = _UnixConnection(self._path, timeout_s)
+        headers = {} if body is None else {"content-type": "application/json"}
+        try:
+            target = f"{path}?{urlencode(said)}" if said else path
+            connection.request(method, target, body, headers)
+            if path.endswith("/stream"):
+                # A heartbeat comes every 15 s; three missing ones mean that nobody is there.
+                cast("socket.socket", connection.sock).settimeout(45.0)
+            with connection.getresponse() as answer:
+                if answer.status != _OK:
+                    raise decode_error(_document(answer))
+                yield answer
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"the daemon did not answer within {timeout_s:g} s",
+                hint="palingenesis daemon restart",
+            ) from error
+        except PermissionError as error:
+            raise DeniedError(f"the control socket is not yours: {self._path}") from error
+        except (http.client.HTTPException, OSError) as error:
+            raise NotRunningError("the daemon is not running", hint=_START_HINT) from error
+        finally:
+            connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _document(answer: http.client.HTTPResponse) -> dict[str, Any]:
+    try:
+        document = json.loads(answer.read(_ANSWER_BYTES_MAX))
+    except ValueError as error:
+        raise PalingenesisError("the daemon's answer is not JSON") from error
+    if not isinstance(document, dict):
+        raise PalingenesisError("the daemon's answer is not a JSON object")
+    return document

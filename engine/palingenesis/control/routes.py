@@ -1,0 +1,233 @@
+"""The door's paths: each reads its arguments, asks the `Door`, and answers in JSON."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from palingenesis.control.wire_format import (
+    ANSWER_S_MAX,
+    BODY_BYTES_MAX,
+    CHANGE_S_MAX,
+    EVENTS_MAX,
+    HEARTBEAT_S,
+    STREAMS_MAX,
+    UsageError,
+    encode_error,
+    http_status,
+)
+from palingenesis.core.errors import BusyError, DeadlineError, PalingenesisError
+from palingenesis.runtime.door import COMMANDS, FOR_ALL, SCHEMA_VERSION, CommandName, Door
+
+_CLOSE = {"connection": "close"}
+_SEQ_MAX = 2**63 - 1
+_DIGITS_MAX = 19
+
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_app(door: Door, closing: asyncio.Event) -> Starlette:
+    """The application; streams end when `closing` is set."""
+    routes = _Routes(door, closing)
+    return Starlette(
+        routes=[
+            Route("/v1/status", _guarded(routes.status)),
+            Route("/v1/sessions", _guarded(routes.sessions)),
+            Route("/v1/events", _guarded(routes.events)),
+            Route("/v1/events/stream", _guarded(routes.stream)),
+            Route("/v1/explain", _guarded(routes.explain)),
+            Route("/v1/open", _guarded(routes.open)),
+            Route("/v1/policy", _guarded(routes.policy)),
+            Route("/v1/commands", _guarded(routes.command, CHANGE_S_MAX), methods=["POST"]),
+            Route("/v1/reload", _guarded(routes.reload, CHANGE_S_MAX), methods=["POST"]),
+            Route("/v1/stop", _guarded(routes.stop), methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _no_such_place},
+    )
+
+
+class _Routes:
+    """One method for each path."""
+
+    def __init__(self, door: Door, closing: asyncio.Event) -> None:
+        self._door = door
+        self._closing = closing
+        self._streams = 0
+
+    async def status(self, _request: Request) -> Response:
+        return _answer(self._door.status())
+
+    async def sessions(self, _request: Request) -> Response:
+        return _answer({"sessions": list(self._door.sessions())})
+
+    async def events(self, request: Request) -> Response:
+        rows = self._door.events(
+            after=_number(request, "after", 0, _SEQ_MAX),
+            since=_instant(request, "since"),
+            session=request.query_params.get("session") or None,
+            limit=_number(request, "limit", 100, EVENTS_MAX),
+        )
+        return _answer({"events": list(rows)})
+
+    async def stream(self, request: Request) -> Response:
+        if self._streams >= STREAMS_MAX:
+            raise BusyError(f"{STREAMS_MAX} clients follow the events already")
+        after = _number(request, "after", 0, _SEQ_MAX)
+        session = request.query_params.get("session") or None
+        return StreamingResponse(
+            self._follow(after, session),
+            media_type="text/event-stream",
+            headers={**_CLOSE, "cache-control": "no-store"},
+        )
+
+    async def explain(self, request: Request) -> Response:
+        asked = request.query_params.get("decision")
+        told = self._door.explain(
+            session=request.query_params.get("session") or None,
+            decision=_number(request, "decision", 0, _SEQ_MAX) if asked else None,
+            limit=_number(request, "limit", 1, EVENTS_MAX),
+        )
+        return _answer({"decisions": list(told)})
+
+    async def open(self, request: Request) -> Response:
+        return _answer(self._door.open(request.query_params.get("session") or None))
+
+    async def policy(self, _request: Request) -> Response:
+        return _answer(self._door.policy())
+
+    async def command(self, request: Request) -> Response:
+        asked = await _document(request)
+        name, session, by = asked.get("command"), asked.get("session"), asked.get("by", "cli")
+        if name not in COMMANDS:
+            raise UsageError("no such command", hint=f"one of: {', '.join(COMMANDS)}")
+        if not isinstance(by, str) or not (session is None or isinstance(session, str)):
+            raise UsageError("'session' and 'by' are texts")
+        if not session and name not in FOR_ALL:
+            raise UsageError(f"'{name}' needs a session")
+        return _answer(await self._door.command(_command(name), session or None, by[:80]))
+
+    async def reload(self, _request: Request) -> Response:
+        return _answer(await self._door.reload())
+
+    async def stop(self, _request: Request) -> Response:
+        self._door.stop()
+        return _answer({"ok": True, "message": "stopping"})
+
+    async def _follow(self, after: int, session: str | None) -> AsyncIterator[bytes]:
+        self._streams += 1
+        closed = asyncio.ensure_future(self._closing.wait())
+        try:
+            yield b": hello\n\n"
+            while not closed.done():
+                rows = self._door.events(after=after, since=None, session=None, limit=100)
+                for row in rows:
+                    after = max(after, row["seq"])
+                    if session not in (None, row["session"]):
+                        continue
+                    text = json.dumps(row, ensure_ascii=True, separators=(",", ":"))
+                    yield f"id: {row['seq']}\nevent: entry\ndata: {text}\n\n".encode()
+                if rows:
+                    continue
+                changed = asyncio.ensure_future(self._door.changed(after))
+                try:
+                    done, _ = await asyncio.wait(
+                        {closed, changed}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+                    )
+                finally:
+                    changed.cancel()
+                if changed in done:
+                    changed.result()
+                elif closed not in done:
+                    yield b": still here\n\n"
+        finally:
+            closed.cancel()
+            self._streams -= 1
+
+
+def _guarded(handler: _Handler, limit_s: float = ANSWER_S_MAX) -> _Handler:
+    """The handler with a time limit, and with every error as an answer."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(limit_s):
+                return await handler(request)
+        except TimeoutError:
+            return _refusal(DeadlineError(f"no answer within {limit_s:g} s"))
+        except ClientDisconnect:
+            return Response(status_code=400, headers=_CLOSE)
+        except PalingenesisError as error:
+            return _refusal(error)
+        except Exception as error:  # noqa: BLE001  a mistake in one answer must not end the daemon
+            return _refusal(
+                PalingenesisError(f"a mistake in palingenesis: {type(error).__name__}: {error}"),
+                status=500,
+            )
+
+    return answer
+
+
+async def _no_such_place(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return _refusal(UsageError("the control door has no such path"), status=status)
+
+
+def _answer(document: Mapping[str, Any]) -> Response:
+    return JSONResponse({"schema_version": SCHEMA_VERSION, **document}, headers=_CLOSE)
+
+
+def _refusal(error: PalingenesisError, status: int | None = None) -> Response:
+    return JSONResponse(
+        encode_error(error), status_code=status or http_status(error), headers=_CLOSE
+    )
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise UsageError("the body must be application/json")
+    body = bytearray()
+    async with asyncio.timeout(ANSWER_S_MAX):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                raise UsageError(f"the body is larger than {BODY_BYTES_MAX // 1024} KiB")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UsageError("the body is not JSON") from error
+    if not isinstance(document, dict):
+        raise UsageError("the body is not a JSON object")
+    return document
+
+
+def _command(name: object) -> CommandName:
+    return next(known for known in COMMANDS if known == name)
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX and int(text) <= most):
+        raise UsageError(f"'{name}' is a whole number from 0 to {most}")
+    return int(text)
+
+
+def _instant(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+        at = instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        instant = at = datetime.min  # noqa: DTZ901  no offset: refused below
+    if instant.tzinfo is None:
+        raise UsageError(f"'{name}' is an instant such as 2026-01-31T22:00:00Z")
+    return at

@@ -1,0 +1,263 @@
+"""What the one door asks of the daemon, and the plain data that it gets.
+
+`control` serves a `Door` over the local socket; the composition root implements it. Every answer
+is JSON: instants are RFC 3339 in UTC (`2026-11-21T03:00:00Z`), spans are seconds, and what is not
+known is null. Fields may be added; they are never renamed within one `schema_version`.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NotRequired, Protocol, TypedDict
+
+SCHEMA_VERSION = 1
+
+CommandName = Literal["pause", "resume", "abort", "skip", "new-session", "enrol", "detach"]
+COMMANDS: tuple[CommandName, ...] = (
+    "pause",
+    "resume",
+    "abort",
+    "skip",
+    "new-session",
+    "enrol",
+    "detach",
+)
+FOR_ALL: tuple[CommandName, ...] = ("pause", "resume")
+"""Commands that may be given without a session; then they concern all of them."""
+
+
+class PolicyStatus(TypedDict):
+    """The policy in force."""
+
+    name: str
+    digest: str
+    path: str
+    """The file it was read from."""
+    stale: Sequence[str]
+    """Why the newest file was refused, one line each; empty: it is in force."""
+
+
+class AgentStatus(TypedDict):
+    """One agent."""
+
+    id: str
+    assistant: str
+    way: str
+    version: str
+    supported: bool
+    up: bool
+    since: str
+    pid: int | None
+    detail: str
+
+
+class WorkStatus(TypedDict):
+    """How far the work is; nulls when the document does not say."""
+
+    state: str
+    step: str | None
+    completed: int | None
+    total: int | None
+
+
+# "for" is no name that a class body can hold, hence the functional form.
+SessionStatus = TypedDict(
+    "SessionStatus",
+    {
+        "id": str,
+        "title": str,
+        "directory": str,
+        "agent": str,
+        "status": str,
+        "supervised": bool,
+        "since": str,
+        "reason": str | None,  # the stop reason, or the kind of block
+        "message": str | None,  # what the provider said, or the text of the question
+        "for": str | None,  # what is waited for, in words: "the limit to clear"
+        "until": str | None,  # when that ends
+        "next": str | None,  # what comes then, in words: "resume"
+        "rule": str | None,  # which rule said so
+        "decision": int | None,  # its number, for `explain`
+        "rails": Sequence[str],  # rails that are touched, in words
+        "attempts": int,
+        "context_used": float | None,  # 0 to 1
+        "work": WorkStatus,
+        "successor": str | None,  # the session that continues this one
+    },
+)
+"""One session, as `status` and `sessions` show it."""
+
+
+class NotificationStatus(TypedDict):
+    """The outbox."""
+
+    channels: Sequence[str]
+    pending: int
+    failed: int
+    last: str | None
+    """When something was delivered last."""
+
+
+class JournalStatus(TypedDict):
+    """The memory."""
+
+    seq: int
+    ok: bool
+    detail: str
+
+
+class Status(TypedDict):
+    """Everything at one glance."""
+
+    schema_version: int
+    running: bool
+    at: str
+    pid: int
+    version: str
+    since: str
+    paused: bool
+    policy: PolicyStatus
+    agents: Sequence[AgentStatus]
+    sessions: Sequence[SessionStatus]
+    """Supervised ones only; `sessions()` lists all."""
+    notifications: NotificationStatus
+    journal: JournalStatus
+    warnings: Sequence[str]
+
+
+class EventRow(TypedDict):
+    """One entry of the journal, for reading."""
+
+    seq: int
+    at: str
+    kind: str
+    """The event's class name in kebab-case: `session-stopped`."""
+    session: str | None
+    agent: str | None
+    summary: str
+    """One line for people."""
+    rule: str | None
+    """Which rule decided, if a decision was made."""
+    effects: Sequence[str]
+    """What was ordered, in words."""
+    data: Mapping[str, object]
+    """The event itself."""
+
+
+class Considered(TypedDict):
+    """What became of one rule in a decision."""
+
+    rule: str
+    outcome: str
+    """`won` · `false` · `unknown` · `limited` · `not asked`."""
+    why: str
+
+
+class Step(TypedDict):
+    """One step of a plan and what came of it."""
+
+    what: str
+    result: str | None
+    detail: str
+
+
+class Explanation(TypedDict):
+    """Why one decision was made."""
+
+    decision: int
+    at: str
+    session: str | None
+    title: str
+    kind: str
+    event: str
+    rule: str
+    why: str
+    policy: str
+    limited: bool
+    facts: Mapping[str, bool | int | float | str]
+    considered: Sequence[Considered]
+    plan: Sequence[Step]
+
+
+class Answer(TypedDict):
+    """What became of a command or a reload."""
+
+    ok: bool
+    message: str
+    """One line for people."""
+    problems: NotRequired[Sequence[str]]
+    """Diagnostics, ready to print; only when `ok` is false."""
+
+
+class Entrance(TypedDict):
+    """How the person's own TUI gets in."""
+
+    url: str
+    username: str
+    password: str
+    session: str | None
+    directory: str
+    argv: Sequence[str]
+    """What to run; the password is never in it."""
+    env: Mapping[str, str]
+    """What to add to the environment, the password among it."""
+
+
+class PolicyText(TypedDict):
+    """The policy in force, as it was written."""
+
+    name: str
+    digest: str
+    path: str
+    origin: str
+    source: str
+
+
+class Door(Protocol):
+    """The daemon as its surfaces see it. Operating errors are `PalingenesisError`s."""
+
+    def status(self) -> Status:
+        """Everything at one glance."""
+        ...
+
+    def sessions(self) -> Sequence[SessionStatus]:
+        """All sessions: supervised, observed, and those that could be enrolled."""
+        ...
+
+    def events(
+        self, *, after: int, since: datetime | None, session: str | None, limit: int
+    ) -> Sequence[EventRow]:
+        """Journal entries with a number above `after`, oldest first.
+
+        Of those that qualify, the newest `limit` when `after` is 0, else the oldest `limit`.
+        """
+        ...
+
+    def changed(self, after: int) -> Awaitable[None]:
+        """Return as soon as there is an entry with a number above `after`."""
+        ...
+
+    def explain(
+        self, *, session: str | None, decision: int | None, limit: int
+    ) -> Sequence[Explanation]:
+        """One decision, or the newest `limit` of a session (None: of all), oldest first."""
+        ...
+
+    def command(self, name: CommandName, session: str | None, by: str) -> Awaitable[Answer]:
+        """Give a command; returns once it is written down."""
+        ...
+
+    def reload(self) -> Awaitable[Answer]:
+        """Read configuration and policy again; a bad one is refused and the last good one stays."""
+        ...
+
+    def stop(self) -> None:
+        """Begin to shut down; agents keep running. Returns at once."""
+        ...
+
+    def open(self, session: str | None) -> Entrance:
+        """How to attach a TUI to the managed server."""
+        ...
+
+    def policy(self) -> PolicyText:
+        """The policy in force."""
+        ...
