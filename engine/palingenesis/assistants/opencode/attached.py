@@ -1,0 +1,71 @@
+"""Somebody else's OpenCode server, reached by its address."""
+
+import asyncio
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.versions import what_is_wrong
+from palingenesis.core.errors import AssistantError
+from palingenesis.core.values import Way
+from palingenesis.processes.exits import Exit, wait_gone
+from palingenesis.processes.finding import listening_ports, of_this_user, started_at
+from palingenesis.processes.identity import Identity
+from palingenesis.runtime.ports import Clock
+
+_PROBE_S = 3.0
+
+
+class AttachedServer:
+    """Somebody else's server, reached by its address; never restarted by us."""
+
+    way = Way.ATTACHED
+
+    def __init__(self, origin: str, password: str | None, clock: Clock) -> None:
+        self._origin = origin
+        self._password = password
+        self._clock = clock
+
+    async def up(self) -> Running:
+        """See `Server`."""
+        async with OpenCode(self._origin, password=self._password, fresh=True) as client:
+            version = await client.version(timeout_s=_PROBE_S)
+            origin = client.origin
+        identity = await asyncio.to_thread(listener_of, origin)
+        began = started_at(identity) if identity is not None else None
+        return Running(
+            origin=origin,
+            version=version,
+            started_at=began or self._clock.now(),
+            password=self._password,
+            identity=identity,
+            detail=what_is_wrong(version),
+        )
+
+    async def gone(self, running: Running) -> Exit:
+        """See `Server`. How it ended cannot be known: it is not our child."""
+        if running.identity is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            await wait_gone(running.identity)
+        return Exit()
+
+    def stopped_by_us(self, running: Running) -> bool:
+        """Never."""
+        return False
+
+    async def restart(self, grace_s: float) -> Running:
+        """Refused."""
+        raise AssistantError(
+            "an attached server is never restarted by us", "restart it where it was started"
+        )
+
+
+def listener_of(origin: str) -> Identity | None:
+    """The process behind an address of this machine, if it is an OpenCode of this user."""
+    host, _, port = origin.rpartition(":")
+    if not any(local in host for local in ("127.0.0.1", "localhost", "[::1]")):
+        return None
+    for found in of_this_user(["opencode", "opencode.exe"]):
+        if port.isdigit() and int(port) in listening_ports(found.identity):
+            return found.identity
+    return None

@@ -1,0 +1,60 @@
+"""A server that answers, and what a server is to its sensor and its actuator."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.core.values import Way
+from palingenesis.processes.exits import Exit
+from palingenesis.processes.identity import Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that answers."""
+
+    origin: str
+    version: str
+    started_at: datetime
+    password: str | None = field(default=None, repr=False)
+    identity: Identity | None = None
+    """None: its process is not on this machine, or not ours to see."""
+    adopted: bool = True
+    """It was there before us; its sessions may be at work."""
+    detail: str = ""
+    """What a person should know: another port than configured, an untested version, …"""
+
+    def client(self) -> OpenCode:
+        """A new client; the caller closes it."""
+        return OpenCode(self.origin, password=self.password)
+
+
+class Server(Protocol):
+    """Where an agent lives, as its sensor and its actuator see it."""
+
+    way: Way
+
+    async def up(self) -> Running:
+        """Return as soon as it answers.
+
+        Raises:
+            AssistantError: it cannot be had at present; the caller may ask again.
+        """
+        ...
+
+    async def gone(self, running: Running) -> Exit:
+        """Return as soon as the process of this server has ended; never, if it cannot be seen."""
+        ...
+
+    def stopped_by_us(self, running: Running) -> bool:
+        """Whether its end was our own doing."""
+        ...
+
+    async def restart(self, grace_s: float) -> Running:
+        """End it, if it runs, and start it again.
+
+        Raises:
+            AssistantError: it did not become ready, or it is not ours to restart.
+        """
+        ...
