@@ -31,7 +31,7 @@ from palingenesis.assistants.opencode.signals import (
     TextDelta,
     TodoChanged,
 )
-from palingenesis.assistants.opencode.transcript import is_hollow
+from palingenesis.assistants.opencode.transcript import Transcript, is_hollow
 
 _TEXT_KEPT = 500
 
@@ -162,6 +162,18 @@ class Life:
 Hints = tuple[Hint, ...]
 
 
+def life_of(session: str, transcript: Transcript) -> Life:
+    """A life that begins with what the messages tell: what is old then, is no news."""
+    user = transcript.user
+    return Life(
+        session=session,
+        todos=transcript.todos or (),
+        user=user.id if user is not None else "",
+        prompt=user.text[:_TEXT_KEPT] if user is not None else "",
+        hollow=transcript.hollow,
+    )
+
+
 def fold(life: Life, signal: Signal) -> tuple[Life, Hints]:
     """Take one signal in: of the session itself, or of one of its children.
 
@@ -253,13 +265,14 @@ def _answer(life: Life, message: Message) -> tuple[Life, Hints]:
     if message.id not in life.answers:
         life = replace(life, answers=life.answers | {message.id}, steps=life.steps + 1)
         hints.append(Alive(what="step"))
-    elif message.completed is None or message.id in life.ended:
+    if message.completed is None or message.id in life.ended:
         return life, tuple(hints)
-    elif is_hollow(message):
-        life = replace(life, hollow=life.hollow + 1, ended=life.ended | {message.id})
+    life = replace(life, ended=life.ended | {message.id})
+    if is_hollow(message):
+        life = replace(life, hollow=life.hollow + 1)
         hints.append(Spinning(hollow=life.hollow))
     elif message.finish == "stop" and not message.summary:
-        life = replace(life, hollow=0, ended=life.ended | {message.id})
+        life = replace(life, hollow=0)
         hints.append(TurnCompleted(message=message.id))
     return life, tuple(hints)
 
@@ -267,7 +280,7 @@ def _answer(life: Life, message: Message) -> tuple[Life, Hints]:
 def _user(life: Life, message: Message) -> tuple[Life, Hints]:
     if message.id <= life.user:  # OpenCode's ids grow; it touches old messages again when idle
         return life, ()
-    unread = "" if message.ours else message.id
+    unread = "" if message.ours or message.touched else message.id
     return replace(life, user=message.id, unread=unread, failure=None), ()
 
 

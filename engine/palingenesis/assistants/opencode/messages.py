@@ -121,6 +121,8 @@ class Message:
     usage: Usage = field(default_factory=Usage)
     summary: bool = False
     """The answer is a summary of the conversation, not a turn of it."""
+    touched: bool = False
+    """A user message that OpenCode has worked on and stored again; never true of a new one."""
     parts: tuple[Part, ...] = ()
 
     @property
@@ -178,6 +180,7 @@ def read_info(value: object) -> Message | None:
         model=model or None,
         usage=_usage(dig(value, "tokens")),
         summary=flag(value, "summary"),
+        touched=isinstance(dig(value, "summary"), Mapping),
     )
 
 
