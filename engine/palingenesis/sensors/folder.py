@@ -1,0 +1,117 @@
+"""A session's directory as we may read it: beneath it only, regular files only, a little at a time.
+
+Names come from an agent's tools and from globs, so they are judged by where they really lead: a
+path is resolved first, must still be beneath the directory, and is then opened part by part
+without following any link, so that nothing can be exchanged in between.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ENTRIES_MAX = 20_000
+_SKIPPED = frozenset({".git", "node_modules", ".venv", "venv", "__pycache__", "target", ".tox"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file beneath the directory, as it was when it was opened."""
+
+    path: str
+    """Relative to the directory, links resolved."""
+    data: bytes
+    size_bytes: int
+    changed_ns: int
+
+
+class Folder:
+    """Read-only view of what lies beneath one directory. No method raises for a bad path."""
+
+    def __init__(self, directory: str) -> None:
+        self.root = _real(directory) if directory.startswith("/") else ""
+
+    def locate(self, path: str) -> str | None:
+        """Where the path (absolute, or relative to the directory) leads, if that is beneath."""
+        if not self.root or not path or len(path) > 4096:  # noqa: PLR2004 (PATH_MAX)
+            return None
+        real = _real(os.path.join(self.root, path))  # noqa: PTH118 (text in, text out)
+        prefix = self.root.rstrip("/") + "/"
+        return real.removeprefix(prefix) if real.startswith(prefix) else None
+
+    def changed_ns(self, path: str) -> int | None:
+        """When a located file last changed, in ns; None when it is not there."""
+        try:
+            return os.lstat(f"{self.root}/{path}").st_mtime_ns
+        except (OSError, ValueError):
+            return None
+
+    def read(self, path: str, *, bytes_max: int) -> Found | None:
+        """The beginning of a located regular file; None when it cannot be read."""
+        try:
+            file = self._open(path)
+        except (OSError, ValueError):
+            return None
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            chunks, left = [], bytes_max
+            while left and (chunk := os.read(file, left)):
+                chunks.append(chunk)
+                left -= len(chunk)
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+        return Found(path, b"".join(chunks), status.st_size, status.st_mtime_ns)
+
+    def matches(self, pattern: str) -> Iterator[str]:
+        """Files that a glob names (`*`, `?`, `**/`), relative to the directory; links are left out.
+
+        Looks at no more than 20,000 entries, and not into dependencies or version control.
+        """
+        literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0]
+        start = self.locate(literal) if literal else ""
+        if not self.root or start is None or pattern.startswith("/"):
+            return
+        wanted = re.compile(_regex_of(pattern))
+        left = ENTRIES_MAX
+        for place, folders, files in os.walk(f"{self.root}/{start}" if start else self.root):
+            left -= len(folders) + len(files)
+            if left < 0:
+                return
+            folders[:] = sorted(name for name in folders if name not in _SKIPPED)
+            relative = place[len(self.root.rstrip("/")) + 1 :]
+            for name in sorted(files):
+                path = f"{relative}/{name}" if relative else name
+                if wanted.fullmatch(path):
+                    yield path
+
+    def _open(self, path: str) -> int:
+        *parents, name = path.split("/")
+        place = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in parents:
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                deeper = os.open(part, flags, dir_fd=place)
+                os.close(place)
+                place = deeper
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            return os.open(name, flags, dir_fd=place)
+        finally:
+            os.close(place)
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return ""
+
+
+def _regex_of(pattern: str) -> str:
+    pieces = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
+    return "".join(pieces.get(part) or re.escape(part) for part in parts)
