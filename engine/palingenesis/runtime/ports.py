@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
@@ -144,3 +144,13 @@ class Entry:
     event: Event
     decisions: Sequence[Mapping[str, object]]
     effects: Sequence[Effect]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One turn of the loop, as it was read back from the journal."""
+
+    seq: int
+    event: Event
+    decisions: tuple[Mapping[str, Any], ...] = ()
+    effects: tuple[Effect, ...] = ()

@@ -1,0 +1,80 @@
+"""One daemon per state directory: a lock that dies with its holder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from palingenesis.core.errors import BusyError, JournalError
+
+LOCK_FILE = "daemon.lock"
+
+_TRIES = 10
+"""How often the lock file may be replaced under our hands before we give up."""
+
+
+@contextmanager
+def lock(state_dir: Path) -> Iterator[None]:
+    """Hold the state directory; the directory is created (0700) when it is missing.
+
+    The file is never removed: a lock on a removed file keeps nobody out. For the same reason the
+    file that was locked is compared with the one that is there afterwards.
+
+    Raises:
+        BusyError: another daemon holds it.
+        JournalError: the directory cannot be used.
+    """
+    path = state_dir / LOCK_FILE
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = _locked(path)
+    except OSError as error:
+        raise JournalError(
+            f"cannot use the state directory {state_dir}: {error.strerror}",
+            "make it a directory that only you can write, or choose another one",
+        ) from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    for _ in range(_TRIES):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_still(descriptor, path):
+                return descriptor
+        except BlockingIOError:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise BusyError(
+                f"another daemon ({holder}) already watches with this state directory",
+                "use it, stop it with `palingenesis daemon stop`, or choose another directory",
+            ) from None
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    raise BusyError(
+        f"somebody keeps replacing the lock file {path}",
+        "leave that file alone and try again",
+    )
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    ours = os.fstat(descriptor)
+    try:
+        theirs = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)
+
+
+def _holder(descriptor: int) -> str:
+    text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+    return f"pid {text}" if text.isascii() and text.isdigit() else "pid not known yet"

@@ -1,0 +1,188 @@
+"""When the journal is damaged: set the damaged file aside, keep all that can be read.
+
+Theory of operation. The damaged file and its log are copied, never changed. A new journal is
+built from whatever rows of the copy are intact, under their old numbers; indexes are made anew;
+what is missing is noted in `gaps`. The new file is completed under the name `….rebuilt` before the
+old one is removed, so a crash at any point leaves either the old journal or the whole new one.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from json import loads
+from pathlib import Path
+
+from palingenesis.core.errors import JournalError
+from palingenesis.journal.faults import is_damage
+from palingenesis.journal.layout import connect_reader, create, put_in_place, sync
+from palingenesis.journal.reading import BATCH, examine
+from palingenesis.journal.rows import COLUMNS, Row, checksum_of
+from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row
+
+_PATIENT_PROBES = 10_000
+"""Unreadable numbers that are tried one by one before they are skipped in growing strides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """What was wrong, what was lost, and where the damaged file is kept."""
+
+    set_aside: Path
+    problems: tuple[str, ...]
+    kept: int
+    """How many entries were kept."""
+    lost: tuple[tuple[int, int], ...]
+    """First and last number of each stretch that is missing; a lost end cannot be counted."""
+
+    def told(self) -> str:
+        """One line for people."""
+        what = self.problems[0] if self.problems else "it could not be read"
+        lost = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.lost)
+        return (
+            f"the journal was damaged ({what}); {self.kept} entries were kept,"
+            f" {f'entries {lost} are lost' if lost else 'its last entries may be lost'};"
+            f" the damaged file is kept as {self.set_aside}"
+        )
+
+
+def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
+    """Replace the damaged journal at `path` by what can be read of it.
+
+    Raises:
+        JournalError: nothing can be read of it; it is left as it was.
+        OSError, sqlite3.Error: the new file could not be made; the old one is left as it was.
+    """
+    aside = _set_aside(path)
+    building = path.with_name(path.name + ".building")
+    building.unlink(missing_ok=True)
+    try:
+        create(building)
+        kept, lost = _rescue(aside, building, path)
+    except (OSError, sqlite3.Error, JournalError):
+        for leftover in (building, *_with_companions(building), aside, *_with_companions(aside)):
+            leftover.unlink(missing_ok=True)
+        raise
+    for companion in _with_companions(aside)[1:]:
+        companion.unlink(missing_ok=True)
+    put_in_place(building, _rebuilt(path))
+    finish(path)
+    return Damage(set_aside=aside, problems=problems, kept=kept, lost=lost)
+
+
+def finish(path: Path) -> None:
+    """Put a rebuilt journal in the old one's place, if there is one; repeatable after a crash."""
+    rebuilt = _rebuilt(path)
+    if not rebuilt.exists():
+        return
+    # The old log must go before the new file has its name: SQLite would apply it to any file.
+    for old in (path, *_with_companions(path)):
+        old.unlink(missing_ok=True)
+    sync(path.parent)
+    put_in_place(rebuilt, path)
+
+
+def _rebuilt(path: Path) -> Path:
+    return path.with_name(path.name + ".rebuilt")
+
+
+def _with_companions(path: Path) -> tuple[Path, Path]:
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
+def _set_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}")).exists():
+        number += 1
+    for source, target in (
+        (path, aside),
+        (_with_companions(path)[0], _with_companions(aside)[0]),
+    ):
+        if source.exists():
+            target.touch(mode=0o600)
+            shutil.copyfile(source, target)
+            sync(target)
+    sync(path.parent)
+    return aside
+
+
+def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
+    with (
+        closing(_open_damaged(source, path)) as old,
+        closing(sqlite3.connect(target, isolation_level=None)) as new,
+    ):
+        bound = source.stat().st_size // 32 + 1_000
+        # One transaction with the old kind of log, so that the new file needs none beside it.
+        new.execute("PRAGMA journal_mode = DELETE").fetchone()
+        new.execute("BEGIN IMMEDIATE")
+        kept, lost, expected = 0, list[tuple[int, int]](), 1
+        for row in _rows(old, bound):
+            with suppress(sqlite3.DatabaseError):
+                is_sound, policy = examine(old, row)
+                if not is_sound or row.seq < expected:
+                    continue
+                if policy is not None:
+                    insert_policy(new, policy)
+                _insert(new, row)
+                if row.seq > expected:
+                    lost.append((expected, row.seq - 1))
+                kept, expected = kept + 1, row.seq + 1
+        snapshots = _keep_snapshots(old, new)
+        new.executemany("INSERT INTO gaps VALUES (?, ?)", lost)
+        new.execute("COMMIT")
+        new.execute("PRAGMA journal_mode = WAL").fetchone()
+    if not kept and not snapshots:
+        raise _beyond_repair(path, "nothing in it can be read")
+    return kept, tuple(lost)
+
+
+def _open_damaged(source: Path, path: Path) -> sqlite3.Connection:
+    try:
+        return connect_reader(source)
+    except sqlite3.Error as error:
+        raise _beyond_repair(path, str(error)) from error
+
+
+def _beyond_repair(path: Path, why: str) -> JournalError:
+    return JournalError(
+        f"the journal {path} is damaged beyond repair ({why}); it was left as it is",
+        "move it away (or restore it from a backup); a new journal is begun then",
+    )
+
+
+def _rows(old: sqlite3.Connection, bound: int) -> Iterator[Row]:
+    """Every row that can be read, stepping over what cannot."""
+    query = f"SELECT {COLUMNS} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+    edge, size, failed = 0, BATCH, 0
+    while edge < bound:
+        try:
+            rows = [Row(*values) for values in old.execute(query, (edge, size))]
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            if size > 1:
+                size = 1
+                continue
+            failed += 1
+            edge += 1 if failed < _PATIENT_PROBES else failed - _PATIENT_PROBES + 2
+            continue
+        yield from rows
+        if len(rows) < size:
+            return
+        edge, failed, size = rows[-1].seq, 0, min(BATCH, size * 2)
+
+
+def _insert(new: sqlite3.Connection, row: Row) -> None:
+    insert_row(new, row)
+    insert_indexes(new, row.seq, loads(row.event), loads(row.decisions), loads(row.effects))
+
+
+def _keep_snapshots(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
+    kept = 0
+    with suppress(sqlite3.DatabaseError):
+        for row in old.execute("SELECT seq, version, world, checksum FROM snapshots"):
+            if checksum_of(f"{row[0]}:{row[2]}") == row[3]:
+                new.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", row)
+                kept += 1
+    return kept

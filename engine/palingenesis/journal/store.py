@@ -1,0 +1,207 @@
+"""The journal's one writer.
+
+Theory of operation. An append is one transaction in WAL mode with `synchronous = FULL`: when it
+returns, the entry is on the disk. When it fails, the connection is given up: after a failed flush
+the system may believe that lost pages are safe, so nothing is tried again on it. The next append
+opens the file anew and first removes what the failed one may have left: an entry that nobody was
+told about must not be found later as if it had been acted upon.
+"""
+
+import sqlite3
+from contextlib import closing, suppress
+from json import dumps
+from pathlib import Path
+from typing import NoReturn
+
+from palingenesis.core.errors import JournalError
+from palingenesis.core.record import RECORD_VERSION, to_plain
+from palingenesis.journal.faults import is_damage, journal_error, told
+from palingenesis.journal.layout import (
+    check_header,
+    connect_reader,
+    connect_writer,
+    create,
+    put_in_place,
+)
+from palingenesis.journal.reading import JournalReader, find_problems, latest_snapshot_seq
+from palingenesis.journal.rows import BEGINNING, checksum_of, draft, seal
+from palingenesis.journal.salvage import Damage, finish, salvage
+from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row, transaction
+from palingenesis.runtime.ports import Entry
+
+SNAPSHOTS_KEPT = 3
+
+
+class SqliteJournal(JournalReader):
+    """The journal of a running daemon. One thread at a time; hold the state directory's lock.
+
+    `damage` tells what was found damaged and set aside since it was opened; whoever opens the
+    journal makes it known to people.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.damage: list[Damage] = []
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+        self._suspicious = True
+        self._last_seq = 0
+        self._last_checksum = BEGINNING
+        self._acknowledged: int | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteJournal":
+        """Open the journal at `path`, or begin one (0600, its directory 0700).
+
+        A damaged journal is set aside and rebuilt from its intact entries; see `damage`.
+
+        Raises:
+            JournalError: it is not a journal, newer, unreadable, not writable, beyond repair.
+        """
+        journal = cls(path)
+        journal._ready()
+        return journal
+
+    def append(self, entry: Entry) -> int:
+        """Write one turn of the loop in one transaction; returns its number.
+
+        Raises:
+            JournalError: nothing was written, so nothing may be done. The next append tries anew.
+        """
+        new = draft(entry)
+        connection = self._ready()
+        row = seal(new, seq=self._last_seq + 1, previous=self._last_checksum)
+        try:
+            with transaction(connection):
+                insert_row(connection, row)
+                if new.policy is not None:
+                    insert_policy(connection, new.policy)
+                insert_indexes(connection, row.seq, new.event, new.decisions, new.effects)
+        except sqlite3.IntegrityError as error:
+            ids = ", ".join(effect.id for effect in entry.effects)
+            raise JournalError(
+                f"an effect of this entry has been written before ({ids})",
+                "this is a mistake in palingenesis; please report it",
+            ) from error
+        except sqlite3.Error as error:
+            self._give_up("write to", error)
+        self._last_seq, self._last_checksum = row.seq, row.checksum
+        self._acknowledged = row.seq
+        return row.seq
+
+    def remember(self, world: object, seq: int) -> None:
+        """Keep the plain form of the world after entry `seq`, so that recovery starts there.
+
+        Raises:
+            JournalError: it was not kept; the journal is none the worse for it.
+        """
+        text = dumps(to_plain(world, object), separators=(",", ":"), allow_nan=False)
+        connection = self._ready()
+        values = (seq, RECORD_VERSION, text, checksum_of(f"{seq}:{text}"))
+        try:
+            with transaction(connection):
+                connection.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", values)
+                connection.execute(
+                    "DELETE FROM snapshots WHERE seq NOT IN"
+                    " (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
+                    (SNAPSHOTS_KEPT,),
+                )
+        except sqlite3.Error as error:
+            self._give_up("write to", error)
+
+    def close(self) -> None:
+        """Let go of the file; appending afterwards is an error."""
+        self._closed = True
+        self._disconnect()
+
+    def _ready(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
+        if self._closed:
+            raise JournalError(f"the journal {self.path} has been closed")
+        with told(self.path, "open"):
+            self._prepare()
+            connection = connect_writer(self.path)
+            try:
+                self._take_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+        self._suspicious = False
+        self._connection = connection
+        return connection
+
+    def _prepare(self) -> None:
+        """See that there is a sound file at `path`."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        finish(self.path)
+        if not self.path.exists() and not self.path.is_symlink():
+            self._begin()
+        check_header(self.path)
+        if self._suspicious:
+            self._check()
+
+    def _begin(self) -> None:
+        log = self.path.with_name(self.path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise JournalError(
+                f"the journal {self.path} is missing, but its log {log.name} is there",
+                "restore the journal, or move the log away to begin a new one",
+            )
+        log.unlink(missing_ok=True)
+        fresh = self.path.with_name(self.path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        create(fresh)
+        put_in_place(fresh, self.path)
+
+    def _check(self) -> None:
+        """Look for damage where it would matter for going on; set it aside."""
+        problems = self._problems_at_start()
+        if not problems:
+            return
+        self.damage.append(salvage(self.path, problems))
+        problems = self._problems_at_start()
+        if problems:
+            raise JournalError(
+                f"the journal {self.path} was damaged and could not be repaired ({problems[0]})",
+                "move it away (or restore it from a backup); a new journal is begun then",
+            )
+
+    def _problems_at_start(self) -> tuple[str, ...]:
+        try:
+            with closing(connect_reader(self.path)) as connection:
+                start = latest_snapshot_seq(connection) or 0
+                return tuple(find_problems(connection, start))
+        except sqlite3.DatabaseError as error:
+            if is_damage(error) or "no such table" in str(error):
+                return (str(error),)
+            raise
+
+    def _take_up(self, connection: sqlite3.Connection) -> None:
+        """Go on after the last entry; first forget what no caller was told about."""
+        if self._acknowledged is not None:
+            with transaction(connection):
+                for table in ("entries", "about", "intents", "outcomes"):
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE seq > ?",  # noqa: S608 (our own names)
+                        (self._acknowledged,),
+                    )
+        query = "SELECT seq, checksum FROM entries ORDER BY seq DESC LIMIT 1"
+        seq, checksum = connection.execute(query).fetchone() or (0, BEGINNING)
+        # After damage a snapshot may be younger than the last entry; a number is used once.
+        snapshot = latest_snapshot_seq(connection) or 0
+        if snapshot > seq:
+            connection.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?)", (seq + 1, snapshot))
+        self._last_seq, self._last_checksum = max(seq, snapshot), checksum
+        self._acknowledged = self._last_seq
+
+    def _give_up(self, deed: str, error: sqlite3.Error) -> NoReturn:
+        self._suspicious = self._suspicious or is_damage(error)
+        self._disconnect()
+        raise journal_error(self.path, deed, error) from error
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
