@@ -150,9 +150,11 @@ class Life:
     unread: str = ""
     """A user message of which no part was seen yet: not known whose it is."""
     prompt: str = ""
-    """Text of the newest prompt, shortened; OpenCode repeats it after a forced summary."""
-    replaying: bool = False
-    """A forced summary is under way: the prompt before it comes again, as a new message."""
+    """Text of the newest prompt, shortened."""
+    replay: str | None = None
+    """A forced summary is due or under way: after it that prompt comes again, as a new message."""
+    summarised: bool = False
+    """A summary was just completed."""
     answers: frozenset[str] = frozenset()
     """Answers of this turn that have begun."""
     ended: frozenset[str] = frozenset()
@@ -252,7 +254,7 @@ def _busy(life: Life) -> tuple[Life, Hints]:
 
 
 def _idle(life: Life) -> tuple[Life, Hints]:
-    ended = replace(life, activity=Activity.IDLE, retry=None, replaying=False)
+    ended = replace(life, activity=Activity.IDLE, retry=None, summarised=False)
     again = life.activity is Activity.IDLE
     return ended, () if again and life.failure is None else (Ended(),)
 
@@ -267,7 +269,7 @@ def _answer(life: Life, message: Message) -> tuple[Life, Hints]:
         hints.append(Alive(what="step"))
     if message.completed is None or message.id in life.ended:
         return life, tuple(hints)
-    life = replace(life, ended=life.ended | {message.id})
+    life = replace(life, ended=life.ended | {message.id}, summarised=message.summary)
     if is_hollow(message):
         life = replace(life, hollow=life.hollow + 1)
         hints.append(Spinning(hollow=life.hollow))
@@ -292,15 +294,16 @@ def _work(life: Life, part: Part) -> tuple[Life, Hints]:
 
 def _prompt(life: Life, part: Part) -> tuple[Life, Hints]:
     if part.kind == "compaction":
-        return replace(life, unread="", replaying=part.overflow), ()
+        return replace(life, unread="", replay=life.prompt if part.overflow else None), ()
     words = part.text[:_TEXT_KEPT]
-    repeated = life.replaying and part.kind == "text" and words == life.prompt
+    repeated = life.summarised and part.kind == "text" and words == life.replay
     foreign = life.unread == part.message and not part.synthetic and not repeated
     known = replace(
         life,
         unread="",
         prompt=words if part.kind == "text" else life.prompt,
-        replaying=life.replaying and not repeated,
+        replay=None if repeated else life.replay,
+        summarised=False,
     )
     return known, (PersonSpoke(message=part.message),) if foreign else ()
 

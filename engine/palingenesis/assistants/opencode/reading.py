@@ -21,6 +21,7 @@ ANSWER_GRACE = timedelta(seconds=10)
 """A prompt that has no answer for so long will get none."""
 
 _RETRY_CONFIDENCE = 0.9  # a retry tells no status and no body, only a message
+_OPENCODES_WORD = 0.4
 _MESSAGE_LIMIT = 500
 _NEVER_BEGUN = ("step-start", "step-finish")
 
@@ -102,7 +103,11 @@ def retrying_stop(
         for name, value in verdict.evidence.items()
         if not name.startswith("reset_") and name not in {"implausible", "zone_assumed"}
     }
-    reason = verdict.reason
+    reason, confidence = verdict.reason, verdict.confidence * _RETRY_CONFIDENCE
+    if reason is StopReason.UNKNOWN:
+        # OpenCode retries only what it holds to be passing: a 5xx, a limit or the network.
+        reason, confidence = StopReason.SERVER_ERROR, _OPENCODES_WORD
+        told["inferred"] = "opencode retries it"
     if retry_at is not None:
         told["reset_source"] = "opencode" if retry.next is not None else "text"
         if reason is StopReason.RATE_LIMIT and is_long(retry_at, at):
@@ -113,7 +118,7 @@ def retrying_stop(
     return Stop(
         key=f"{anchor or retry.session}:retry-{retry.attempt}",
         reason=reason,
-        confidence=round(verdict.confidence * _RETRY_CONFIDENCE, 2),
+        confidence=round(confidence, 2),
         message=redact(verdict.message)[:_MESSAGE_LIMIT],
         provider=turn.provider if turn else None,
         model=turn.model if turn else None,
@@ -227,7 +232,11 @@ def _without_end(answer: Message) -> Stop:
 
 def _completed(answer: Message) -> Stop:
     empty = not answer.text.strip() and not answer.tools
-    told: Told = {"finish": answer.finish, **({"empty_answer": True} if empty else {})}
+    told: Told = {
+        "finish": answer.finish,
+        **({"empty_answer": True} if empty else {}),
+        **({"summary": True} if answer.summary else {}),
+    }
     stop = _told(answer, StopReason.COMPLETED, told, kind="end", words=True)
     return replace(stop, confidence=0.5) if empty else stop
 

@@ -125,12 +125,17 @@ def is_genuine(message: Message, said: tuple[Message, ...]) -> bool:
 
 def _is_replay(message: Message, said: tuple[Message, ...]) -> bool:
     place = said.index(message)
-    if place < 3 or not said[place - 1].summary or not said[place - 2].compaction:  # noqa: PLR2004
+    if place == 0 or not said[place - 1].summary:
         return False
-    if not any(part.overflow for part in said[place - 2].parts):
+    forced = [
+        index
+        for index, earlier in enumerate(said[:place])
+        if any(part.kind == "compaction" and part.overflow for part in earlier.parts)
+    ]
+    if not forced:
         return False
-    earlier = _last(one for one in said[: place - 2] if one.role == "user")
-    return earlier is not None and earlier.text == message.text
+    before = _last(earlier for earlier in said[: forced[-1]] if earlier.role == "user")
+    return before is not None and before.text == message.text
 
 
 def _last(messages: Iterable[Message]) -> Message | None:
