@@ -36,11 +36,6 @@ class Paths:
         return self.state / "journal.db"
 
     @property
-    def lock(self) -> Path:
-        """Held by the one daemon of this state folder."""
-        return self.state / "lock"
-
-    @property
     def log(self) -> Path:
         """What a daemon in the background prints."""
         return self.state / "daemon.log"

@@ -1,0 +1,266 @@
+"""`daemon`: run it here, start it in the background, stop it, have it read its files again."""
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from palingenesis.control.client import ControlClient
+from palingenesis.core.errors import (
+    DeadlineError,
+    ExitCode,
+    InvalidConfigError,
+    NotRunningError,
+    PalingenesisError,
+)
+from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.runtime.paths import Paths
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import plain, say_json
+
+_LOG_BYTES_MAX = 5 * 1024 * 1024
+_LOG_TAIL_BYTES = 4096
+_START_SPAN = timedelta(seconds=30)
+_STOP_S = 30
+
+_PolicyFile = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def daemon() -> None:
+    """Run, start, stop, restart, reload the daemon."""
+
+
+@daemon.command()
+@click.option("--policy", type=_PolicyFile, help="The policy to use.")
+@click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")
+@click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
+@click.pass_context
+def run(
+    ctx: click.Context, policy: Path | None, server: str | None, debug: bool, allow_root: bool
+) -> None:
+    """Run the daemon here, in the foreground, until it is stopped."""
+    desk = ctx.ensure_object(Desk)
+    _refuse_sudo(desk, allow_root)
+    from palingenesis.app import run as run_app  # type: ignore[import-not-found]
+    from palingenesis.runtime.config_file import load_config
+
+    paths = desk.paths
+    config = load_config(paths)
+    for warning in config.warnings:
+        click.echo(plain(warning, 500), err=True)
+    paths.prepare()
+    desk.debug = desk.debug or debug
+    code = run_app(config=config, paths=paths, policy=policy, server=server, debug=desk.debug)
+    ctx.exit(int(code))
+
+
+@daemon.command()
+@click.option("--policy", type=_PolicyFile, help="The policy to use.")
+@click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.option("--debug", is_flag=True, help="Log more.")
+@click.option("--foreground", is_flag=True, help="The same as 'daemon run'.")
+@click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
+@click.pass_context
+def start(
+    ctx: click.Context,
+    policy: Path | None,
+    server: str | None,
+    debug: bool,
+    foreground: bool,
+    allow_root: bool,
+) -> None:
+    """Start the daemon in the background; does nothing when it runs already."""
+    if foreground:
+        ctx.invoke(run, policy=policy, server=server, debug=debug, allow_root=allow_root)
+        return
+    desk = ctx.ensure_object(Desk)
+    _refuse_sudo(desk, allow_root)
+    with contextlib.suppress(NotRunningError):
+        click.echo(f"the daemon runs already (pid {desk.client().status()['pid']})")
+        return
+    flags = ["--policy", str(policy.expanduser().absolute())] if policy else []
+    flags += ["--server", server] if server else []
+    flags += ["--debug"] if debug else []
+    _start(desk, flags)
+
+
+@daemon.command()
+@click.pass_obj
+def stop(desk: Desk) -> None:
+    """Stop the daemon; agents keep running. Does nothing when it does not run."""
+    pid = _stop(desk)
+    click.echo("the daemon is not running" if pid is None else f"the daemon stopped (pid {pid})")
+
+
+@daemon.command()
+@click.option("--policy", type=_PolicyFile, help="The policy to use.")
+@click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.pass_obj
+def restart(desk: Desk, policy: Path | None, server: str | None) -> None:
+    """Stop the daemon if it runs, and start it."""
+    _refuse_sudo(desk, allowed=False)
+    _stop(desk)
+    flags = ["--policy", str(policy.expanduser().absolute())] if policy else []
+    _start(desk, [*flags, *(["--server", server] if server else [])])
+
+
+@daemon.command()
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+@click.pass_obj
+def reload(desk: Desk, as_json: bool) -> None:
+    """Have configuration and policy read again; bad ones are refused, the last good ones stay."""
+    answer = desk.client().reload()
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, **answer})
+    if not answer["ok"]:
+        refusal = InvalidConfigError(
+            answer["message"], hint="the last good one stays in force; correct the file and reload"
+        )
+        refusal.problems = tuple(answer.get("problems", ()))  # type: ignore[attr-defined]
+        raise refusal
+    if not as_json:
+        click.echo(plain(answer["message"], 500))
+
+
+@daemon.command()
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Whether the daemon runs, since when, and where its things are; exit code 3 when not."""
+    desk = ctx.ensure_object(Desk)
+    paths = desk.paths
+    places = {
+        "socket": str(paths.socket),
+        "state": str(paths.state),
+        "config": str(paths.config_file),
+        "log": str(paths.log),
+    }
+    try:
+        told = desk.client().status()
+    except NotRunningError:
+        if as_json:
+            say_json({"schema_version": SCHEMA_VERSION, "running": False, "places": places})
+            ctx.exit(ExitCode.NOT_RUNNING)
+        raise
+    if as_json:
+        facts = {name: told[name] for name in ("pid", "version", "since", "policy")}
+        say_json(
+            {"schema_version": SCHEMA_VERSION, "running": True, **facts, "places": places},
+        )
+        return
+    click.echo(f"palingenesis {plain(told['version'])} runs (pid {told['pid']})")
+    for name, place in places.items():
+        click.echo(f"  {name:7}{plain(place, 500)}")
+
+
+def _refuse_sudo(desk: Desk, allowed: bool) -> None:
+    """A daemon that sudo made root would run the user's agents as root, in root's home."""
+    became_root = os.geteuid() == 0 and desk.environ.get("SUDO_UID", "0") not in ("", "0")
+    if became_root and not allowed and desk.environ.get("PALINGENESIS_ALLOW_ROOT") != "1":
+        raise PalingenesisError(
+            "the daemon would run as root, and your agents with it",
+            hint="run it without sudo, or say --allow-root",
+        )
+
+
+def _start(desk: Desk, flags: Sequence[str]) -> None:
+    from palingenesis.runtime.config_file import load_config
+    from palingenesis.surfaces.cli.patience import Patience
+
+    paths = desk.paths
+    load_config(paths)  # its problems are told here, not in a log
+    paths.prepare()
+    log = _open_log(paths)
+    try:
+        begin = os.fstat(log).st_size
+        # -P: a folder named palingenesis where we happen to stand must not be imported.
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "palingenesis", "daemon", "run", "--allow-root", *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=paths.state,
+            env=dict(desk.environ),
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    patience = Patience(_START_SPAN)
+    client = ControlClient(paths.socket, timeout_s=2.0)
+    while True:
+        if child.poll() is not None:
+            raise _failed_start(paths, begin, child.returncode)
+        with contextlib.suppress(NotRunningError, DeadlineError):
+            pid = client.status()["pid"]
+            child.returncode = child.returncode or 0  # it outlives us, and is not waited for
+            click.echo(f"the daemon runs (pid {pid})")
+            return
+        if not patience.lasts():
+            child.returncode = child.returncode or 0
+            raise DeadlineError(
+                f"the daemon (pid {child.pid}) started but does not answer", hint=f"see {paths.log}"
+            )
+
+
+def _open_log(paths: Paths) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        if paths.log.stat().st_size > _LOG_BYTES_MAX:
+            paths.log.replace(paths.log.with_suffix(".log.1"))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(paths.log, flags, 0o600)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise PalingenesisError(f"cannot write {paths.log}: {reason}") from error
+
+
+def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
+    """What the child said before it ended, as an error with the child's own exit code."""
+    with paths.log.open("rb") as stream:
+        stream.seek(begin)
+        said = stream.read()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
+    told = [line[7:] for line in said if line.startswith("error: ")]
+    hints = [line[6:] for line in said if line.startswith("hint: ")]
+    error = PalingenesisError(
+        told[-1] if told else f"the daemon ended at once (exit code {code})",
+        hint=hints[-1] if hints else f"see {paths.log}",
+    )
+    error.problems = tuple(  # type: ignore[attr-defined]
+        line for line in said if not line.startswith(("error: ", "hint: "))
+    )
+    if code in set(ExitCode):
+        error.exit_code = ExitCode(code)
+    return error
+
+
+def _stop(desk: Desk) -> int | None:
+    """Stop the daemon and wait until it is gone; its pid, or None when it did not run."""
+    client = desk.client()
+    try:
+        pid = client.status()["pid"]
+        ended = _watch(pid)
+    except (NotRunningError, ProcessLookupError):
+        return None
+    try:
+        client.stop()
+        ready, _, _ = select.select([ended], [], [], _STOP_S)
+    finally:
+        os.close(ended)
+    if not ready:
+        raise DeadlineError(
+            f"the daemon (pid {pid}) did not stop within {_STOP_S} s", hint=f"kill {pid}"
+        )
+    return pid
+
+
+def _watch(pid: int) -> int:
+    """A descriptor that becomes readable when the process has ended (Linux)."""
+    return os.pidfd_open(pid)

@@ -1,0 +1,76 @@
+"""`explain`: why it decided that, from the daemon or, when it is down, from its journal."""
+
+import click
+
+from palingenesis.core.errors import NotRunningError
+from palingenesis.runtime.door import SCHEMA_VERSION, Explanation
+from palingenesis.surfaces.cli.choosing import choose_session
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import plain, read_time, say_json
+
+_MARKS = {"won": "✓", "false": "·", "unknown": "?", "limited": "!", "not asked": " "}
+
+
+@click.command()
+@click.argument("what", required=False, metavar="[SESSION|DECISION]")
+@click.option("--limit", default=1, show_default=True, type=click.IntRange(1, 100))
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.pass_obj
+def explain(desk: Desk, what: str | None, limit: int, as_json: bool) -> None:
+    """Why it decided that: a DECISION by number, a SESSION's last one, or the last of all.
+
+    Also with the daemon down.
+    """
+    number = _decision(what)
+    asked = what if number is None else None
+    client = desk.client()
+    try:
+        session = choose_session(client.sessions(), asked)["id"] if asked else None
+        told = client.explain(session=session, decision=number, limit=limit)
+    except NotRunningError:
+        from palingenesis.surfaces.cli.offline import read_explanations
+
+        told = read_explanations(desk.paths, session=asked, decision=number, limit=limit)
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, "decisions": told})
+        return
+    if not told:
+        click.echo("nothing has been decided yet")
+    for index, one in enumerate(told):
+        if index:
+            click.echo()
+        _say(one)
+
+
+def _decision(what: str | None) -> int | None:
+    digits = (what or "").removeprefix("#")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None  # noqa: PLR2004  a 64-bit number
+
+
+def _say(told: Explanation) -> None:
+    at = read_time(told["at"])
+    when = f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else plain(told["at"])
+    whose = f" · {plain(told['title'], 60)} ({plain(told['session'])})" if told["session"] else ""
+    click.secho(f"decision {told['decision']} · {when}{whose}", bold=True)
+    limited = ", its limit reached" if told["limited"] else ""
+    click.echo(f"  {plain(told['kind'])} on '{plain(told['event'])}' by rule ", nl=False)
+    click.secho(f"{plain(told['rule'])}{limited}", fg="cyan", nl=False)
+    click.echo(f": {plain(told['why'], 300)}" if told["why"] else "")
+    if told["facts"]:
+        click.echo("  facts")
+        width = max(len(name) for name in told["facts"])
+        for name, value in told["facts"].items():
+            click.echo(f"    {plain(name):{width}}  {plain(str(value))}")
+    if told["considered"]:
+        click.echo("  rules, in order")
+        width = max(len(rule["rule"]) for rule in told["considered"])
+        for rule in told["considered"]:
+            mark = _MARKS.get(rule["outcome"], " ")
+            line = f"    {mark} {plain(rule['rule']):{width}}  {plain(rule['outcome']):9}"
+            click.echo(f"{line} {plain(rule['why'], 300)}".rstrip())
+    if told["plan"]:
+        click.echo("  plan")
+    for number, step in enumerate(told["plan"], start=1):
+        result = f" → {plain(step['result'])}" if step["result"] else ""
+        detail = f": {plain(step['detail'], 300)}" if step["detail"] else ""
+        click.echo(f"    {number}. {plain(step['what'])}{result}{detail}")

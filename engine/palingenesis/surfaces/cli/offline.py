@@ -1,0 +1,96 @@
+"""Reading the journal while the daemon is down: the one exception to asking through the door."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+
+from palingenesis.core.errors import JournalError, NotRunningError, PalingenesisError
+from palingenesis.core.events import SessionSeen
+from palingenesis.core.record import from_plain
+from palingenesis.core.world import Decision
+from palingenesis.journal import ReadOnlyJournal, entry_to_plain
+from palingenesis.runtime.door import Considered, EventRow, Explanation
+from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.ports import Recorded
+from palingenesis.runtime.views import Written, event_row, explanations
+
+_LOOKED_BACK = 20_000
+"""How many entries are searched for a decision and its outcomes."""
+
+
+def read_events(
+    paths: Paths, *, since: str | None, session: str | None, limit: int
+) -> list[EventRow]:
+    """The newest entries, oldest first, as the daemon would tell them.
+
+    Raises:
+        NotRunningError: there is no journal yet.
+        JournalError: it cannot be read.
+    """
+    instant = datetime.fromisoformat(since) if since else None
+    with _journal(paths) as journal:
+        newest = journal.entries(since=instant, session=session, limit=limit, newest_first=True)
+        found = list(newest)
+    return [event_row(_written(one), entry_to_plain(one)) for one in reversed(found)]
+
+
+def read_explanations(
+    paths: Paths, *, session: str | None, decision: int | None, limit: int
+) -> list[Explanation]:
+    """The newest decisions, oldest first, as the daemon would explain them.
+
+    Raises:
+        NotRunningError: there is no journal yet.
+        JournalError: it cannot be read.
+        PalingenesisError: there is no such decision.
+    """
+    with _journal(paths) as journal:
+        newest = islice(journal.entries(newest_first=True), _LOOKED_BACK)
+        written = [_written(one) for one in newest][::-1]
+    seen = (one.event for one in written if isinstance(one.event, SessionSeen))
+    titles = {str(event.session): event.title for event in seen}
+    whole = _whole_id(session, [*titles]) if session else None
+    found = [
+        told
+        for told in explanations(written, titles, _not_recomputed)
+        if decision in (None, told["decision"]) and whole in (None, told["session"])
+    ]
+    if decision is not None and not found:
+        raise PalingenesisError(
+            f"no decision {decision} in the journal", hint="palingenesis events"
+        )
+    return found[-limit:]
+
+
+@contextmanager
+def _journal(paths: Paths) -> Iterator[ReadOnlyJournal]:
+    if not paths.journal.exists():
+        raise NotRunningError(
+            "the daemon is not running and has not left a journal yet",
+            hint="palingenesis daemon start",
+        )
+    with ReadOnlyJournal.open(paths.journal) as journal:
+        yield journal
+
+
+def _written(recorded: Recorded) -> Written:
+    return Written(
+        seq=recorded.seq,
+        event=recorded.event,
+        decisions=[from_plain(Decision, plain) for plain in recorded.decisions],
+        effects=recorded.effects,
+    )
+
+
+def _whole_id(asked: str, known: Sequence[str]) -> str:
+    found = [one for one in known if one.startswith(asked)]
+    if asked in found or not found:
+        return asked
+    if len(found) > 1:
+        raise JournalError(f"'{asked[:60]}' could be any of {len(found)} sessions")
+    return found[0]
+
+
+def _not_recomputed(_decision: Decision) -> Sequence[Considered]:
+    return ()

@@ -1,0 +1,37 @@
+"""`open`: the person's own screen, attached to the managed server."""
+
+import os
+import shlex
+
+import click
+
+from palingenesis.core.errors import PalingenesisError
+from palingenesis.surfaces.cli.choosing import choose_session
+from palingenesis.surfaces.cli.desk import Desk
+
+
+@click.command("open")
+@click.argument("session", required=False)
+@click.option(
+    "--print", "only_print", is_flag=True, help="Print the command, password included, instead."
+)
+@click.pass_obj
+def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
+    """Open OpenCode's own screen on the managed server, at a SESSION or at a new one."""
+    client = desk.client()
+    chosen = choose_session(client.sessions(), session)["id"] if session is not None else None
+    entrance = client.open(chosen)
+    argv = list(entrance["argv"])
+    if only_print:
+        said = [f"{name}={shlex.quote(value)}" for name, value in entrance["env"].items()]
+        click.echo(" ".join([*said, shlex.join(argv)]))
+        return
+    if not argv:
+        raise PalingenesisError("the daemon does not know how to open this session")
+    try:
+        if entrance["directory"]:
+            os.chdir(entrance["directory"])
+        os.execvpe(argv[0], argv, {**desk.environ, **entrance["env"]})  # noqa: S606
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise PalingenesisError(f"cannot run {argv[0]}: {reason}") from error

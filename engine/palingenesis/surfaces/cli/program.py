@@ -1,0 +1,199 @@
+"""The command line's trunk: its commands by name, its errors, its colours, its exit codes.
+
+A command's module is imported only when that command runs, because start-up is a promise.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from palingenesis.core.errors import ExitCode, PalingenesisError
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import plain
+
+_HOME = "palingenesis.surfaces.cli"
+
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Watch": {
+        "status": ("status:status", "What every session is doing, and what comes next."),
+        "sessions": ("status:sessions", "All sessions: supervised, observed, enrolable."),
+        "events": ("events:events", "What happened; also with the daemon down."),
+        "explain": ("explain:explain", "Why it decided that; also with the daemon down."),
+        "open": ("opening:open_session", "Open OpenCode's own screen on the managed server."),
+    },
+    "Steer": {
+        "pause": ("steering:pause", "Stop acting, keep watching."),
+        "resume": ("steering:resume", "Act again."),
+        "abort": ("steering:abort", "End a session's turn and leave it alone from now on."),
+        "skip": ("steering:skip", "Leave the current step of the work, go on with the next."),
+        "new-session": ("steering:new_session", "Continue the work in a new session."),
+        "enrol": ("steering:enrol", "Supervise a session."),
+        "detach": ("steering:detach", "Leave a session alone."),
+    },
+    "Set up": {
+        "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
+        "policy": ("policy:policy", "Check, show and rehearse policies."),
+        "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
+        "wait": ("status:wait", "Wait until the daemon answers."),
+    },
+}
+"""Every command: its section, where it lives, and its one line of help."""
+
+EXAMPLES = """\b
+Examples:
+  palingenesis demo                    see what it does
+  palingenesis daemon start            begin to watch
+  palingenesis open                    work in OpenCode on the watched server
+  palingenesis events --since 8h       what happened tonight
+  palingenesis explain                 why it did what it did last
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: D102
+        for section in SECTIONS.values():
+            if cmd_name in section:
+                module, _, name = section[cmd_name][0].partition(":")
+                command = getattr(import_module(f"{_HOME}.{module}"), name)
+                assert isinstance(command, click.Command)
+                return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in section.items()])
+
+
+def _say_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from palingenesis import __version__
+
+        click.echo(f"palingenesis {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Show the version.",
+)
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Keeps coding agents working while nobody watches, and never makes things worse.
+
+    Without a command: the status, or the first steps.
+    """
+    desk = ctx.ensure_object(Desk)
+    desk.debug = debug
+    if ctx.invoked_subcommand is None:
+        from palingenesis.surfaces.cli.status import show_overview
+
+        show_overview(desk)
+
+
+def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run the command line and return its exit code; errors are on stderr by then."""
+    if "_PALINGENESIS_COMPLETE" in environ or "_PALIN_COMPLETE" in environ:
+        cli.main(prog_name="palin" if "_PALIN_COMPLETE" in environ else "palingenesis")
+    desk = Desk(environ=environ)
+    try:
+        return _run(list(args), desk)
+    except PalingenesisError as error:
+        if desk.debug:
+            _show_traceback()
+        return tell_error(error)
+    except click.Abort:
+        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        hint = f"{where} --help" if where else ""
+        _tell(_lowered(error.format_message()), hint)
+        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILURE
+    except BrokenPipeError:
+        _let_stdout_go()
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  the last edge: a person gets a line, not a traceback
+        if desk.debug:
+            _show_traceback()
+        _tell(
+            f"a mistake in palingenesis: {type(error).__name__}: {plain(str(error))}",
+            "run it again as 'palingenesis --debug …' and report what it shows",
+        )
+        return ExitCode.FAILURE
+
+
+def tell_error(error: PalingenesisError) -> int:
+    """Tell an error on stderr, its problems first; returns its exit code."""
+    for problem in getattr(error, "problems", ()):
+        click.echo("\n".join(plain(line, 500) for line in problem.splitlines()), err=True)
+    _tell(error.message, error.hint)
+    return int(error.exit_code)
+
+
+def _run(args: list[str], desk: Desk) -> int:
+    settings: dict[str, Any] = {"obj": desk, "color": wanted_color(desk.environ)}
+    try:
+        with cli.make_context("palingenesis", args, **settings) as context:
+            result = cli.invoke(context)
+            sys.stdout.flush()
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def wanted_color(environ: Mapping[str, str]) -> bool | None:
+    """Whether to colour: NO_COLOR and TERM=dumb say no, FORCE_COLOR says yes, else the terminal."""
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return False if environ.get("TERM") == "dumb" else None
+
+
+def _tell(message: str, hint: str = "") -> None:
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(f"error: {plain(message, 1000)}", err=True)
+        if hint:
+            click.echo(f"hint: {plain(hint, 500)}", err=True)
+
+
+def _lowered(message: str) -> str:
+    text = message.strip().rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _let_stdout_go() -> None:
+    """Whoever read our output left; nothing more must be written, not even at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

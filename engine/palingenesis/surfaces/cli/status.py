@@ -1,0 +1,171 @@
+"""`status`, `sessions`, `wait`, and what a bare `palingenesis` shows."""
+
+import shutil
+from datetime import datetime, timedelta
+
+import click
+
+from palingenesis.core.errors import DeadlineError, ExitCode, NotRunningError
+from palingenesis.runtime.door import SCHEMA_VERSION, SessionStatus, Status
+from palingenesis.runtime.spans import say_span
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import (
+    plain,
+    read_time,
+    say_json,
+    say_session,
+    say_time,
+    short_ids,
+)
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
+
+FIRST_STEPS = """\
+The daemon is not running.
+
+  palingenesis demo            see a whole night in under a minute
+  palingenesis daemon start    begin to watch
+  palingenesis open            work in OpenCode on the watched server
+  palingenesis --help          everything else
+"""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """What every session is doing, and what comes next."""
+    try:
+        told = ctx.ensure_object(Desk).client().status()
+    except NotRunningError:
+        if as_json:
+            say_json({"schema_version": SCHEMA_VERSION, "running": False})
+            ctx.exit(ExitCode.NOT_RUNNING)
+        raise
+    if as_json:
+        say_json({**told})
+    else:
+        say_status(told)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.pass_obj
+def sessions(desk: Desk, as_json: bool) -> None:
+    """All sessions: supervised, observed, and those that could be enrolled."""
+    client = desk.client()
+    rows = client.sessions()
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, "sessions": rows})
+        return
+    told = client.status()
+    now = read_time(told["at"]) or _EPOCH
+    short = short_ids(row["id"] for row in rows)
+    ways = {agent["id"]: agent["way"] for agent in told["agents"]}
+    for title, chosen in _by_kind(rows, ways):
+        if chosen:
+            click.secho(title, bold=True)
+        for row in chosen:
+            click.echo(f"  {say_session(row, short[row['id']], now)}")
+    if not rows:
+        click.echo("no sessions yet: open one with 'palingenesis open'")
+
+
+@click.command()
+@click.option("--timeout", default="30s", show_default=True, metavar="SPAN")
+@click.pass_obj
+def wait(desk: Desk, timeout: str) -> None:
+    """Wait until the daemon answers; exit code 6 when it does not."""
+    from palingenesis.core.facts import parse_duration
+    from palingenesis.surfaces.cli.patience import Patience
+
+    patience = Patience(parse_duration(timeout))
+    while True:
+        try:
+            desk.client(timeout_s=2.0).status()
+            return  # noqa: TRY300  the one good way out of the loop
+        except (NotRunningError, DeadlineError):
+            if not patience.lasts():
+                raise DeadlineError(
+                    f"the daemon did not answer within {say_span(patience.span)}",
+                    hint="palingenesis daemon start",
+                ) from None
+
+
+def show_overview(desk: Desk) -> None:
+    """What a bare `palingenesis` shows: the status, or the first steps."""
+    try:
+        say_status(desk.client().status())
+    except NotRunningError:
+        found = shutil.which("opencode", path=desk.environ.get("PATH", ""))
+        if found:
+            click.echo(f"OpenCode is at {plain(found)}.")
+        else:
+            click.echo("OpenCode is not on your PATH; the demo works without it.")
+        click.echo(FIRST_STEPS, nl=False)
+
+
+def say_status(told: Status) -> None:
+    """Print the daemon's status for a person."""
+    now = read_time(told["at"]) or _EPOCH
+    running = _ago(told["since"], now)
+    policy = told["policy"]
+    click.echo(
+        f"palingenesis {plain(told['version'])} runs{running} (pid {told['pid']})"
+        f" · policy {plain(policy['name'])} {plain(policy['digest'][:12])}"
+    )
+    if told["paused"]:
+        _warn("paused: nothing is done until 'palingenesis resume'")
+    for problem in policy["stale"]:
+        _warn(f"a newer policy was refused, this one stays: {plain(problem, 500)}")
+    for warning in told["warnings"]:
+        _warn(plain(warning, 500))
+    if not told["journal"]["ok"]:
+        _warn(f"the journal cannot be written: {plain(told['journal']['detail'])}")
+    _say_agents(told, now)
+    _say_notifications(told, now)
+    short = short_ids(row["id"] for row in told["sessions"])
+    for row in told["sessions"]:
+        click.echo(f"  {say_session(row, short[row['id']], now)}")
+    if not told["sessions"]:
+        click.echo("  no supervised sessions: they appear as soon as they work")
+
+
+def _say_agents(told: Status, now: datetime) -> None:
+    for agent in told["agents"]:
+        up = click.style("up", fg="green") if agent["up"] else click.style("down", fg="red")
+        line = f"{plain(agent['assistant'])} {plain(agent['version'])} · {agent['way']} · {up}"
+        line += _ago(agent["since"], now)
+        if not agent["supported"]:
+            line += " · this version is only watched, never acted on"
+        click.echo(line + (f" · {plain(agent['detail'])}" if agent["detail"] else ""))
+
+
+def _say_notifications(told: Status, now: datetime) -> None:
+    outbox = told["notifications"]
+    if outbox["pending"] or outbox["failed"]:
+        last = read_time(outbox["last"])
+        text = f"notifications: {outbox['pending']} to deliver, {outbox['failed']} failed"
+        _warn(text + (f", last delivered {say_time(last, now)}" if last else ""))
+
+
+def _by_kind(
+    rows: list[SessionStatus], ways: dict[str, str]
+) -> list[tuple[str, list[SessionStatus]]]:
+    supervised = [row for row in rows if row["supervised"]]
+    others = [row for row in rows if not row["supervised"]]
+    observed = [row for row in others if ways.get(row["agent"]) == "observed"]
+    return [
+        ("Supervised", supervised),
+        ("Observed: told about, not touched", observed),
+        ("Enrolable with 'palingenesis enrol'", [row for row in others if row not in observed]),
+    ]
+
+
+def _ago(since: str, now: datetime) -> str:
+    at = read_time(since)
+    return f" for {say_span(max(now - at, timedelta(0)))}" if at else ""
+
+
+def _warn(text: str) -> None:
+    click.echo(click.style(f"! {text}", fg="yellow"))

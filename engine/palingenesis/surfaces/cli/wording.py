@@ -1,0 +1,109 @@
+"""How the command line speaks: foreign text made harmless, local time, JSON, one line a session."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import click
+
+from palingenesis.runtime.door import SessionStatus
+from palingenesis.runtime.spans import say_span
+
+_SHORT_ID = 12
+_COLORS = {
+    "working": "green",
+    "verifying": "green",
+    "acting": "cyan",
+    "deciding": "cyan",
+    "holding": "yellow",
+    "waiting": "yellow",
+    "asking": "magenta",
+    "blocked": "magenta",
+    "stalled": "red",
+    "attention": "red",
+}
+
+
+def plain(text: str, most: int = 200) -> str:
+    """Foreign text for a terminal: one line, no escapes, no invisible or reversing characters."""
+    safe = "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text[: most + 1]
+    )
+    return safe if len(text) <= most else f"{safe[: most - 1]}…"
+
+
+def say_json(document: Mapping[str, object]) -> None:
+    """Print a document for scripts, on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=True))
+
+
+def read_time(text: str | None) -> datetime | None:
+    """An instant from the daemon's JSON; None when there is none or it makes no sense."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def say_time(at: datetime, now: datetime) -> str:
+    """An instant in local time: the hour on the same day, the weekday within six days."""
+    here, today = at.astimezone(), now.astimezone()
+    days = (here.date() - today.date()).days
+    if days == 0:
+        return f"{here:%H:%M}"
+    near = timedelta(days=6) >= abs(here - today)
+    return f"{here:%a %H:%M}" if near else f"{here:%Y-%m-%d %H:%M}"
+
+
+def short_ids(ids: Iterable[str]) -> dict[str, str]:
+    """For each id the shortest prefix, of 12 characters or more, that no other id shares."""
+    known = sorted(set(ids))
+    short = {}
+    for one in known:
+        length = _SHORT_ID
+        while length < len(one) and any(
+            other != one and other.startswith(one[:length]) for other in known
+        ):
+            length += 1
+        short[one] = one[:length]
+    return short
+
+
+def say_session(row: SessionStatus, short: str, now: datetime) -> str:
+    """One session in one line: what it does; if it waits: for what, until when, what then, who."""
+    name = plain(row["title"], 48) or "(no title)"
+    word = click.style(row["status"].replace("_", " "), fg=_COLORS.get(row["status"]))
+    parts = [f"{name} ({plain(short)}): {word}{_pending(row, now)}"]
+    if row["status"] in ("working", "verifying", "stalled", "blocked"):
+        since = read_time(row["since"])
+        parts += [f"for {say_span(now - since)}"] if since else []
+    if row["rule"]:
+        number = f" #{row['decision']}" if row["decision"] is not None else ""
+        parts.append(f"rule {plain(row['rule'])}{number}")
+    if (said := _because(row)) is not None:
+        parts.append(said)
+    work = row["work"]
+    if work["completed"] is not None and work["total"] is not None:
+        parts.append(f"{work['completed']} of {work['total']} steps done")
+    elif work["state"] == "torn":
+        parts.append("its work document is torn")
+    if row["context_used"] is not None:
+        parts.append(f"context {row['context_used']:.0%}")
+    parts += [click.style(f"rail: {plain(rail)}", fg="red") for rail in row["rails"]]
+    return " · ".join(parts)
+
+
+def _pending(row: SessionStatus, now: datetime) -> str:
+    text = f" for {plain(row['for'])}" if row["for"] else ""
+    if (until := read_time(row["until"])) is not None:
+        left = f"in {say_span(until - now)}" if until > now else "now due"
+        text += f" until {say_time(until, now)} ({left})"
+    return text + (f", then {plain(row['next'])}" if row["next"] else "")
+
+
+def _because(row: SessionStatus) -> str | None:
+    if not row["reason"]:
+        return None
+    message = f": {plain(row['message'], 80)}" if row["message"] else ""
+    return f"{plain(row['reason'])}{message}"

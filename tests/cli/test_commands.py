@@ -1,0 +1,469 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.control.doors import A_WAITING_SESSION, Served, a_row, a_session, served
+
+from palingenesis.surfaces.cli.program import run, wanted_color
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+Say = Callable[..., Said]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {
+        "PALINGENESIS_STATE_DIR": str(folder / "s"),
+        "PALINGENESIS_CONFIG_DIR": str(folder / "c"),
+        "PALINGENESIS_RUNTIME_DIR": str(folder),
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+    }
+
+
+@pytest.fixture
+def say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    def said(*args: str, **variables: str) -> Said:
+        code = run(args, {**environment(tmp_path), **variables})
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return said
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Served]:
+    with served(tmp_path) as here:
+        yield here
+
+
+# ── without a daemon ──────────────────────────────────────────────────────────────────────────
+
+
+def test_a_bare_call_before_the_first_start_shows_the_first_steps(say: Say):
+    said = say()
+
+    assert said.code == 0
+    assert "palingenesis daemon start" in said.out
+    assert "palingenesis demo" in said.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("sessions",),
+        ("pause",),
+        ("abort", "x"),
+        ("open",),
+        ("daemon", "reload"),
+        ("daemon", "status"),
+        ("events",),
+        ("events", "--follow"),
+        ("explain",),
+    ],
+)
+def test_without_a_daemon_one_line_says_so_and_one_how_to_start_it(
+    say: Say, command: tuple[str, ...]
+):
+    said = say(*command)
+
+    assert said.code == 3
+    assert said.out == ""
+    assert said.err.startswith("error: the daemon is not running")
+    assert said.err.endswith("\nhint: palingenesis daemon start\n")
+    assert len(said.err.splitlines()) == 2
+
+
+def test_status_as_json_always_has_running(say: Say):
+    said = say("status", "--json")
+
+    assert said.code == 3
+    assert json.loads(said.out) == {"schema_version": 1, "running": False}
+
+
+def test_stopping_what_does_not_run_is_fine(say: Say):
+    said = say("daemon", "stop")
+
+    assert (said.code, said.out) == (0, "the daemon is not running\n")
+
+
+def test_waiting_has_a_limit(say: Say):
+    said = say("wait", "--timeout", "100ms")
+
+    assert said.code == 6
+    assert "did not answer within" in said.err
+
+
+# ── watching ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_status_says_of_each_session_what_it_does_and_what_comes_next(say: Say, daemon: Served):
+    said = say("status", TZ="UTC")
+
+    assert said.code == 0
+    assert "policy default a1b2c3" in said.out
+    assert "opencode 1.18.33 · managed · up for 1 h 59 min" in said.out
+    assert "Refactor the parser (ses_1abc): working · for 1 h · 6 of 12 steps done" in said.out
+    line = next(line for line in said.out.splitlines() if "Write the docs" in line)
+    for part in (
+        "waiting for the limit to clear until ",
+        "(in 10 min), then resume",
+        "rule rate-limit #7",
+        "rate_limit: 429 Too Many Requests",
+        "rail: prompts: 11 of 12 this hour",
+    ):
+        assert part in line
+
+
+def test_status_as_json_is_the_daemons_own_answer(say: Say, daemon: Served):
+    document = json.loads(say("status", "--json").out)
+
+    assert document["running"] is True
+    assert document["schema_version"] == 1
+    assert document["sessions"][1]["until"] == "2026-11-21T03:10:00Z"
+
+
+def test_a_bare_call_with_a_daemon_is_the_status(say: Say, daemon: Served):
+    assert say().out == say("status").out
+
+
+def test_sessions_are_sorted_by_what_may_be_done_with_them(say: Say, daemon: Served):
+    daemon.door.listed = [
+        a_session(),
+        a_session(id="ses_old", title="Old", supervised=False, status="discovering"),
+    ]
+
+    said = say("sessions")
+
+    assert said.out.index("Supervised") < said.out.index("Refactor the parser")
+    assert said.out.index("Enrolable") < said.out.index("Old (ses_old)")
+
+
+def test_foreign_text_cannot_steer_the_terminal(say: Say, daemon: Served):
+    evil = "\x1b]0;owned\x07\x1b[2J\u202eTITLE\r\nerror: forged\U000e0041\u200b"
+    daemon.door.listed = [
+        a_session(title=evil, **{"for": evil, "message": evil, "reason": "quota"})
+    ]
+    daemon.door.rows = [a_row(1, evil, evil)]
+
+    for command in (("status",), ("sessions",), ("events",), ("abort", "nothing like it")):
+        said = say(*command, FORCE_COLOR="0")
+        shown = said.out + said.err
+        assert not any(letter in shown for letter in "\x1b\x07\r\u202e\u200b\U000e0041")
+        assert not any(line.startswith("error: forged") for line in shown.splitlines())
+
+
+def test_events_are_listed_oldest_first(say: Say, daemon: Served):
+    lines = say("events").out.splitlines()
+
+    assert len(lines) == 2
+    assert "session-stopped" in lines[0]
+    assert "→ rate-limit" in lines[0]
+    assert "ses_2def" in lines[1]
+
+
+def test_events_can_be_chosen_by_session_and_time(say: Say, daemon: Served):
+    document = json.loads(say("events", "--session", "ses_2", "--json").out)
+
+    assert [row["seq"] for row in document["events"]] == [2]
+    assert say("events", "--since", "2026-11-21T03:00:01Z").out == ""
+    assert len(say("events", "--since", "2026-11-21T05:00:00+02:00").out.splitlines()) == 2
+
+
+def test_a_time_that_is_none_is_a_usage_error(say: Say, daemon: Served):
+    said = say("events", "--since", "yesterday")
+
+    assert said.code == 2
+    assert "neither a span" in said.err
+
+
+def test_explain_tells_the_rule_the_facts_and_the_plan(say: Say, daemon: Served):
+    for asked in ((), ("7",), ("#7",), ("ses_2def",), ("Write the docs",)):
+        said = say("explain", *asked)
+        assert said.code == 0
+        assert "by rule rate-limit: the provider asked for 10 minutes" in said.out
+        assert "stop.reason  rate_limit" in said.out
+        assert "✓ rate-limit" in said.out
+        assert "2. resume" in said.out
+
+
+def test_explaining_what_was_never_decided_is_one_clear_error(say: Say, daemon: Served):
+    said = say("explain", "99")
+
+    assert said.code == 1
+    assert said.err == "error: no such decision\nhint: palingenesis events\n"
+
+
+# ── steering ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["pause", "resume", "abort", "skip", "new-session", "detach"])
+@pytest.mark.parametrize("asked", ["ses_2def", "ses_2", "Write the docs", "write the"])
+def test_a_session_is_meant_by_id_prefix_or_title(say: Say, daemon: Served, name: str, asked: str):
+    said = say(name, asked)
+
+    assert (said.code, said.out) == (0, f"{name}: done\n")
+    assert daemon.door.given == [(name, "ses_2def", "cli")]
+
+
+def test_pause_without_a_session_means_all(say: Say, daemon: Served):
+    say("pause")
+    say("resume")
+
+    assert daemon.door.given == [("pause", None, "cli"), ("resume", None, "cli")]
+
+
+def test_abort_without_a_session_means_the_only_one(say: Say, daemon: Served):
+    daemon.door.listed = [A_WAITING_SESSION, a_session(supervised=False)]
+
+    say("abort")
+    say("enrol")
+
+    assert daemon.door.given == [("abort", "ses_2def", "cli"), ("enrol", "ses_1abc", "cli")]
+
+
+def test_an_unclear_session_is_refused_and_the_candidates_are_named(say: Say, daemon: Served):
+    said = say("abort")
+
+    assert said.code == 2
+    assert said.err == (
+        "error: no session given: it could be any of 2 sessions\n"
+        "hint: ses_1abc (Refactor the parser), ses_2def (Write the docs)\n"
+    )
+    assert daemon.door.given == []
+
+
+def test_an_unknown_session_is_refused(say: Say, daemon: Served):
+    said = say("skip", "ses_9")
+
+    assert (said.code, said.err) == (
+        2,
+        "error: 'ses_9': no such session\nhint: palingenesis sessions\n",
+    )
+
+
+def test_open_prints_the_command_when_asked(say: Say, daemon: Served):
+    said = say("open", "--print")
+
+    assert said.out.startswith("OPENCODE_SERVER_PASSWORD=pa55word /bin/sh -c ")
+
+
+def test_a_reload_that_is_refused_shows_every_problem_and_exits_with_5(say: Say, daemon: Served):
+    daemon.door.reload_answer = {
+        "ok": False,
+        "message": "the policy was refused",
+        "problems": ["policy.yaml:3:5: error[E009]: unknown fact", "  help: did you mean …"],
+    }
+
+    said = say("daemon", "reload")
+
+    assert said.code == 5
+    assert said.err.splitlines() == [
+        "policy.yaml:3:5: error[E009]: unknown fact",
+        "  help: did you mean …",
+        "error: the policy was refused",
+        "hint: the last good one stays in force; correct the file and reload",
+    ]
+
+
+def test_policy_show_prints_the_source(say: Say, daemon: Served):
+    said = say("policy", "show")
+
+    assert said.out == "version: 1\nrules: []\n"
+    assert said.err == "# /p.yaml (shipped)\n"
+
+
+def test_waiting_ends_when_the_daemon_answers(say: Say, daemon: Served):
+    assert say("wait", "--timeout", "5s").code == 0
+
+
+def test_starting_what_runs_already_is_fine(say: Say, daemon: Served):
+    said = say("daemon", "start")
+
+    assert (said.code, said.out) == (0, "the daemon runs already (pid 4242)\n")
+
+
+def test_the_daemon_says_where_its_things_are(say: Say, daemon: Served):
+    document = json.loads(say("daemon", "status", "--json").out)
+
+    assert document["places"]["socket"] == str(daemon.path)
+    assert str(daemon.path) in say("daemon", "status").out
+
+
+# ── manners ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_unknown_command_is_a_usage_error_in_lower_case(say: Say):
+    said = say("statsu")
+
+    assert said.code == 2
+    assert said.err.startswith("error: no such command 'statsu'")
+    assert "hint: palingenesis --help" in said.err
+
+
+def test_an_unknown_option_is_a_usage_error(say: Say):
+    said = say("status", "--jsno")
+
+    assert said.code == 2
+    assert said.err.startswith("error: no such option '--jsno'")
+
+
+def test_help_is_grouped_and_has_examples(say: Say):
+    said = say("--help")
+
+    assert said.code == 0
+    assert [title for title in ("Watch:", "Steer:", "Set up:", "Examples:") if title in said.out]
+    assert "palingenesis events --since 8h" in said.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status",
+        "sessions",
+        "events",
+        "explain",
+        "open",
+        "pause",
+        "daemon",
+        "policy",
+        "demo",
+        "wait",
+    ],
+)
+def test_every_command_has_help(say: Say, command: str):
+    said = say(command, "--help")
+
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: palingenesis {command}")
+
+
+def test_the_version_is_told(say: Say):
+    assert say("--version").out.startswith("palingenesis ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, None),
+        ({"NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, None),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_is_a_wish_of_the_environment(variables: dict[str, str], wanted: bool | None):
+    assert wanted_color(variables) is wanted
+
+
+def test_forced_colour_reaches_a_pipe(say: Say, daemon: Served):
+    assert "\x1b[" in say("status", FORCE_COLOR="1").out
+    assert "\x1b[" not in say("status").out
+
+
+def test_a_mistake_of_ours_is_one_line_unless_asked_for_more(say: Say, tmp_path: Path):
+    (tmp_path / "control.sock").mkdir()
+
+    said = say("status")
+
+    assert said.code == 3
+    assert "Traceback" not in said.err
+
+
+def test_a_bad_configuration_is_told_with_its_places_and_exit_code_5(say: Say, tmp_path: Path):
+    (tmp_path / "c").mkdir(mode=0o700)
+    (tmp_path / "c" / "config.toml").write_text("[daemon]\nlog_levle = 'x'\n")
+
+    said = say("daemon", "start")
+
+    assert said.code == 5
+    lines = said.err.splitlines()
+    assert lines[0].endswith("config.toml:2:1: error: unknown key 'daemon.log_levle'")
+    assert lines[1] == "  help: did you mean 'log_level'?"
+    assert lines[2].startswith("error: the configuration ")
+
+
+def test_sudo_does_not_make_a_root_daemon(say: Say):
+    if os.geteuid() != 0:
+        pytest.skip("only root can be refused")
+
+    said = say("daemon", "start", SUDO_UID="1000")
+
+    assert said.code == 1
+    assert "--allow-root" in said.err
+
+
+def in_a_process(folder: Path, *args: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "palingenesis", *args],
+        env={**environment(folder), "PYTHONPATH": "engine"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_the_real_program_answers(tmp_path: Path, daemon: Served):
+    said = in_a_process(tmp_path, "status", "--json")
+
+    assert json.loads(said.stdout)["running"] is True
+    assert said.stderr == ""
+
+
+def test_open_becomes_the_other_program_with_the_password_in_its_environment(
+    tmp_path: Path, daemon: Served
+):
+    said = in_a_process(tmp_path, "open")
+
+    assert (said.returncode, said.stdout) == (0, "opened with pa55word\n")
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path, daemon: Served):
+    daemon.door.rows = [a_row(seq) for seq in range(1, 900)]
+
+    said = subprocess.run(
+        f"'{sys.executable}' -m palingenesis events --limit 900 | head -1",
+        shell=True,
+        env={**environment(tmp_path), "PYTHONPATH": "engine"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert len(said.stdout.splitlines()) == 1
+    assert said.stderr == ""
+
+
+def test_status_loads_nothing_heavy(tmp_path: Path, daemon: Served):
+    heavy = ("asyncio", "httpx", "starlette", "uvicorn", "yaml", "jsonschema", "psutil", "sqlite3")
+    program = (
+        "import sys; from palingenesis.surfaces.cli.program import run; run(['status']);"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment(tmp_path), "PYTHONPATH": "engine"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert said.stdout.splitlines()[-1] == "[]"
