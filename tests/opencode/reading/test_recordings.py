@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
-from tests.opencode.reading.recordings import Payload, Replica, payloads, scenarios, streams
 
 from palingenesis.assistants.opencode.life import (
     Blocked,
@@ -30,6 +29,7 @@ from palingenesis.assistants.opencode.signals import (
 )
 from palingenesis.assistants.opencode.transcript import read_transcript
 from palingenesis.core.values import Stop
+from tests.opencode.reading.recordings import Payload, Replica, payloads, scenarios, streams
 
 _BEGIN = datetime(2026, 11, 21, tzinfo=UTC)
 
