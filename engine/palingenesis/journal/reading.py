@@ -23,6 +23,7 @@ from palingenesis.journal.rows import (
     checksum_of,
     policy_of,
     read,
+    seal_of,
 )
 from palingenesis.runtime.ports import Recorded
 
@@ -221,6 +222,13 @@ def find_problems(connection: sqlite3.Connection, after: int) -> Iterator[str]:
     for (line,) in connection.execute("PRAGMA quick_check(5)"):
         if line != "ok":
             yield f"the file's structure is broken: {line.strip().splitlines()[-1]}"
+    # A changed id in an index would make an intent, or its outcome, disappear in silence.
+    for query in (
+        "SELECT effect, seq, session, checksum FROM intents",
+        "SELECT effect, seq, checksum FROM outcomes",
+    ):
+        if any(seal_of(*content) != checksum for *content, checksum in connection.execute(query)):
+            yield "the index of effects is damaged"
     gaps = dict(connection.execute("SELECT first, last FROM gaps"))
     before = _row_before(connection, after)
     query = f"SELECT {COLUMNS} FROM entries WHERE seq > ? ORDER BY seq"  # noqa: S608

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from json import JSONEncoder, loads
 from typing import Any
+from zlib import crc32
 
 from palingenesis.core.errors import JournalError
 from palingenesis.core.record import RECORD_VERSION, effect_from_plain, event_from_plain, to_plain
@@ -176,6 +177,11 @@ def as_key(text: str) -> str:
 def checksum_of(text: str) -> str:
     """16 hexadecimal digits."""
     return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def seal_of(*content: object) -> str:
+    """The checksum of a row of an index: 8 hexadecimal digits."""
+    return f"{crc32(repr(content).encode('utf-8', 'backslashreplace')):08x}"
 
 
 def _seal(content: Iterable[int | str]) -> str:

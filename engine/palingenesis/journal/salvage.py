@@ -42,7 +42,7 @@ class Damage:
         lost = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.lost)
         return (
             f"the journal was damaged ({what}); {self.kept} entries were kept,"
-            f" {f'entries {lost} are lost' if lost else 'its last entries may be lost'};"
+            f" {f'entries {lost} are lost' if lost else 'none is known to be lost'};"
             f" the damaged file is kept as {self.set_aside}"
         )
 
@@ -64,8 +64,10 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
         for leftover in (building, *_with_companions(building), aside, *_with_companions(aside)):
             leftover.unlink(missing_ok=True)
         raise
-    for companion in _with_companions(aside)[1:]:
-        companion.unlink(missing_ok=True)
+    log, index = _with_companions(aside)
+    index.unlink(missing_ok=True)
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
     put_in_place(building, _rebuilt(path))
     finish(path)
     return Damage(set_aside=aside, problems=problems, kept=kept, lost=lost)

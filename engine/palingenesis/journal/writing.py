@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from palingenesis.journal.rows import COLUMNS, PolicyText, Row, as_key, sessions_of
+from palingenesis.journal.rows import COLUMNS, PolicyText, Row, as_key, seal_of, sessions_of
 
 _INSERT_ROW = f"INSERT INTO entries ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
@@ -51,14 +51,14 @@ def insert_indexes(
     sessions = sessions_of(event, decisions, effects)
     if event["is"] == "EffectEnded":
         key = as_key(event["effect"])
-        connection.execute("INSERT OR IGNORE INTO outcomes VALUES (?, ?)", (key, seq))
+        connection.execute(
+            "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (key, seq, seal_of(key, seq))
+        )
         found = connection.execute("SELECT session FROM intents WHERE effect = ?", (key,))
         sessions.update(session for (session,) in found if session is not None)
     for session in sorted(sessions):
         connection.execute("INSERT INTO about VALUES (?, ?)", (session, seq))
     for effect in effects:
         session = effect.get("session")
-        connection.execute(
-            "INSERT INTO intents VALUES (?, ?, ?)",
-            (as_key(effect["id"]), seq, as_key(session) if session is not None else None),
-        )
+        values = (as_key(effect["id"]), seq, as_key(session) if session is not None else None)
+        connection.execute("INSERT INTO intents VALUES (?, ?, ?, ?)", (*values, seal_of(*values)))

@@ -1,0 +1,88 @@
+"""One daemon per state directory, whatever is done to its lock file."""
+
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from palingenesis.core.errors import BusyError, JournalError
+from palingenesis.journal import lock
+
+
+def test_a_second_daemon_is_told_who_holds_the_directory(tmp_path: Path) -> None:
+    with lock(tmp_path / "state"), pytest.raises(BusyError) as caught, lock(tmp_path / "state"):
+        pass
+
+    assert caught.value.message == (
+        f"another daemon (pid {os.getpid()}) already watches with this state directory"
+    )
+    assert "palingenesis daemon stop" in caught.value.hint
+
+
+def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
+    for _ in range(3):
+        with lock(tmp_path):
+            pass
+
+
+def test_the_lock_file_and_its_directory_are_private(tmp_path: Path) -> None:
+    with lock(tmp_path / "state"):
+        assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+        assert stat.S_IMODE((tmp_path / "state" / "daemon.lock").stat().st_mode) == 0o600
+
+
+def test_a_lock_on_a_file_that_was_replaced_meanwhile_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.lock"
+    with lock(tmp_path):
+        path.unlink()
+        with path.open("w") as newcomer:
+            fcntl.flock(newcomer, fcntl.LOCK_EX)
+
+            with pytest.raises(BusyError, match="pid not known yet"), lock(tmp_path):
+                pass
+
+
+def test_a_holder_that_is_killed_holds_nothing(tmp_path: Path) -> None:
+    holder = (
+        "import sys, time\nfrom pathlib import Path\nfrom palingenesis.journal import lock\n"
+        "with lock(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        with pytest.raises(BusyError, match=f"pid {child.pid}"), lock(tmp_path):
+            pass
+        child.kill()
+        child.wait()
+
+    with lock(tmp_path):
+        pass
+
+
+def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    try:
+        with lock(tmp_path):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_state_directory_that_cannot_be_used_is_an_error_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+
+    with pytest.raises(JournalError, match="cannot use the state directory") as caught:
+        with lock(tmp_path / "state"):
+            pass
+
+    assert caught.value.hint
