@@ -49,10 +49,11 @@ TRANSITIONS: Final[tuple[_Row, ...]] = (
     ("unpause_to_attention", (Status.PAUSED,), Status.ATTENTION),
     ("unpause_to_stood_down", (Status.PAUSED,), Status.STOOD_DOWN),
     ("unpause_to_completed", (Status.PAUSED,), Status.COMPLETED),
+    ("commanded", (_D, *_ACTIVE, *_ENDED, Status.DETACHED), Status.DECIDING),
     ("detach", tuple(s for s in Status if s is not Status.DETACHED), Status.DETACHED),
     ("enrol", (Status.DETACHED, _D, *_ENDED), Status.DISCOVERING),
 )
-"""Every legal move. In paused, attention, stood_down, completed and detached nothing is acted upon."""
+"""Every legal move. Nothing is acted upon in paused, attention, stood_down, completed, detached."""
 
 ACTIVE: Final = frozenset(_ACTIVE)
 """Statuses in which a stop is decided about."""
@@ -106,6 +107,15 @@ def move(status: Status, trigger: str) -> Status:
 def may(status: Status, trigger: str) -> bool:
     """Whether the table allows `trigger` in `status`."""
     return any(name == trigger and status in sources for name, sources, _ in TRANSITIONS)
+
+
+def table() -> str:
+    """The table as Markdown rows."""
+    rows = (
+        f"| `{trigger}` | {' '.join(f'`{source}`' for source in sources)} | `{dest}` |"
+        for trigger, sources, dest in TRANSITIONS
+    )
+    return "\n".join(("| trigger | from | to |", "|---|---|---|", *rows)) + "\n"
 
 
 def mermaid() -> str:

@@ -37,6 +37,8 @@ class Agent:
     detail: str = ""
     restarts: tuple[datetime, ...] = ()
     """When we restarted it since it last made progress; the newest 50."""
+    tripped: bool = False
+    """Too many restarts came too fast: the breaker is open until there is progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,155 @@
+"""What happens to an agent, and so to all its sessions."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from palingenesis.core import events
+from palingenesis.core.kernel.deciding import begin_episode, decide_stop
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.walking import again, order_restart
+from palingenesis.core.plans import Delegate
+from palingenesis.core.safety import Allowed, may_restart
+from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReason, Way
+from palingenesis.core.world import Agent, Session
+
+_AT_WORK = frozenset({Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING})
+
+
+def agent_up(draft: Draft, event: events.AgentUp) -> None:
+    """An agent answers. One whose version was not tested is told about once."""
+    known = draft.agents.get(event.agent)
+    agent = Agent(
+        id=event.agent,
+        assistant=event.assistant,
+        way=event.way,
+        version=event.version,
+        supported=event.supported,
+        up=True,
+        since=event.at,
+        started_at=event.started_at,
+        pid=event.pid,
+        detail=event.detail,
+        restarts=known.restarts if known else (),
+        tripped=bool(known and known.tripped),
+    )
+    draft.agents[agent.id] = agent
+    new = known is None or known.version != agent.version or known.supported
+    if not agent.supported and new:
+        draft.tell(
+            None,
+            Severity.WARNING,
+            f"{agent.assistant} {agent.version}",
+            f"{agent.assistant} {agent.version} was not tested with palingenesis: "
+            "its sessions are observed and told about, never acted on.",
+            "a version that was not tested is never acted on",
+        )
+    for session in list(draft.sessions.values()):
+        plan = session.plan
+        if session.agent != agent.id or session.status is not Status.WAITING or plan is None:
+            continue
+        if session.rails and plan.because == session.rails[0] and "not answer" in plan.because:
+            again(draft, session)
+
+
+def agent_down(draft: Draft, event: events.AgentDown) -> None:
+    """An agent is gone: whoever was at work there has stopped."""
+    agent = draft.agents.get(event.agent)
+    if agent is None:
+        return
+    draft.agents[agent.id] = replace(
+        agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None
+    )
+    if event.cause is DownCause.STOPPED:
+        return
+    if event.cause is DownCause.REFUSED:
+        draft.tell(
+            None,
+            Severity.CRITICAL,
+            agent.id,
+            f"{agent.id} refuses our password: {event.detail or 'nothing is done there'}",
+            "an agent that refuses us is told about",
+        )
+        return
+    stopped = [s for s in draft.sessions.values() if s.agent == agent.id and _was_at_work(s)]
+    for session in stopped:
+        _stop(draft, session, event, agent)
+    if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
+        return
+    if not any(_restarts(draft, s) for s in stopped):
+        _bring_back(draft, draft.agents[agent.id], event.at)
+
+
+def _was_at_work(session: Session) -> bool:
+    if not session.supervised:
+        return False
+    if session.status in _AT_WORK or session.status is Status.PAUSED:
+        return session.status is not Status.PAUSED or session.paused_from in _AT_WORK
+    plan = session.plan
+    if session.status is not Status.WAITING or plan is None:
+        return False
+    return isinstance(plan.steps[plan.index], Delegate)
+
+
+def _stop(draft: Draft, session: Session, event: events.AgentDown, agent: Agent) -> None:
+    """Derive the stop of one session from the end of its agent.
+
+    A clean end of the person's own program is her exit; any other end is a crash. Its key names
+    the instant, since there is no message to anchor it to.
+    """
+    ended = event.cause is DownCause.ENDED
+    reason = StopReason.USER_EXIT if ended else StopReason.CRASH
+    how = event.detail or _how(event)
+    stop = Stop(
+        key=down_key(event.at),
+        reason=reason,
+        confidence=1.0 if event.exit_code is not None or event.signal else 0.8,
+        message=f"{agent.id}: {how}",
+        exit_code=event.exit_code,
+        signal=event.signal,
+        words=True,
+        evidence={"cause": event.cause.value},
+    )
+    session = draft.note(
+        replace(
+            session,
+            stop=stop,
+            stopped_at=event.at,
+            block=None,
+            aborting=False,
+            latched=session.latched or ended,
+        ),
+        "stopped",
+        reason.value,
+    )
+    if session.status is Status.PAUSED:
+        draft.put(replace(session, paused_from=Status.DECIDING))
+        return
+    decide_stop(draft, begin_episode(draft, session, reason))
+
+
+def down_key(at: datetime) -> str:
+    """Key of a stop that comes from the end of an agent: no message anchors it."""
+    return f"down:{at:%Y%m%dT%H%M%S.%fZ}"
+
+
+def _how(event: events.AgentDown) -> str:
+    if event.signal:
+        return f"ended by {event.signal}"
+    if event.exit_code is not None:
+        return f"exited with code {event.exit_code}"
+    return f"{event.cause}; how it ended is not known"
+
+
+def _restarts(draft: Draft, session: Session) -> bool:
+    """Whether the session's own plan looks after the server."""
+    return draft.sessions[session.id].plan is not None
+
+
+def _bring_back(draft: Draft, agent: Agent, at: datetime) -> None:
+    """A managed server that died while nobody worked there is started again, within the rails."""
+    if not isinstance(may_restart(agent, at), Allowed):
+        return
+    decision = draft.decide(
+        "told", event="", rule="kernel", why=f"{agent.id} died while nobody worked there"
+    )
+    order_restart(draft, agent, decision.id, "0")

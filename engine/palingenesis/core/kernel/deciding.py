@@ -1,0 +1,233 @@
+"""From an event about a session to a decision of the policy, and to the start of its plan."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from palingenesis.core import plans
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.snapshot import decided, facts_of
+from palingenesis.core.kernel.walking import observe, walk
+from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
+from palingenesis.core.safety import PROVIDER_REFUSED
+from palingenesis.core.values import FactValue, Severity, Status, StopReason
+from palingenesis.core.world import Episode, Hold, Plan, Session
+
+_REMEMBERED: Final = 200
+
+
+def rule_on(
+    draft: Draft, session: Session, event: str, facts: dict[str, FactValue] | None = None
+) -> tuple[Ruling, dict[str, FactValue]]:
+    """What the policy says about the session now, and the facts it said it about."""
+    if facts is None:
+        facts = facts_of(draft.now(), session, event, draft.at, draft.policy.windows)
+
+    def used(rule: str, per: timedelta) -> int:
+        return decided(session, rule, draft.at - per)
+
+    return decide(draft.policy, facts, used), facts
+
+
+def begin_episode(draft: Draft, session: Session, reason: StopReason) -> Session:
+    """A stop belongs to the running stretch of trouble, or begins a new one."""
+    episode = session.episode
+    held = (
+        session.healthy_since is not None
+        and draft.at - session.healthy_since >= draft.policy.healthy_after
+    )
+    if episode is None or held:
+        episode = Episode(started_at=draft.at, first_reason=reason)
+    unproductive = session.unproductive
+    if reason in PROVIDER_REFUSED and unproductive:
+        unproductive -= 1  # the provider's "not now" says nothing about the prompt
+    return draft.put(
+        replace(session, episode=episode, healthy_since=None, unproductive=unproductive)
+    )
+
+
+def decide_stop(draft: Draft, session: Session, event: str = "stopped") -> Session:
+    """Decide what to do about a session that has stopped (or an action that failed)."""
+    ruling, facts = rule_on(draft, session, event)
+    if session.latched and ruling.rule == DEFAULT:
+        why = "the person stopped this session, and no rule says more"
+        ruling = replace(ruling, steps=(plans.StandDown(),), why=why)
+    kept = _kept(draft, session, ruling, event)
+    if kept is not None:
+        return kept
+    if session.plan is not None and session.status is not Status.DECIDING:
+        cancel(draft, session, f"{ruling.rule} decides anew")
+        session = draft.sessions[session.id]
+    if session.status is not Status.DECIDING:
+        session = draft.move(session, "decide")
+    if ruling.delay is not None:
+        return _hold(draft, session, ruling, event)
+    return start(draft, session, ruling, event, facts)
+
+
+def start(
+    draft: Draft,
+    session: Session,
+    ruling: Ruling,
+    event: str,
+    facts: dict[str, FactValue],
+) -> Session:
+    """Write the decision down and take its first steps."""
+    tries = session.episode.tries.get(ruling.rule, 0) if session.episode else 0
+    decision = draft.decide(
+        "decided",
+        event=event,
+        rule=ruling.rule,
+        why=ruling.why,
+        session=session,
+        facts=facts,
+        plan=ruling.steps,
+        limited=ruling.limited,
+        tries=tries,
+    )
+    plan = Plan(
+        decision=decision.id,
+        rule=ruling.rule,
+        event=event,
+        steps=ruling.steps,
+        index=0,
+        started_at=draft.at,
+        seed=decision.seed,
+        tries=tries,
+        stop=session.stop.key if session.stop else "",
+        facts=facts,
+    )
+    episode = session.episode
+    if episode is not None:
+        episode = replace(episode, tries={**episode.tries, ruling.rule: tries + 1})
+    session = replace(
+        session,
+        plan=plan,
+        episode=episode,
+        holds=(),
+        failure=None,
+        verify_until=None,
+        decided=(*session.decided, (ruling.rule, draft.at))[-_REMEMBERED:],
+    )
+    return walk(draft, draft.put(session))
+
+
+def decide_aside(draft: Draft, session: Session, event: str) -> Session:
+    """Decide about an event that is no stop: the session's status stays unless the plan acts."""
+    if not any(event in rule.events for rule in draft.policy.rules):
+        return session
+    ruling, facts = rule_on(draft, session, event)
+    if not ruling.steps:
+        return session
+    if ruling.delay is not None:
+        if any(hold.rule == ruling.rule for hold in session.holds):
+            return session
+        hold = Hold(rule=ruling.rule, event=event, deadline=draft.at + ruling.delay)
+        return draft.put(replace(session, holds=(*session.holds, hold)))
+    return take_aside(draft, session, ruling, event, facts)
+
+
+def take_aside(
+    draft: Draft, session: Session, ruling: Ruling, event: str, facts: dict[str, FactValue]
+) -> Session:
+    """Carry a ruling out that only observes in place; any other becomes the session's plan."""
+    if not all(isinstance(step, plans.Notify | plans.Log) for step in ruling.steps):
+        return start(draft, draft.move(session, "decide"), ruling, event, facts)
+    decision = draft.decide(
+        "decided",
+        event=event,
+        rule=ruling.rule,
+        why=ruling.why,
+        session=session,
+        facts=facts,
+        plan=ruling.steps,
+        limited=ruling.limited,
+    )
+    marked = (*session.decided, (ruling.rule, draft.at))[-_REMEMBERED:]
+    session = draft.put(replace(session, decided=marked))
+    for index, step in enumerate(ruling.steps):
+        plan = Plan(
+            decision=decision.id,
+            rule=ruling.rule,
+            event=event,
+            steps=ruling.steps,
+            index=index,
+            started_at=draft.at,
+            seed=decision.seed,
+            tries=0,
+            stop="",
+            facts=facts,
+        )
+        assert isinstance(step, plans.Notify | plans.Log)
+        observe(draft, session, plan, step)
+    return session
+
+
+def hold_due(draft: Draft, session: Session, hold: Hold) -> Session:
+    """A rule's `for:` is over: it decides if it is still the first that is true."""
+    session = draft.put(
+        replace(session, holds=tuple(other for other in session.holds if other != hold))
+    )
+    ruling, facts = rule_on(draft, session, hold.event)
+    if ruling.rule != hold.rule:
+        cancel(draft, session, f"{hold.rule} did not stay true")
+        if session.status is Status.HOLDING:
+            return decide_stop(draft, draft.move(session, "due"), hold.event)
+        return draft.sessions[session.id]
+    if session.status is Status.HOLDING:
+        return start(draft, draft.move(session, "due"), ruling, hold.event, facts)
+    return take_aside(draft, session, ruling, hold.event, facts)
+
+
+def cancel(draft: Draft, session: Session, why: str) -> Session:
+    """Reality moved on: the pending plan is void, and the journal says so."""
+    plan = session.plan
+    if plan is not None:
+        draft.decide("cancelled", event=plan.event, rule=plan.rule, why=why, session=session)
+    return draft.put(replace(session, plan=None, verify_until=None, rails=()))
+
+
+def act_failed(draft: Draft, session: Session, kind: str, error: str) -> Session:
+    """An action of ours failed or had no effect: the policy may answer that, once."""
+    plan = session.plan
+    session = draft.note(replace(session, failure=(kind, error)), "action_failed")
+    session = draft.move(session, "failed", error)
+    if plan is not None and plan.event == "action_failed":
+        outlook = f"{kind}: {error}"
+        draft.tell(session, Severity.WARNING, session.title or session.id, outlook, outlook)
+        session = draft.put(replace(session, plan=None, verify_until=None))
+        return draft.move(session, "need_attention", outlook)
+    session = draft.put(replace(session, plan=None, verify_until=None))
+    return decide_stop(draft, session, "action_failed")
+
+
+def _kept(draft: Draft, session: Session, ruling: Ruling, event: str) -> Session | None:
+    """A stop while a wait is pending: the same or a weaker trouble never shortens the wait."""
+    plan, stop = session.plan, session.stop
+    if plan is None or stop is None or session.status is not Status.WAITING or event != "stopped":
+        return None
+    if not isinstance(plan.steps[plan.index], plans.Wait) or plan.deadline is None:
+        return None
+    weaker = (
+        plan.facts.get("stop.reason") == StopReason.QUOTA
+        and stop.reason in PROVIDER_REFUSED
+        and (stop.retry_at is None or stop.retry_at <= plan.deadline)
+    )
+    same = ruling.rule == plan.rule and (stop.retry_at is None or stop.retry_at <= plan.deadline)
+    if not (same or weaker):
+        return None
+    draft.decide(
+        "kept",
+        event=event,
+        rule=plan.rule,
+        why="the pending wait covers this stop too",
+        session=session,
+    )
+    return draft.put(replace(session, plan=replace(plan, stop=stop.key)))
+
+
+def _hold(draft: Draft, session: Session, ruling: Ruling, event: str) -> Session:
+    assert ruling.delay is not None, "only a ruling with a delay is held"
+    hold = Hold(rule=ruling.rule, event=event, deadline=draft.at + ruling.delay)
+    session = draft.put(replace(session, plan=None, holds=(*session.holds, hold)))
+    return draft.move(session, "hold", f"rule {ruling.rule} has to stay true a while")

@@ -1,0 +1,158 @@
+"""What a person asks for. The person outranks every rule, and every command leaves its line."""
+
+from dataclasses import replace
+
+from palingenesis.core import commands, events, plans
+from palingenesis.core.kernel.deciding import cancel, decide_stop
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.walking import OPERATOR, walk
+from palingenesis.core.lifecycle import ACTIVE, may
+from palingenesis.core.values import SessionId, Status
+from palingenesis.core.world import Plan, Session
+
+SKIP_WORDS = (
+    "Leave the current step as it is, note it as skipped in the work's document, "
+    "and go on with the next step."
+)
+
+
+def command_given(draft: Draft, event: events.CommandGiven) -> None:
+    """Carry a person's command out."""
+    command = event.command
+    name = type(command).__name__.lower()
+    match command:
+        case commands.Hold():
+            _each(draft, event, command.session, name)
+            if command.session is None:
+                draft.world = replace(draft.world, paused=True)
+            for session in _meant(draft, command.session):
+                _hold(draft, session)
+        case commands.Release():
+            _each(draft, event, command.session, name)
+            if command.session is None:
+                draft.world = replace(draft.world, paused=False)
+            for session in _meant(draft, command.session):
+                if command.session is not None or session.status is Status.PAUSED:
+                    _release(draft, session)
+        case _:
+            meant = draft.sessions.get(command.session)
+            if meant is not None:
+                _each(draft, event, command.session, name)
+                _one(draft, replace(meant, person_at=event.at), command)
+
+
+def _one(draft: Draft, session: Session, command: commands.Command) -> None:
+    match command:
+        case commands.Abort():
+            session = cancel(draft, session, "the operator ended it")
+            session = draft.put(replace(session, latched=True))
+            _interrupt(draft, session)
+        case commands.Skip():
+            _order(draft, session, (plans.Interrupt(), plans.Resume(message=SKIP_WORDS)))
+        case commands.Renew():
+            _order(draft, session, (plans.Interrupt(), plans.Snapshot(), plans.NewSession()))
+        case commands.Enrol():
+            if may(session.status, "enrol"):
+                session = replace(session, supervised=True, latched=False, unproductive=0)
+                draft.move(draft.put(session), "enrol", "enrolled by the operator")
+        case commands.Detach():
+            session = cancel(draft, session, "the operator detached it")
+            if may(session.status, "detach"):
+                session = replace(session, supervised=False, holds=())
+                draft.move(draft.put(session), "detach", "detached by the operator")
+        case _:
+            pass
+
+
+def _each(draft: Draft, event: events.CommandGiven, session: SessionId | None, name: str) -> None:
+    draft.decide(
+        "commanded",
+        event="operator",
+        rule=OPERATOR,
+        why=f"{name} by {event.by}",
+        session=draft.sessions.get(session) if session else None,
+    )
+
+
+def _meant(draft: Draft, session: SessionId | None) -> list[Session]:
+    if session is not None:
+        return [draft.sessions[session]] if session in draft.sessions else []
+    return [s for s in draft.sessions.values() if s.supervised or s.status is Status.PAUSED]
+
+
+def _hold(draft: Draft, session: Session) -> None:
+    if not may(session.status, "pause"):
+        return
+    session = replace(session, paused_from=session.status, person_at=draft.at)
+    draft.move(draft.put(session), "pause", "paused")
+
+
+def _release(draft: Draft, session: Session) -> None:
+    """Act again. A pending wait goes on as it was; a stop meanwhile is decided now."""
+    session = replace(session, person_at=draft.at, unproductive=0)
+    if session.status is Status.ATTENTION:
+        session = replace(session, latched=False, reopen_at=None, rails=())
+        session = draft.move(draft.put(session), "reopen")
+        _decide_or_watch(draft, session)
+        return
+    if session.status is not Status.PAUSED:
+        draft.put(session)
+        return
+    before = session.paused_from or Status.WORKING
+    session = draft.put(replace(session, paused_from=None))
+    match before:
+        case Status.DISCOVERING | Status.BLOCKED | Status.STOOD_DOWN | Status.COMPLETED:
+            draft.move(session, f"unpause_to_{before}", "")
+        case Status.ATTENTION:
+            session = draft.put(replace(session, latched=False, reopen_at=None, rails=()))
+            _decide_or_watch(draft, draft.move(session, "unpause"))
+        case Status.WORKING | Status.STALLED | Status.VERIFYING | Status.ACTING:
+            session = replace(session, plan=None, verify_until=None)
+            draft.move(draft.put(session), "unpause_to_working", "")
+        case _:
+            session = draft.move(session, "unpause")
+            if session.plan is not None:
+                walk(draft, session)
+            else:
+                _decide_or_watch(draft, session)
+
+
+def _decide_or_watch(draft: Draft, session: Session) -> None:
+    if session.stop is None:
+        draft.move(session, "went_on", "")
+    else:
+        decide_stop(draft, session)
+
+
+def _interrupt(draft: Draft, session: Session) -> None:
+    """End the running turn, then leave the session alone."""
+    plan_of = (plans.Interrupt(), plans.StandDown())
+    if session.status in ACTIVE:
+        _order(draft, session, plan_of)
+    elif may(session.status, "stand_down"):
+        draft.move(session, "stand_down", "ended by the operator")
+
+
+def _order(draft: Draft, session: Session, steps: tuple[plans.Step, ...]) -> None:
+    """Carry the operator's own plan out at once, whatever status the session is in."""
+    if session.plan is not None:
+        session = cancel(draft, session, "the operator asked for something else")
+    if session.status is Status.PAUSED:
+        session = draft.move(draft.put(replace(session, paused_from=None)), "unpause")
+    else:
+        session = draft.move(draft.put(session), "commanded")
+    decision = draft.decisions[-1]
+    plan = Plan(
+        decision=decision.id,
+        rule=OPERATOR,
+        event="operator",
+        steps=steps,
+        index=0,
+        started_at=draft.at,
+        seed=decision.seed,
+        tries=0,
+        stop=session.stop.key if session.stop else "",
+        facts={},
+    )
+    session = replace(session, plan=plan, supervised=True, unproductive=0)
+    walk(draft, draft.put(session))

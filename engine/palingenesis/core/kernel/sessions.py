@@ -1,0 +1,271 @@
+"""What happens to a session, as its assistant shows it."""
+
+from dataclasses import replace
+
+from palingenesis.core import events, plans
+from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.walking import verified
+from palingenesis.core.lifecycle import ACTIVE, PLANNED
+from palingenesis.core.values import Severity, Status, Stop, StopReason, Way
+from palingenesis.core.world import Session
+
+_REOPENED_BY_PERSON = frozenset(
+    {Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED, Status.DISCOVERING}
+)
+
+
+def session_seen(draft: Draft, event: events.SessionSeen) -> None:
+    """A session exists: list it. A program of the person's own never takes over one of ours."""
+    known = draft.sessions.get(event.session)
+    if known is None:
+        draft.put(
+            Session(
+                id=event.session,
+                agent=event.agent,
+                title=event.title,
+                directory=event.directory,
+                parent=event.parent,
+                since=event.at,
+            )
+        )
+        return
+    agent = event.agent if _may_own(draft, known, event) else known.agent
+    draft.put(
+        replace(
+            known,
+            agent=agent,
+            title=event.title or known.title,
+            directory=event.directory or known.directory,
+            parent=event.parent or known.parent,
+        )
+    )
+
+
+def session_working(draft: Draft, event: events.SessionWorking) -> None:
+    """The session works: from now on it is ours to supervise."""
+    session = _known(draft, event, event.agent)
+    if session.status is Status.DETACHED or session.latched:
+        return
+    if session.status is Status.PAUSED:
+        _under_pause(draft, session, Status.WORKING)
+    elif session.status is Status.DISCOVERING:
+        session = draft.put(replace(session, supervised=session.parent is None))
+        session = draft.move(session, "seen_working")
+        decide_aside(draft, draft.note(session, "started"), "started")
+    elif session.status in PLANNED:
+        _went_on(draft, session)
+
+
+def session_alive(draft: Draft, event: events.SessionAlive) -> None:
+    """A sign of life proves an effect, and ends a stall."""
+    session = draft.sessions.get(event.session)
+    if session is None:
+        return
+    session = draft.put(replace(session, alive_at=event.at))
+    plan = session.plan
+    if session.status is Status.VERIFYING and plan is not None:
+        verified(draft, session)
+    elif session.status is Status.STALLED:
+        draft.move(session, "went_on", "")
+
+
+def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:
+    """Real progress resets every counter that says "this leads nowhere"."""
+    session = draft.sessions.get(event.session)
+    if session is None:
+        return
+    episode = session.episode
+    session = draft.put(
+        replace(
+            session,
+            alive_at=event.at,
+            progressed_at=event.at,
+            healthy_since=session.healthy_since or event.at,
+            unproductive=0,
+            half_open=False,
+            rails=(),
+            episode=replace(episode, attempts=0, tries={}) if episode else None,
+        )
+    )
+    agent = draft.agents.get(session.agent)
+    if agent is not None and agent.restarts:
+        draft.agents[agent.id] = replace(agent, restarts=(), tripped=False)
+    if session.status is Status.VERIFYING and session.plan is not None:
+        session = verified(draft, session)
+    if session.supervised and session.status is Status.WORKING:
+        decide_aside(draft, draft.note(session, "progress"), "progress")
+
+
+def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
+    """A session ceased to work. Whether and how to go on is the policy's question."""
+    session = _known(draft, event, event.agent)
+    stop = event.stop
+    if session.stop is not None and session.stop.key == stop.key and not session.aborting:
+        return  # the same stop, seen again
+    if session.aborting and stop.reason is StopReason.USER_ABORT:
+        _our_own_abort(draft, session, stop)
+        return
+    if not session.supervised or session.status is Status.DETACHED:
+        return
+    person_said_stop = stop.reason in {StopReason.USER_ABORT, StopReason.USER_EXIT}
+    session = draft.note(
+        replace(
+            session,
+            stop=stop,
+            stopped_at=event.at,
+            block=None,
+            aborting=False,
+            latched=session.latched or person_said_stop,
+        ),
+        "stopped",
+        stop.reason.value,
+    )
+    if session.status is Status.PAUSED:
+        _under_pause(draft, session, Status.DECIDING)
+    elif session.status in ACTIVE or session.status is Status.DISCOVERING:
+        _decide(draft, begin_episode(draft, session, stop.reason))
+
+
+def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
+    """A permission or question waits for the person: tell her at once, type nothing into it."""
+    session = _known(draft, event, event.agent)
+    block = event.block
+    if session.status is Status.DETACHED:
+        return
+    if session.block is not None and session.block.id == block.id:
+        return
+    session = draft.note(
+        replace(session, block=block, supervised=session.parent is None or session.supervised),
+        "blocked",
+    )
+    if session.plan is not None and session.status is not Status.PAUSED:
+        cancel(draft, session, f"a {block.kind} waits for a person")
+        session = draft.sessions[session.id]
+    if session.status is Status.PAUSED:
+        session = _under_pause(draft, session, Status.BLOCKED)
+    elif session.status in ACTIVE or session.status is Status.DISCOVERING:
+        session = draft.move(session, "blocked", f"{block.kind}: {block.text}"[:200])
+    tool = f" ({block.tool})" if block.tool else ""
+    draft.tell(
+        session,
+        Severity.WARNING,
+        session.title or session.id,
+        f"{draft_kind(draft, session)} asks for a {block.kind}{tool}: {block.text}",
+        f"a {block.kind} reaches the person at once",
+    )
+    if session.status is Status.BLOCKED:
+        decide_aside(draft, session, "blocked")
+
+
+def session_unblocked(draft: Draft, event: events.SessionUnblocked) -> None:
+    """The person answered, or the question is gone."""
+    session = draft.sessions.get(event.session)
+    if session is None or session.block is None or session.block.id != event.block:
+        return
+    session = draft.put(replace(session, block=None, holds=()))
+    if session.status is Status.BLOCKED:
+        draft.move(session, "unblocked", "")
+    elif session.status is Status.PAUSED and session.paused_from is Status.BLOCKED:
+        _under_pause(draft, session, Status.WORKING)
+
+
+def session_gone(draft: Draft, event: events.SessionGone) -> None:
+    """A deleted session has no future; its plan ends with it."""
+    session = draft.sessions.get(event.session)
+    if session is None or session.status is Status.DETACHED:
+        return
+    session = cancel(draft, session, "the session was deleted")
+    draft.move(draft.put(replace(session, supervised=False)), "detach", "deleted")
+
+
+def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
+    """A genuine message of the person: her session, her turn. Every plan of ours is void."""
+    session = draft.sessions.get(event.session)
+    if session is None or session.status is Status.DETACHED:
+        return
+    session = replace(
+        session,
+        person_at=event.at,
+        latched=False,
+        supervised=session.parent is None,
+        unproductive=0,
+        half_open=False,
+        reopen_at=None,
+        holds=(),
+    )
+    if session.plan is not None:
+        session = cancel(draft, session, "the person prompts; ours is void")
+    if session.status is Status.PAUSED:
+        _under_pause(draft, session, Status.WORKING)
+    elif session.status in ACTIVE or session.status in _REOPENED_BY_PERSON:
+        draft.move(draft.put(session), "person_prompted", "")
+
+
+def draft_kind(draft: Draft, session: Session) -> str:
+    """Name of the session's assistant, for sentences."""
+    agent = draft.agents.get(session.agent)
+    return agent.assistant if agent else "the assistant"
+
+
+def _known(
+    draft: Draft,
+    event: events.SessionWorking | events.SessionStopped | events.SessionBlocked,
+    agent: object,
+) -> Session:
+    session = draft.sessions.get(event.session)
+    if session is None:
+        session = draft.put(Session(id=event.session, agent=event.agent, since=event.at))
+    elif session.agent != agent and _may_own(draft, session, event):
+        session = draft.put(replace(session, agent=event.agent))
+    return session
+
+
+def _may_own(
+    draft: Draft,
+    session: Session,
+    event: events.SessionSeen
+    | events.SessionWorking
+    | events.SessionStopped
+    | events.SessionBlocked,
+) -> bool:
+    """One session has one owner: a live agent keeps it; a managed one outranks an observed one."""
+    owner, other = draft.agents.get(session.agent), draft.agents.get(event.agent)
+    if owner is None or other is None or owner.id == other.id:
+        return True
+    if not owner.up:
+        return not isinstance(event, events.SessionSeen)
+    return owner.way is Way.OBSERVED and isinstance(event, events.SessionWorking)
+
+
+def _went_on(draft: Draft, session: Session) -> None:
+    plan = session.plan
+    delegated = plan is not None and any(isinstance(s, plans.Delegate) for s in plan.steps)
+    why = "the assistant tries again" if delegated else "it went on without us"
+    session = cancel(draft, session, why)
+    draft.move(draft.put(replace(session, holds=())), "went_on", "")
+
+
+def _our_own_abort(draft: Draft, session: Session, stop: Stop) -> None:
+    """The abort we asked for has arrived: remember where the session stands, decide nothing."""
+    before = session.stop or stop
+    merged = replace(before, key=stop.key, retrying=False, words=before.words or stop.words)
+    draft.put(replace(session, stop=merged, stopped_at=draft.at, aborting=False))
+
+
+def _under_pause(draft: Draft, session: Session, status: Status) -> Session:
+    return draft.put(replace(session, paused_from=status))
+
+
+def _decide(draft: Draft, session: Session) -> None:
+    if session.half_open:
+        session = draft.put(replace(session, plan=None, half_open=False))
+        draft.move(session, "need_attention", "stopped again after it was reopened")
+        return
+    if draft.world.paused:
+        session = draft.put(replace(session, paused_from=Status.DECIDING))
+        draft.move(session, "pause", "paused")
+        return
+    if session.status is Status.DISCOVERING:
+        session = draft.move(session, "stopped")
+    decide_stop(draft, session)

@@ -1,0 +1,88 @@
+"""Time passing: what is due, and when something will be due next."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from palingenesis.core.kernel.deciding import act_failed, decide_aside, decide_stop, hold_due
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.walking import advance, again
+from palingenesis.core.plans import Delegate, Wait
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.values import Status
+from palingenesis.core.world import Session, World
+
+
+def ticked(draft: Draft) -> None:
+    """Whatever is due by now happens, once, session after session."""
+    for id_ in sorted(draft.sessions):
+        session = draft.sessions[id_]
+        if session.model_until is not None and session.model_until <= draft.at:
+            session = draft.put(replace(session, model=None, model_until=None))
+        _tick(draft, session)
+
+
+def _tick(draft: Draft, session: Session) -> None:
+    for hold in session.holds:
+        if hold.deadline <= draft.at and session.status in {Status.HOLDING, Status.BLOCKED}:
+            session = hold_due(draft, draft.sessions[session.id], hold)
+    match session.status:
+        case Status.WAITING if _due(_waits_until(session), draft.at):
+            plan = session.plan
+            assert plan is not None
+            timed = isinstance(plan.steps[plan.index], Wait | Delegate)
+            (advance if timed else again)(draft, session)
+        case Status.VERIFYING if _due(session.verify_until, draft.at):
+            within = draft.policy.verify_within
+            error = f"no sign of life within {within}"
+            act_failed(draft, session, "no_effect", error)
+        case Status.ATTENTION if _due(session.reopen_at, draft.at):
+            session = draft.move(session, "reopen", "half open: one more try")
+            session = draft.put(replace(session, reopen_at=None, half_open=True))
+            decide_stop(draft, session)
+        case Status.WORKING if _due(_stall_at(session, draft.policy), draft.at):
+            _stalled(draft, session)
+        case _:
+            pass
+
+
+def _stalled(draft: Draft, session: Session) -> None:
+    """Working, and no sign of life for a while. The policy says whether that is a stall."""
+    session = draft.note(replace(session, stall_told_at=draft.at), "stalled")
+    session = draft.move(session, "stalled", "no sign of life")
+    session = decide_aside(draft, session, "stalled")
+    if session.status is Status.STALLED:
+        draft.move(session, "went_on", "no sign of life for a while")
+
+
+def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
+    """Every instant at which time alone will change something."""
+    for session in world.sessions.values():
+        due = (
+            _waits_until(session),
+            session.verify_until if session.status is Status.VERIFYING else None,
+            session.reopen_at if session.status is Status.ATTENTION else None,
+            session.model_until,
+            _stall_at(session, policy) if session.status is Status.WORKING else None,
+        )
+        yield from (instant for instant in due if instant is not None)
+        if session.status in {Status.HOLDING, Status.BLOCKED}:
+            yield from (hold.deadline for hold in session.holds)
+
+
+def _waits_until(session: Session) -> datetime | None:
+    if session.status is not Status.WAITING or session.plan is None:
+        return None
+    return session.plan.deadline
+
+
+def _stall_at(session: Session, policy: Policy) -> datetime | None:
+    if not session.supervised or session.parent is not None:
+        return None
+    signs = (session.since, session.alive_at, session.stall_told_at)
+    last = max(instant for instant in signs if instant is not None)
+    return last + max(policy.stall_after, timedelta(seconds=1))
+
+
+def _due(deadline: datetime | None, at: datetime) -> bool:
+    return deadline is not None and deadline <= at

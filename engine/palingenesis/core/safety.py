@@ -1,0 +1,136 @@
+"""The rails that no policy can switch off.
+
+A policy may do less than they allow, never more. Each verdict says in words which rail spoke, so
+that `status` and `explain` can repeat it. The numbers are promises (docs/reference/rails.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from palingenesis.core.values import StopReason, Way
+from palingenesis.core.world import Agent, Session, World
+
+PROMPTS_PER_HOUR: Final = 12
+"""Prompts to one session in any hour."""
+PROMPTS_PER_HOUR_IN_ALL: Final = 60
+"""Prompts to all sessions together in any hour."""
+UNPRODUCTIVE_MAX: Final = 3
+"""Prompts in a row after which nothing was achieved."""
+RESTARTS_MAX: Final = 5
+"""Restarts of one agent within `RESTARTS_WITHIN` before the breaker opens."""
+RESTARTS_WITHIN: Final = timedelta(minutes=10)
+BREAKER: Final = timedelta(minutes=30)
+"""How long an open breaker waits before one more restart is tried."""
+WAIT_MAX: Final = timedelta(days=8)
+"""No wait is longer; whatever the server said, it is probed then."""
+RECHECK: Final = timedelta(minutes=5)
+"""How soon a step that needs an agent looks for it again."""
+
+_HOUR: Final = timedelta(hours=1)
+
+PROVIDER_REFUSED: Final = frozenset(
+    {StopReason.RATE_LIMIT, StopReason.QUOTA, StopReason.OVERLOADED}
+)
+"""Stops that say "not now": trying again cures them, so no number of tries exhausts a policy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """No rail is touched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """A rail asks to wait until an instant."""
+
+    until: datetime
+    rail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsAgent:
+    """The agent's server has to run first."""
+
+    rail: str = "the agent does not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A rail says no. `quiet`: because of the person; nobody needs to be told."""
+
+    rail: str
+    quiet: bool = False
+
+
+Verdict = Allowed | Later | NeedsAgent | Refused
+
+
+def may_touch(world: World, session: Session, *, by_person: bool = False) -> Verdict:
+    """Whether anything at all may be done to the session."""
+    if session.latched and not by_person:
+        return Refused(rail="the person stopped this session", quiet=True)
+    agent = world.agents.get(session.agent)
+    if agent is None:
+        return Refused(rail="its agent is not known")
+    if not agent.supported:
+        return Refused(
+            rail=f"{agent.assistant} {agent.version} was not tested: observed, never acted on"
+        )
+    if agent.way is Way.OBSERVED:
+        return Refused(rail="this agent is only observed: told about, not touched")
+    return Allowed() if agent.up else NeedsAgent()
+
+
+def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool = False) -> Verdict:
+    """Whether a prompt may be sent to the session now."""
+    verdict = may_touch(world, session, by_person=by_person)
+    if not isinstance(verdict, Allowed):
+        return verdict
+    if session.block is not None:
+        return Refused(rail=f"a {session.block.kind} waits for a person; nothing is typed into it")
+    if by_person:
+        return verdict
+    stop = session.stop
+    fruitless = stop is None or stop.reason not in PROVIDER_REFUSED
+    if fruitless and session.unproductive >= UNPRODUCTIVE_MAX:
+        return Refused(rail=f"{session.unproductive} prompts in a row achieved nothing")
+    full = _room_at(session.prompts, PROMPTS_PER_HOUR, at)
+    if full is not None:
+        return Later(until=full, rail=f"{PROMPTS_PER_HOUR} prompts an hour for one session")
+    everyone = (instant for other in world.sessions.values() for instant in other.prompts)
+    full = _room_at(everyone, PROMPTS_PER_HOUR_IN_ALL, at)
+    if full is not None:
+        return Later(until=full, rail=f"{PROMPTS_PER_HOUR_IN_ALL} prompts an hour in all")
+    return verdict
+
+
+def may_restart(agent: Agent, at: datetime) -> Verdict:
+    """Whether the agent's server may be restarted now."""
+    if agent.way is not Way.MANAGED:
+        return Refused(rail=f"a server that is {agent.way} is never restarted by us")
+    if not agent.supported:
+        return Refused(rail=f"{agent.assistant} {agent.version} was not tested")
+    if not agent.tripped:
+        return Allowed()
+    open_until = agent.restarts[-1] + BREAKER
+    if at >= open_until:
+        return Allowed()
+    minutes = RESTARTS_WITHIN.seconds // 60
+    return Later(
+        until=open_until, rail=f"{RESTARTS_MAX} restarts within {minutes} minutes: breaker open"
+    )
+
+
+def trips(restarts: tuple[datetime, ...]) -> bool:
+    """Whether the newest restarts came so fast that the breaker opens."""
+    if len(restarts) < RESTARTS_MAX:
+        return False
+    return restarts[-1] - restarts[-RESTARTS_MAX] <= RESTARTS_WITHIN
+
+
+def _room_at(instants: Iterable[datetime], most: int, at: datetime) -> datetime | None:
+    """When a sliding hour has room for one more; None: it has now."""
+    inside = sorted(instant for instant in instants if instant > at - _HOUR)
+    return inside[-most] + _HOUR if len(inside) >= most else None

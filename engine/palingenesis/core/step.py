@@ -1,0 +1,134 @@
+"""The kernel: `step(world, event, policy)` is one turn of everything palingenesis does.
+
+Theory of operation. Sensors turn the world into events; the loop hands them to `step` one after
+the other. `step` folds the event into the world; when an event asks for a decision it takes a
+snapshot of the facts, lets the policy rule on them, and walks the winning plan up to its next wait
+or effect. Rails (core.safety) stand between a plan and every effect. Nothing here does anything:
+effects are returned, written down by the loop, and then carried out.
+
+One event may concern several sessions (a server that dies stops all of them), so a turn has any
+number of decisions. Replaying the same events under the same policies gives the same turns.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple, assert_never
+
+from palingenesis.core import events
+from palingenesis.core.effects import Effect
+from palingenesis.core.events import Event
+from palingenesis.core.kernel.agents import agent_down, agent_up
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.operating import command_given
+from palingenesis.core.kernel.outcomes import effect_ended
+from palingenesis.core.kernel.revising import policy_adopted
+from palingenesis.core.kernel.sessions import (
+    person_prompted,
+    session_alive,
+    session_blocked,
+    session_gone,
+    session_progressed,
+    session_seen,
+    session_stopped,
+    session_unblocked,
+    session_working,
+)
+from palingenesis.core.kernel.ticking import deadlines, ticked
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.world import Decision, World
+
+
+class Turn(NamedTuple):
+    """What came of one event."""
+
+    world: World
+    decisions: tuple[Decision, ...]
+    effects: tuple[Effect, ...]
+
+
+def step(world: World, event: Event, policy: Policy) -> Turn:
+    """Fold one event into the world, decide about it, and say what should happen.
+
+    Pure and total: the same arguments give the same turn, and no event raises.
+    """
+    draft = Draft(world, policy, event.at)
+    _fold(draft, event)
+    return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))
+
+
+def next_deadline(world: World, policy: Policy) -> datetime | None:
+    """When time alone will next change something; None: not before another event."""
+    return min(deadlines(world, policy), default=None)
+
+
+def _fold(draft: Draft, event: Event) -> None:
+    match event:
+        case events.Ticked():
+            ticked(draft)
+        case events.FactsObserved():
+            _facts_observed(draft, event)
+        case events.SessionSeen():
+            session_seen(draft, event)
+        case events.SessionWorking():
+            session_working(draft, event)
+        case events.SessionAlive():
+            session_alive(draft, event)
+        case events.SessionProgressed():
+            session_progressed(draft, event)
+        case events.SessionStopped():
+            session_stopped(draft, event)
+        case events.SessionBlocked():
+            session_blocked(draft, event)
+        case events.SessionUnblocked():
+            session_unblocked(draft, event)
+        case events.SessionGone():
+            session_gone(draft, event)
+        case events.PersonPrompted():
+            person_prompted(draft, event)
+        case events.EffectEnded():
+            effect_ended(draft, event)
+        case _:
+            _fold_ours(draft, event)
+
+
+def _fold_ours(
+    draft: Draft,
+    event: events.DaemonStarted
+    | events.DaemonStopped
+    | events.PolicyAdopted
+    | events.PolicyRefused
+    | events.CommandGiven
+    | events.AgentUp
+    | events.AgentDown,
+) -> None:
+    match event:
+        case events.DaemonStarted():
+            draft.world = replace(draft.world, seed=event.seed, started_at=event.at)
+        case events.DaemonStopped():
+            pass
+        case events.PolicyAdopted():
+            policy_adopted(draft, event)
+        case events.PolicyRefused():
+            draft.world = replace(draft.world, policy_problems=event.problems)
+        case events.CommandGiven():
+            command_given(draft, event)
+        case events.AgentUp():
+            agent_up(draft, event)
+        case events.AgentDown():
+            agent_down(draft, event)
+        case _:
+            assert_never(event)
+
+
+def _facts_observed(draft: Draft, event: events.FactsObserved) -> None:
+    """Remember external facts; None means that a fact is no longer known."""
+    if event.session is None:
+        known = {**draft.world.host, **event.facts}
+        host = {name: value for name, value in known.items() if value is not None}
+        draft.world = replace(draft.world, host=host)
+        return
+    session = draft.sessions.get(event.session)
+    if session is not None:
+        known = {**session.facts, **event.facts}
+        facts = {name: value for name, value in known.items() if value is not None}
+        draft.put(replace(session, facts=facts))

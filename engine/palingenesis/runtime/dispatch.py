@@ -1,0 +1,141 @@
+"""Carrying effects out: each through its actuator or channel, each with a limit and an outcome.
+
+After a crash of ours an open effect is reconciled with reality first: what certainly happened is
+not done again, what certainly did not is done, and what cannot be told is done with the same key.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from palingenesis.core import effects
+from palingenesis.core.effects import Effect
+from palingenesis.core.events import EffectEnded
+from palingenesis.core.values import AgentId, Result
+from palingenesis.runtime.ports import Actuator, Channel, Clock, Emit, Notice, Outcome
+
+log = logging.getLogger("palingenesis.effects")
+T = TypeVar("T")
+
+_LIMIT_S: Final = 180.0
+"""No effect takes longer; one that does has an unknown outcome."""
+_TRIES: Final = 3
+_BETWEEN_S: Final = 5.0
+_DELIVERY_PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 3600.0)
+"""How long a channel that failed is left alone before the next try, about three hours in all."""
+
+_UNKNOWN: Final = Outcome(result=Result.UNKNOWN, detail="it took too long")
+
+
+class Dispatch:
+    """Starts effects in the background and hands their outcomes to the loop."""
+
+    def __init__(
+        self,
+        *,
+        tasks: asyncio.TaskGroup,
+        emit: Emit,
+        actuator_of: Callable[[AgentId], Actuator | None],
+        channels: Sequence[Channel],
+        clock: Clock,
+    ) -> None:
+        self._tasks = tasks
+        self._emit = emit
+        self._actuator_of = actuator_of
+        self._channels = channels
+        self._clock = clock
+
+    def start(self, effect: Effect) -> None:
+        """Carry out an effect that was ordered now."""
+        self._tasks.create_task(self._run(effect, reconcile=False))
+
+    def take_up(self, effect: Effect) -> None:
+        """Carry on with an effect whose outcome a former run of ours did not see."""
+        self._tasks.create_task(self._run(effect, reconcile=True))
+
+    async def _run(self, effect: Effect, *, reconcile: bool) -> None:
+        try:
+            outcome = await self._outcome(effect, reconcile=reconcile)
+        except Exception as error:  # the loop's edge: it becomes an outcome
+            log.exception("effect %s broke", effect.id)
+            outcome = Outcome(
+                result=Result.UNKNOWN, detail=f"{type(error).__name__}: {error}"[:300]
+            )
+        self._emit(
+            EffectEnded(
+                at=self._clock.now(),
+                effect=effect.id,
+                result=outcome.result,
+                detail=outcome.detail,
+                data=outcome.data,
+            )
+        )
+
+    async def _outcome(self, effect: Effect, *, reconcile: bool) -> Outcome:
+        if isinstance(effect, effects.Log):
+            log.info("%s: %s", effect.session or "-", effect.message)
+            return Outcome(result=Result.OK)
+        if isinstance(effect, effects.Notify):
+            return await self._deliver(effect)
+        actuator = self._actuator_of(effect.agent)
+        if actuator is None:
+            return Outcome(result=Result.FAILED, detail=f"no way to reach agent {effect.agent}")
+        return await self._act(actuator, effect, reconcile=reconcile)
+
+    async def _act(self, actuator: Actuator, effect: Effect, *, reconcile: bool) -> Outcome:
+        outcome = _UNKNOWN
+        for attempt in range(_TRIES):
+            if reconcile or attempt:
+                seen = await self._limited(actuator.reconcile(effect))
+                if seen is not None and seen.result is not Result.UNKNOWN:
+                    return seen
+            outcome = await self._limited(actuator.perform(effect))
+            if outcome.result is not Result.UNKNOWN:
+                return outcome
+            await self._clock.sleep(_BETWEEN_S)
+        return outcome
+
+    async def _limited(self, work: Awaitable[T]) -> T | Outcome:
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                return await work
+        except TimeoutError:
+            return _UNKNOWN
+
+    # ── telling people ────────────────────────────────────────────────────────────────────────
+
+    async def _deliver(self, effect: effects.Notify) -> Outcome:
+        """Deliver through every channel that is meant; one slow channel delays no other."""
+        meant = [c for c in self._channels if not effect.channels or c.name in effect.channels]
+        if not meant:
+            return Outcome(result=Result.OK, detail="no channel is configured")
+        notice = Notice(
+            key=effect.id,
+            at=self._clock.now(),
+            severity=effect.severity,
+            title=effect.title,
+            message=effect.message,
+            session=effect.session,
+        )
+        outcomes = await asyncio.gather(*(self._insist(channel, notice) for channel in meant))
+        data = {
+            channel.name: outcome.detail or outcome.result.value
+            for channel, outcome in zip(meant, outcomes, strict=True)
+        }
+        failed = [o for o in outcomes if o.result is not Result.OK]
+        result = Result.FAILED if len(failed) == len(outcomes) else Result.OK
+        detail = "; ".join(outcome.detail for outcome in failed)
+        return Outcome(result=result, detail=detail, data=data)
+
+    async def _insist(self, channel: Channel, notice: Notice) -> Outcome:
+        """Try a channel until it takes the notice, says never, or three hours are over."""
+        for pause_s in (*_DELIVERY_PAUSES_S, None):
+            outcome = await self._limited(channel.send(notice))
+            if outcome.result in {Result.OK, Result.SUPERSEDED}:
+                return outcome
+            if pause_s is None:
+                break
+            log.warning("%s did not take a notice: %s", channel.name, outcome.detail)
+            await self._clock.sleep(pause_s)
+        return Outcome(result=Result.FAILED, detail=f"{channel.name} never took it")

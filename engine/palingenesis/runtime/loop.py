@@ -1,0 +1,175 @@
+"""The loop: one event at a time, written down, then acted upon.
+
+Theory of operation. Everything that happens becomes an event in one queue. A turn takes the oldest
+event, asks the kernel what follows, writes event, decisions and intended effects to the journal in
+one transaction, and only then adopts the new world and starts the effects. Their outcomes come back
+as events. While the journal cannot be written the loop stands still: sensors go on watching, their
+events queue up, and nothing is done that is not written down.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+from palingenesis.core import events
+from palingenesis.core.effects import Effect
+from palingenesis.core.errors import JournalError
+from palingenesis.core.events import Event
+from palingenesis.core.policy.build import build
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.record import to_plain
+from palingenesis.core.step import Turn, next_deadline, step
+from palingenesis.core.world import World
+from palingenesis.runtime.ports import Clock, Entry, Journal
+
+log = logging.getLogger("palingenesis.loop")
+
+TICK: Final = timedelta(seconds=30)
+"""Time is looked at at least this often: after a suspend, deadlines are late by no more."""
+_UNWRITABLE_PAUSE_S: Final = 1.0
+
+Listener = Callable[[int, Entry, World], None]
+"""Called after every written turn with its sequence number; must not block or raise."""
+
+
+class Performer(Protocol):
+    """Starts effects; their outcomes come back through the loop's `emit`."""
+
+    def start(self, effect: Effect) -> None:
+        """Begin to carry the effect out, in the background."""
+        ...
+
+
+class Loop:
+    """Owns the world. Everything else hands it events and reads what it made of them."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        policy: Policy,
+        journal: Journal,
+        clock: Clock,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.world = world
+        self.policy = policy
+        self.seq = 0
+        self.journal_trouble = ""
+        """Why nothing can be written now; empty when all is well."""
+        self._journal = journal
+        self._clock = clock
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._turned = asyncio.Event()
+        self._listeners = list(listeners)
+        self._performer: Performer | None = None
+
+    def emit(self, event: Event) -> None:
+        """Hand an event in; it is taken in turn."""
+        self._queue.put_nowait(event)
+
+    def attend(self, listener: Listener) -> None:
+        """Have a listener called after every turn from now on."""
+        self._listeners.append(listener)
+
+    def dismiss(self, listener: Listener) -> None:
+        """Call that listener no more."""
+        with contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    async def run(self, performer: Performer) -> None:
+        """Take events for ever."""
+        self._performer = performer
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick())
+            while True:
+                await self.take(await self._queue.get())
+
+    async def drain(self, limit_s: float = 5.0) -> None:
+        """Take what is still queued, for a clean end; never longer than `limit_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not self._queue.empty():
+                    await self.take(self._queue.get_nowait())
+
+    async def take(self, event: Event) -> Turn:
+        """One turn: fold, write down, adopt, act."""
+        if isinstance(event, events.PolicyAdopted):
+            self.policy = build(event.resolved)
+        turn = step(self.world, event, self.policy)
+        if not _matters(event, turn, self.world):
+            self.world = turn.world
+            return turn
+        entry = Entry(
+            event=event,
+            decisions=tuple(to_plain(decision) for decision in turn.decisions),
+            effects=turn.effects,
+        )
+        self.seq = await self._write(entry)
+        self.world = turn.world
+        self._turned.set()
+        for listener in self._listeners:
+            listener(self.seq, entry, self.world)
+        if self._performer is not None:
+            for effect in turn.effects:
+                self._performer.start(effect)
+        return turn
+
+    async def _write(self, entry: Entry) -> int:
+        while True:
+            try:
+                seq = self._journal.append(entry)
+            except JournalError as error:
+                if not self.journal_trouble:
+                    log.warning("nothing is done until the journal can be written: %s", error)
+                self.journal_trouble = error.message
+                await self._clock.sleep(_UNWRITABLE_PAUSE_S)
+                continue
+            if self.journal_trouble:
+                log.warning("the journal can be written again")
+                self.journal_trouble = ""
+            return seq
+
+    async def _tick(self) -> None:
+        """Hand in a tick whenever something is due, and every half minute."""
+        while True:
+            now = self._clock.now()
+            due = next_deadline(self.world, self.policy)
+            wait = TICK if due is None else max(min(due - now, TICK), timedelta(0))
+            self._turned.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._turned.wait(), max(wait.total_seconds(), 0.001))
+                continue  # the world changed: look again what is due
+            if self._queue.empty():
+                self.emit(events.Ticked(at=self._clock.now()))
+            await self._clock.sleep(0.005)
+
+
+def _matters(event: Event, turn: Turn, before: World) -> bool:
+    """Whether a turn has to be remembered: a tick that changes nothing has not."""
+    if not isinstance(event, events.Ticked):
+        return True
+    return bool(turn.decisions or turn.effects) or turn.world.sessions != before.sessions
+
+
+def fold(
+    world: World,
+    policy: Policy,
+    entries: Sequence[tuple[Event, Sequence[Mapping[str, object]]]],
+) -> tuple[World, Policy, int]:
+    """Bring a world up to date with the journal.
+
+    Returns the world, the policy in force at its end, and how many turns came out with other
+    decisions than were recorded (after an upgrade of palingenesis; 0 otherwise).
+    """
+    differing = 0
+    for event, recorded in entries:
+        if isinstance(event, events.PolicyAdopted):
+            policy = build(event.resolved)
+        turn = step(world, event, policy)
+        differing += len(turn.decisions) != len(recorded)
+        world = turn.world
+    return world, policy, differing

@@ -1,0 +1,283 @@
+"""The world and the journal as a surface shows them: plain data, no judgement of its own.
+
+The same functions serve the daemon's door and a surface that reads the journal while the daemon is
+down, so both say the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from palingenesis.core import events
+from palingenesis.core.effects import Effect, Notify
+from palingenesis.core.events import Event
+from palingenesis.core.facts import show
+from palingenesis.core.plans import Delegate, Step, Wait
+from palingenesis.core.values import FactValue, Status
+from palingenesis.core.world import Agent, Decision, Plan, Session, World
+from palingenesis.runtime import door
+from palingenesis.simulation.rehearsal import name_of
+from palingenesis.simulation.timeline import of_turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One entry of the journal, decoded."""
+
+    seq: int
+    event: Event
+    decisions: Sequence[Decision]
+    effects: Sequence[Effect]
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# ── status ────────────────────────────────────────────────────────────────────────────────────
+
+
+def agent_status(agent: Agent) -> door.AgentStatus:
+    """One agent."""
+    return {
+        "id": agent.id,
+        "assistant": agent.assistant,
+        "way": agent.way.value,
+        "version": agent.version,
+        "supported": agent.supported,
+        "up": agent.up,
+        "since": instant(agent.since),
+        "pid": agent.pid,
+        "detail": agent.detail,
+    }
+
+
+def session_status(session: Session) -> door.SessionStatus:
+    """One session: what it does, and if it waits: for what, until when, and what then."""
+    plan, stop, block = session.plan, session.stop, session.block
+    blocked = session.status is Status.BLOCKED and block is not None
+    shown = session.status not in {Status.WORKING, Status.DISCOVERING}
+    reason = block.kind.value if blocked and block else stop.reason.value if stop else None
+    message = block.text if blocked and block else stop.message if stop else None
+    return {
+        "id": session.id,
+        "title": session.title,
+        "directory": session.directory,
+        "agent": session.agent,
+        "status": session.status.value,
+        "supervised": session.supervised,
+        "since": instant(session.since),
+        "reason": reason if shown else None,
+        "message": (message or None) if shown else None,
+        "for": session.outlook or None,
+        "until": _until(session),
+        "next": _next(plan, session),
+        "rule": plan.rule if plan else None,
+        "decision": plan.decision if plan else None,
+        "rails": list(session.rails),
+        "attempts": session.episode.attempts if session.episode else 0,
+        "context_used": _ratio(session.facts.get("session.context_used")),
+        "work": _work(session.facts),
+        "successor": session.successor,
+    }
+
+
+def _until(session: Session) -> str | None:
+    if session.status is Status.WAITING and session.plan and session.plan.deadline:
+        return instant(session.plan.deadline)
+    if session.status is Status.VERIFYING and session.verify_until:
+        return instant(session.verify_until)
+    if session.status is Status.ATTENTION and session.reopen_at:
+        return instant(session.reopen_at)
+    if session.status is Status.HOLDING and session.holds:
+        return instant(session.holds[0].deadline)
+    return None
+
+
+def _next(plan: Plan | None, session: Session) -> str | None:
+    if plan is None or session.status not in {Status.WAITING, Status.ACTING, Status.ASKING}:
+        return None
+    at_hand = plan.steps[plan.index] if plan.index < len(plan.steps) else None
+    skip = 1 if isinstance(at_hand, Wait | Delegate) or session.status is Status.ACTING else 0
+    rest = [step_name(step) for step in plan.steps[plan.index + skip :]]
+    return ", then ".join(rest) or None
+
+
+def step_name(step: Step) -> str:
+    """The word of the policy language for a step: `new-session`."""
+    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(step).__name__)
+    return word.lstrip("-")
+
+
+def _work(facts: Mapping[str, FactValue]) -> door.WorkStatus:
+    step = facts.get("work.step")
+    return {
+        "state": str(facts.get("work.state", "absent")),
+        "step": str(step) if step is not None else None,
+        "completed": _whole(facts.get("work.steps_completed")),
+        "total": _whole(facts.get("work.steps_total")),
+    }
+
+
+def _whole(value: FactValue | None) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _ratio(value: FactValue | None) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def supervised(world: World) -> list[door.SessionStatus]:
+    """The sessions that are ours, the ones that need somebody first."""
+    order = [Status.ATTENTION, Status.BLOCKED, Status.PAUSED, Status.WAITING, Status.ACTING]
+
+    def urgency(session: Session) -> tuple[int, str]:
+        place = order.index(session.status) if session.status in order else len(order)
+        return place, session.id
+
+    ours = (s for s in world.sessions.values() if s.supervised and s.successor is None)
+    return [session_status(session) for session in sorted(ours, key=urgency)]
+
+
+def warnings(world: World) -> list[str]:
+    """What a person should know although nothing has stopped."""
+    lines = [
+        f"{agent.id}: {agent.assistant} {agent.version} was not tested: observed, never acted on"
+        for agent in world.agents.values()
+        if agent.up and not agent.supported
+    ]
+    if world.policy_problems:
+        lines.append("the newest policy file was refused; the last good one stays in force")
+    if world.paused:
+        lines.append("paused: nothing is done until `palingenesis resume`")
+    return lines
+
+
+def pending_notices(world: World) -> int:
+    """How many notifications have not been delivered yet."""
+    return sum(1 for effect in world.open.values() if isinstance(effect, Notify))
+
+
+# ── the journal ───────────────────────────────────────────────────────────────────────────────
+
+
+def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
+    """One entry of the journal, in one line and in full."""
+    event = entry.event
+    lines = [line.text for line in of_turn(event, (), (), World())]
+    own = next((d for d in entry.decisions if d.kind in {"decided", "revised"}), None)
+    own = own or next(iter(entry.decisions), None)
+    session = getattr(event, "session", None) or (own.session if own else None)
+    return {
+        "seq": entry.seq,
+        "at": instant(event.at),
+        "kind": kind_of(event),
+        "session": session,
+        "agent": getattr(event, "agent", None),
+        "summary": lines[0] if lines else _summary(event),
+        "rule": own.rule if own else None,
+        "effects": [name_of(effect) for effect in entry.effects],
+        "data": data,
+    }
+
+
+def kind_of(event: Event) -> str:
+    """The event's name in kebab-case: `session-stopped`."""
+    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(event).__name__)
+    return word.lstrip("-")
+
+
+def _summary(event: Event) -> str:
+    match event:
+        case events.SessionSeen():
+            return f"seen: {event.title or event.session}"
+        case events.SessionWorking():
+            return "working"
+        case events.SessionAlive() | events.SessionProgressed():
+            return event.what
+        case events.FactsObserved():
+            known = (f"{k}={show(k, v)}" for k, v in event.facts.items() if v is not None)
+            return ", ".join(known) or "facts no longer known"
+        case events.EffectEnded():
+            return f"{event.effect}: {event.result} {event.detail}".rstrip()
+        case events.PolicyAdopted():
+            return f"{event.name} {event.digest[:8]}"
+        case events.PolicyRefused():
+            return f"{event.name}: {len(event.problems)} problems; the last good policy stays"
+        case events.DaemonStarted():
+            return f"palingenesis {event.version}, pid {event.pid}"
+        case events.DaemonStopped():
+            return event.why
+        case _:
+            return ""
+
+
+Consider = Callable[[Decision], Sequence[door.Considered]]
+"""Recomputes what became of every rule in a decision, from its facts and its policy."""
+
+
+def explanations(
+    entries: Iterable[Written], titles: Mapping[str, str], consider: Consider
+) -> Iterator[door.Explanation]:
+    """Why each decision in these entries was made, and what came of each of its steps.
+
+    `entries` must be complete from the decisions on: outcomes are looked up in later ones.
+    """
+    written = list(entries)
+    outcomes = {
+        entry.event.effect: entry.event
+        for entry in written
+        if isinstance(entry.event, events.EffectEnded)
+    }
+    ordered: dict[int, list[Effect]] = {}
+    for entry in written:
+        for effect in entry.effects:
+            ordered.setdefault(effect.decision, []).append(effect)
+    for entry in written:
+        for decision in entry.decisions:
+            effects_of = ordered.get(decision.id, [])
+            yield {
+                "decision": decision.id,
+                "at": instant(decision.at),
+                "session": decision.session,
+                "title": titles.get(decision.session or "", ""),
+                "kind": decision.kind,
+                "event": decision.event,
+                "rule": decision.rule,
+                "why": decision.why,
+                "policy": decision.policy,
+                "limited": decision.limited,
+                "facts": {name: show(name, value) for name, value in decision.facts.items()},
+                "considered": list(consider(decision)) if decision.kind == "decided" else [],
+                "plan": list(_steps(decision, effects_of, outcomes)),
+            }
+
+
+def _steps(
+    decision: Decision,
+    effects_of: Sequence[Effect],
+    outcomes: Mapping[str, events.EffectEnded],
+) -> Iterator[door.Step]:
+    done: dict[int, Effect] = {}
+    for effect in effects_of:
+        digits = effect.id.rpartition(".")[2].rstrip("sr")
+        if digits.isdigit() and not effect.id.endswith(("s", "r")):
+            done[int(digits)] = effect
+    if not decision.plan:
+        for effect in effects_of:
+            yield _step(name_of(effect), effect, outcomes)
+        return
+    for index, step in enumerate(decision.plan):
+        yield _step(step_name(step), done.get(index), outcomes)
+
+
+def _step(
+    what: str, effect: Effect | None, outcomes: Mapping[str, events.EffectEnded]
+) -> door.Step:
+    ended = outcomes.get(effect.id) if effect else None
+    return {
+        "what": what,
+        "result": ended.result.value if ended else ("under way" if effect else None),
+        "detail": ended.detail if ended else "",
+    }

@@ -1,0 +1,215 @@
+"""A night on a virtual clock: the real kernel, a modelled assistant, no waiting.
+
+The rehearsal hands events to `core.step` exactly as the daemon's loop does, plays the assistant's
+part by a small model (`Answers`), and remembers every turn. Nothing of the kernel is copied here.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Final
+
+from palingenesis.core import effects, events
+from palingenesis.core.effects import Effect
+from palingenesis.core.events import Event
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.step import Turn, next_deadline, step
+from palingenesis.core.values import AgentId, FactValue, Result, SessionId, Way
+from palingenesis.core.world import World
+
+AGENT: Final = AgentId("opencode")
+SESSION: Final = SessionId("ses_rehearsal")
+_LONGEST_NIGHT: Final = timedelta(days=40)
+_MOST_TURNS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """How the modelled assistant answers our effects.
+
+    `fails` and `no_effect` name kinds of effects (`resume`, `restart`, `new-session`, …) that are
+    refused, or accepted without anything coming of them.
+    """
+
+    fails: frozenset[str] = frozenset()
+    no_effect: frozenset[str] = frozenset()
+    takes: timedelta = timedelta(milliseconds=200)
+    restart_takes: timedelta = timedelta(seconds=3)
+    alive_after: timedelta = timedelta(seconds=1)
+    progress_after: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One turn of a rehearsal."""
+
+    at: datetime
+    event: Event
+    turn: Turn
+
+
+@dataclass
+class Rehearsal:
+    """One supervised session, one agent, one policy, one virtual night."""
+
+    policy: Policy
+    start: datetime
+    seed: str = "rehearsal"
+    way: Way = Way.MANAGED
+    answers: Answers = field(default_factory=Answers)
+    world: World = field(default_factory=World)
+    past: list[Happening] = field(default_factory=list)
+    session: SessionId = SESSION
+    """The session that events are about; a new session takes the place of its predecessor."""
+
+    _future: list[tuple[datetime, int, Event]] = field(default_factory=list)
+    _order: Iterator[int] = field(default_factory=count)
+    _renewed: int = 0
+
+    def __post_init__(self) -> None:
+        self.now = self.start
+        before = self.start - timedelta(minutes=10)
+        self._take(events.DaemonStarted(at=before, version="rehearsal", seed=self.seed))
+        self._take(
+            events.AgentUp(
+                at=before,
+                agent=AGENT,
+                assistant="opencode",
+                way=self.way,
+                version="1.18.33",
+                supported=True,
+                started_at=before,
+            )
+        )
+        self._take(events.SessionSeen(at=before, session=SESSION, agent=AGENT, title="rehearsal"))
+        self._take(events.SessionWorking(at=before, session=SESSION, agent=AGENT))
+        self._take(events.SessionProgressed(at=before, session=SESSION, what="a turn"))
+        self.past.clear()
+
+    def observe(self, facts: Mapping[str, FactValue | None]) -> None:
+        """Set external facts of the session."""
+        self._take(events.FactsObserved(at=self.now, session=self.session, facts=facts))
+
+    def happen(self, event: Event) -> Turn:
+        """Let something happen now."""
+        turn = self._take(event)
+        self.advance(timedelta(0))
+        return turn
+
+    def advance(self, span: timedelta) -> None:
+        """Let time pass, with everything that falls due."""
+        until = self.now + min(span, _LONGEST_NIGHT)
+        for _ in range(_MOST_TURNS):
+            due = next_deadline(self.world, self.policy)
+            arriving = self._future[0][0] if self._future else None
+            upcoming = [instant for instant in (due, arriving) if instant is not None]
+            if not upcoming or min(upcoming) > until:
+                break
+            if arriving is not None and (due is None or arriving <= due):
+                self.now = max(self.now, arriving)
+                _, _, event = heapq.heappop(self._future)
+                self._take(event)
+            elif due is not None:
+                self.now = max(self.now, due)
+                self._take(events.Ticked(at=self.now))
+        self.now = max(self.now, until)
+
+    # ── one turn ──────────────────────────────────────────────────────────────────────────────
+
+    def _take(self, event: Event) -> Turn:
+        turn = step(self.world, event, self.policy)
+        self.world = turn.world
+        self.past.append(Happening(at=event.at, event=event, turn=turn))
+        for effect in turn.effects:
+            for delay, answer in self._answer(effect):
+                at = self.now + delay
+                heapq.heappush(self._future, (at, next(self._order), answer(at)))
+        return turn
+
+    def _answer(self, effect: Effect) -> Sequence[tuple[timedelta, "_Later"]]:
+        name = name_of(effect)
+        took = self.answers.takes
+        if name in self.answers.fails:
+            return [(took, _Ended(effect, Result.FAILED, "the scenario says so"))]
+        match effect:
+            case effects.Notify() | effects.Log():
+                return [(timedelta(0), _Ended(effect, Result.OK))]
+            case effects.Restart():
+                took = self.answers.restart_takes
+                return [(took, _Up(self.way)), (took, _Ended(effect, Result.OK))]
+            case effects.NewSession():
+                self._renewed += 1
+                self.session = SessionId(f"{SESSION}_{self._renewed + 1}")
+                ended = _Ended(effect, Result.OK, data={"session": self.session})
+                return [(took, ended), *self._life(name, self.session)]
+            case effects.Resume() | effects.Retry():
+                return [(took, _Ended(effect, Result.OK)), *self._life(name, effect.session)]
+            case effects.Snapshot():
+                data = {"path": "session-backup.md"}
+                return [(took, _Ended(effect, Result.OK, data=data))]
+            case _:
+                return [(took, _Ended(effect, Result.OK))]
+
+    def _life(self, name: str, session: SessionId) -> list[tuple[timedelta, "_Later"]]:
+        if name in self.answers.no_effect:
+            return []
+        return [
+            (self.answers.alive_after, _Alive(session)),
+            (self.answers.progress_after, _Progress(session)),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    effect: Effect
+    result: Result
+    detail: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, at: datetime) -> Event:
+        return events.EffectEnded(
+            at=at, effect=self.effect.id, result=self.result, detail=self.detail, data=self.data
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Up:
+    way: Way
+
+    def __call__(self, at: datetime) -> Event:
+        return events.AgentUp(
+            at=at,
+            agent=AGENT,
+            assistant="opencode",
+            way=self.way,
+            version="1.18.33",
+            supported=True,
+            started_at=at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Alive:
+    session: SessionId
+
+    def __call__(self, at: datetime) -> Event:
+        return events.SessionAlive(at=at, session=self.session, what="text")
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    session: SessionId
+
+    def __call__(self, at: datetime) -> Event:
+        return events.SessionProgressed(at=at, session=self.session, what="a turn")
+
+
+_Later = _Ended | _Up | _Alive | _Progress
+
+
+def name_of(effect: Effect) -> str:
+    """The action word of the policy language that an effect carries out: `new-session`."""
+    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(effect).__name__)
+    return word.lstrip("-")

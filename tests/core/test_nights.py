@@ -1,0 +1,493 @@
+"""Nights of one session, told as plays."""
+
+from datetime import timedelta
+
+from palingenesis.core import commands, effects
+from palingenesis.core.values import SessionId, Severity, Status, WorkState
+from tests.core.life import (
+    AGENT,
+    SES,
+    Life,
+    agent_up,
+    alive,
+    answered,
+    asked,
+    died,
+    ended,
+    known,
+    passed,
+    person_prompts,
+    progressed,
+    stopped,
+    text_of,
+    told_to,
+    working,
+)
+from tests.core.policies import NIGHT, policy, rule
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+# ── limits ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_rate_limited_session_waits_as_long_as_the_provider_asked_and_then_resumes():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) << seconds(90)
+    life.claim_nothing_more()
+    life >> passed(89) << Status.WAITING
+    life >> passed(1) << "resume" << Status.ACTING
+    life >> ended("resume") << Status.VERIFYING >> alive << Status.WORKING
+
+    life.claim_nothing_more()
+    assert [d.kind for d in life.decisions] == ["decided", "verified"]
+
+
+def test_without_any_hint_the_waits_grow_and_then_stay_flat():
+    life = Life(NIGHT)
+    waits = []
+
+    for _ in range(9):
+        life >> stopped("rate_limit")
+        plan = life.session.plan
+        assert plan is not None
+        assert plan.deadline is not None
+        waits.append(plan.deadline - life.now)
+        life >> passed(waits[-1].total_seconds()) >> ended("resume") >> alive
+
+    assert waits == [seconds(s) for s in (15, 30, 60, 120, 240, 480, 600, 600, 600)]
+
+
+def test_progress_lets_the_ladder_begin_anew():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit") >> passed(15) >> ended("resume") >> alive >> progressed
+    life >> passed(60) >> stopped("rate_limit") << seconds(15)
+
+
+def test_a_week_of_refusals_never_gives_up():
+    life = Life(NIGHT)
+
+    for _ in range(200):
+        life >> stopped("quota", retry_after=3600) >> passed(3600) >> ended("resume") >> alive
+
+    life << Status.WORKING
+
+
+def test_an_implausible_time_of_the_server_is_probed_earlier():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=86_400, evidence={"implausible": True}) << seconds(15)
+
+
+def test_a_wait_beyond_eight_days_becomes_a_probe():
+    life = Life(NIGHT)
+
+    life >> stopped("quota", retry_after=30 * 86_400) << timedelta(days=8)
+
+
+def test_the_same_trouble_again_keeps_the_deadline():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> passed(30) >> stopped("rate_limit", key="b")
+
+    life << seconds(60)
+    assert life.decisions[-1].kind == "kept"
+
+
+def test_a_short_limit_never_shortens_the_wait_for_a_quota():
+    life = Life(NIGHT)
+
+    life >> stopped("quota", retry_after=5 * 3600) >> passed(60)
+    life >> stopped("rate_limit", retry_after=2, key="other")
+
+    life << seconds(5 * 3600 - 60)
+
+
+def test_the_same_stop_seen_twice_is_decided_once():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90, key="k") >> stopped("rate_limit", key="k")
+
+    assert len(life.decisions) == 1
+
+
+def test_jitter_is_the_same_in_every_replay_and_never_negative():
+    jittery = policy(rule("r", "", {"wait": {"for": "10s", "jitter": "5s"}}, {"resume": {}}))
+    deadlines = set()
+
+    for _ in range(3):
+        life = Life(jittery) >> stopped("rate_limit")
+        plan = life.session.plan
+        assert plan is not None
+        assert plan.deadline is not None
+        deadlines.add(plan.deadline - life.now)
+
+    (wait,) = deadlines
+    assert seconds(10) <= wait < seconds(15)
+
+
+# ── the assistant's own retry ─────────────────────────────────────────────────────────────────
+
+DELEGATING = policy(
+    rule("short", "stop.retrying and default(stop.retry_after, 0s) <= 5m", {"delegate": {}}),
+    rule(
+        "long",
+        "stop.retrying",
+        {"interrupt": {}},
+        {"wait": {"until": "retry_after"}},
+        {"resume": {}},
+    ),
+    rule("rate", "stop.reason == 'rate_limit'", {"wait": {"for": "1m"}}, {"resume": {}}),
+)
+
+
+def test_a_short_retry_is_left_to_the_assistant():
+    life = Life(DELEGATING)
+
+    life >> stopped("rate_limit", retry_after=20, retrying=True) << Status.WAITING
+    life >> passed(20) >> working << Status.WORKING
+
+    life.claim_nothing_more()
+
+
+def test_a_retry_of_five_hours_is_taken_over_and_our_own_abort_is_not_the_persons():
+    life = Life(DELEGATING)
+
+    life >> stopped("rate_limit", retry_after=18_000, retrying=True) << "interrupt"
+    life >> stopped("user_abort", key="aborted") >> ended("interrupt") << Status.WAITING
+    life >> passed(17_999) << Status.WAITING
+    life >> passed(1) << "resume"
+
+    assert not life.session.latched
+    resume = life.last["resume"]
+    assert isinstance(resume, effects.Resume)
+    assert resume.stop == "aborted"
+    assert not resume.words
+
+
+def test_our_abort_may_be_seen_after_its_outcome():
+    life = Life(DELEGATING)
+
+    life >> stopped("rate_limit", retry_after=18_000, retrying=True) << "interrupt"
+    life >> ended("interrupt") >> stopped("user_abort", key="aborted")
+
+    life << Status.WAITING
+    assert not life.session.latched
+
+
+def test_when_the_assistant_gives_up_its_retries_we_decide():
+    life = Life(DELEGATING)
+
+    life >> stopped("rate_limit", retry_after=20, retrying=True) >> passed(20) >> working
+    life >> stopped("rate_limit", key="gave up") << seconds(60)
+
+
+# ── the person ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_user_abort_is_latched_until_the_person_prompts():
+    stubborn = policy(rule("always", "", {"resume": {}}))
+    life = Life(stubborn)
+
+    life >> stopped("user_abort") << Status.STOOD_DOWN
+    life >> stopped("rate_limit", key="later") << Status.STOOD_DOWN
+    life.claim_nothing_more()
+
+    life >> person_prompts << Status.WORKING >> stopped("rate_limit", key="third") << "resume"
+
+
+def test_the_person_prompting_during_our_wait_cancels_it():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> passed(30) >> person_prompts << Status.WORKING
+    life >> passed(100)
+
+    life.claim_nothing_more()
+    assert life.decisions[-1].kind == "cancelled"
+
+
+def test_a_session_that_goes_on_by_itself_cancels_our_wait():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> working << Status.WORKING >> passed(100)
+
+    life.claim_nothing_more()
+
+
+def test_an_effect_that_reality_overtook_cancels_the_plan():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=1) >> passed(1) << "resume"
+    life >> ended("resume", "superseded") << Status.WORKING
+
+    life.claim_nothing_more()
+
+
+def test_the_person_leaving_her_program_is_a_user_exit():
+    life = Life(NIGHT)
+
+    life >> died("ended", None) << Status.STOOD_DOWN
+
+    life.claim_nothing_more()
+
+
+# ── questions ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_permission_is_told_at_once_with_its_text_and_never_answered():
+    life = Life(NIGHT)
+
+    life >> asked("permission", "rm -rf build?") << Status.BLOCKED
+    (notice,) = life.orders
+    assert "rm -rf build?" in text_of(notice)
+    life << "notify" >> passed(3600)
+    life.claim_nothing_more()
+    life >> answered << Status.WORKING
+
+
+def test_a_question_during_a_wait_voids_the_plan():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> asked("question") << "notify"
+    life >> passed(100)
+
+    life.claim_nothing_more()
+    life << Status.BLOCKED
+
+
+def test_a_reminder_comes_only_if_the_question_still_waits():
+    reminding = policy(
+        rule("remind", "", {"notify": {"message": "still ${block.kind}"}}, event=["blocked"])
+        | {"for": "5m"}
+    )
+    life = Life(reminding)
+
+    life >> asked() << "notify" >> passed(299)
+    life.claim_nothing_more()
+    life >> passed(1)
+    assert text_of(life.orders[0]) == "still permission"
+
+    life = Life(reminding)
+    life >> asked() << "notify" >> answered >> passed(400)
+    life.claim_nothing_more()
+
+
+# ── context ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_full_context_is_backed_up_before_a_new_session_continues_the_work():
+    life = Life(NIGHT)
+
+    life >> stopped("context_exhausted") << "snapshot" << Status.ACTING
+    life >> ended("snapshot", path="/b/session-backup.md") << "new-session"
+    order = life.last["new-session"]
+    assert isinstance(order, effects.NewSession)
+    assert order.snapshot == "/b/session-backup.md"
+    life >> ended("new-session", session="ses_2") << Status.COMPLETED
+
+    heir = life.world.sessions[SessionId("ses_2")]
+    assert heir.status is Status.VERIFYING
+    assert heir.predecessor == SES
+    assert life.session.successor == "ses_2"
+
+
+def test_without_a_backup_there_is_no_new_session():
+    life = Life(NIGHT)
+
+    life >> stopped("context_exhausted") << "snapshot" >> ended("snapshot", "failed")
+
+    life.claim_nothing_more()
+    life << Status.ATTENTION
+
+
+# ── completion ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_finished_work_is_left_alone():
+    life = Life(NIGHT)
+
+    life >> stopped("completed") << Status.COMPLETED >> passed(3600)
+
+    life.claim_nothing_more()
+
+
+def test_torn_work_is_never_continued_nor_called_done():
+    life = Life(NIGHT)
+
+    life >> known(work__state=WorkState.TORN.value) >> stopped("completed") << Status.ATTENTION
+
+    life.claim_nothing_more()
+
+
+# ── crashes ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_crash_is_one_restart_and_one_continuation():
+    life = Life(NIGHT)
+
+    life >> died() << seconds(2) >> passed(2) << "restart"
+    life >> passed(3) >> agent_up >> ended("restart") << "resume"
+    resume = life.last["resume"]
+    assert isinstance(resume, effects.Resume)
+    assert resume.words
+    life >> ended("resume") >> alive << Status.WORKING
+
+    life.claim_nothing_more()
+
+
+def test_two_sessions_of_one_server_share_one_restart():
+    life = Life(NIGHT)
+    life.work(SessionId("ses_2"))
+
+    life >> died() >> passed(2) << "restart"
+    life.claim_nothing_more()
+    life >> passed(3) >> agent_up >> ended("restart") << "resume" << "resume"
+
+    life.claim_nothing_more()
+
+
+def test_a_server_that_died_while_nobody_worked_is_brought_back_quietly():
+    life = Life(NIGHT)
+
+    life >> stopped("completed") >> died() << "restart"
+
+    life.claim_nothing_more()
+
+
+def test_a_server_that_we_stopped_ourselves_is_no_crash():
+    life = Life(NIGHT)
+
+    life >> died("stopped", "SIGTERM") << Status.WORKING
+
+    life.claim_nothing_more()
+
+
+def test_a_wait_whose_server_died_meanwhile_restarts_it_before_resuming():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> passed(10) >> died() << "restart"
+    life >> ended("restart", "failed") >> passed(80) << "restart" >> passed(3) >> agent_up
+    life >> ended("restart") << "resume"
+
+    life.claim_nothing_more()
+
+
+# ── proof ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_resume_without_a_sign_of_life_is_a_failed_action():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=1) >> passed(1) << "resume" >> ended("resume")
+    life >> passed(119) << Status.VERIFYING
+    life >> passed(1) << Status.ATTENTION
+
+
+def test_a_silent_session_is_a_stall_only_where_a_rule_says_so():
+    stalling = policy(
+        rule("stall", "progress.age > 15m", {"interrupt": {}}, {"resume": {}}, event=["stalled"])
+    )
+    life = Life(stalling)
+
+    life >> progressed >> passed(601) << Status.WORKING
+    life.claim_nothing_more()
+    life >> passed(600) << "interrupt" >> ended("interrupt") << "resume"
+
+
+# ── the operator ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_pause_holds_everything_and_a_release_keeps_the_old_deadline():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> told_to(commands.Hold()) << Status.PAUSED
+    life >> passed(60) << Status.PAUSED >> told_to(commands.Release()) << seconds(30)
+
+
+def test_a_wait_that_is_over_during_a_pause_acts_at_once_on_release():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=90) >> told_to(commands.Hold()) >> passed(500)
+    life.claim_nothing_more()
+    life >> told_to(commands.Release()) << "resume"
+
+
+def test_a_stop_during_a_pause_is_decided_on_release():
+    life = Life(NIGHT)
+
+    life >> told_to(commands.Hold()) >> stopped("rate_limit", retry_after=90) << Status.PAUSED
+    life >> told_to(commands.Release()) << seconds(90)
+
+
+def test_an_abort_interrupts_and_stands_down_for_good():
+    life = Life(NIGHT)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> stopped("user_abort", key="ours") >> ended("interrupt") << Status.STOOD_DOWN
+    life >> stopped("rate_limit", key="later")
+
+    life.claim_nothing_more()
+
+
+def test_an_operator_may_ask_for_a_new_session():
+    life = Life(NIGHT)
+
+    life >> told_to(commands.Renew(session=SES)) << "interrupt" >> ended("interrupt") << "snapshot"
+    life >> ended("snapshot", path="p") << "new-session"
+
+
+def test_a_session_in_attention_is_decided_anew_on_release():
+    life = Life(NIGHT)
+
+    life >> stopped("unknown") << Status.ATTENTION >> told_to(commands.Release(session=SES))
+
+    life << Status.ATTENTION
+    assert [d.rule for d in life.decisions if d.kind == "decided"] == ["default", "default"]
+
+
+# ── who is supervised ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_session_that_was_never_seen_working_is_listed_and_not_touched():
+    life = Life(NIGHT)
+    old = SessionId("ses_yesterday")
+    from palingenesis.core.events import SessionSeen
+
+    life.take(SessionSeen(at=life.now, session=old, agent=AGENT, title="yesterday"))
+    life >> stopped("crash", session=old)
+
+    life.claim_nothing_more()
+    assert life.world.sessions[old].status is Status.DISCOVERING
+
+
+def test_a_version_that_was_not_tested_is_told_about_once_and_never_acted_on():
+    life = Life(NIGHT)
+    life.supported = False
+
+    life >> agent_up << "notify" >> agent_up
+    life.claim_nothing_more()
+    life >> stopped("rate_limit", retry_after=1) >> passed(1) << "notify" << Status.ATTENTION
+
+    life.claim_nothing_more()
+
+
+def test_a_policy_may_notify_before_it_waits():
+    telling = policy(
+        rule(
+            "r",
+            "",
+            {"notify": {"message": "back at ${resume_at}", "severity": "critical"}},
+            {"wait": {"for": "60s"}},
+            {"resume": {}},
+        )
+    )
+    life = Life(telling) >> stopped("quota")
+
+    notice = life.orders[0]
+    assert isinstance(notice, effects.Notify)
+    assert notice.severity is Severity.CRITICAL
+    assert notice.message == "back at 2026-02-05 02:01:00 UTC"
