@@ -136,10 +136,11 @@ def _verdict(evidence: Evidence, clues: _Clues, row: Signature, hint: Hint | Non
         retry_at = _believed(hint, scope, evidence.at, told)
     if retry_at is not None and reason is StopReason.RATE_LIMIT and is_long(retry_at, evidence.at):
         reason = StopReason.QUOTA
-    only_text = row.look == "text" and clues.status is None and not clues.codes
+    only_text = evidence.status is None and not evidence.response_body
+    factor = _TEXT_ONLY if only_text and row.look in {"text", "code", "status"} else 1.0
     return Verdict(
         reason=reason,
-        confidence=round(row.confidence * (_TEXT_ONLY if only_text else 1.0), 2),
+        confidence=round(row.confidence * factor, 2),
         message=_for_people(evidence, clues),
         retry_at=retry_at,
         evidence=_with_origin(told, evidence, clues),

@@ -107,7 +107,7 @@ def _dated(
 
 def _first(candidates: list[datetime], at: datetime) -> datetime | None:
     """The first one after `at`, or one that has just passed, if the next is far off."""
-    passed = [one for one in candidates if at - _WEEK <= one <= at]
+    passed = [one for one in candidates if timedelta(0) <= at - one <= _WEEK]
     ahead = [one for one in candidates if one > at]
     if ahead and not (passed and min(ahead) - at > 40 * _WEEK):
         return min(ahead)

@@ -180,7 +180,7 @@ def _from_text(text: str, at: datetime, zones: Zones | None) -> tuple[datetime, 
 
 
 def _checked(instant: datetime, source: str, at: datetime, *, zone_assumed: bool = False) -> Hint:
-    if at - _JUST_PASSED <= instant < at:
+    if timedelta(0) < at - instant <= _JUST_PASSED:
         instant = at
     ahead = instant if instant >= at else None
     return Hint(at=ahead, source=source, zone_assumed=zone_assumed)
