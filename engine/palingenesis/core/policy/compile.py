@@ -1,0 +1,41 @@
+"""Compiling: the text of a policy file -> a policy, or every reason why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from palingenesis.core.policy.build import build
+from palingenesis.core.policy.check import check
+from palingenesis.core.policy.diagnostics import Diagnostic
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.read import read
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """The policy, None if there is an error, and all diagnostics in the order of the file."""
+
+    policy: Policy | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def compile_text(
+    text: str | bytes, *, name: str, schema: str, params: Mapping[str, str] = _NONE
+) -> Compiled:
+    """Compile a policy file. Never raises because of what is in it.
+
+    Args:
+        text: the file, as it was read.
+        name: what to call the policy, usually the file's name.
+        schema: text of policy.schema.json.
+        params: values that replace the defaults of `params:`, as text.
+    """
+    root, findings = read(text)
+    if root is None:
+        return Compiled(policy=None, diagnostics=findings.in_order())
+    resolved = check(root, findings, name=name, schema=schema, params=params)
+    policy = None if findings.refused else build(resolved)
+    return Compiled(policy=policy, diagnostics=findings.in_order())

@@ -1,0 +1,97 @@
+"""Deciding: the first rule that is true for the facts, with the reasons.
+
+`decide` is a function of the policy, the facts and the counts that are handed in; it cannot fail.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from palingenesis.core.plans import Attention, Step
+from palingenesis.core.policy.conditions import Evaluator
+from palingenesis.core.policy.model import Policy, Rule
+from palingenesis.core.values import FactValue
+
+Used = Callable[[str, timedelta], int]
+"""How often a rule (by id) has decided within a window that ends now."""
+
+DEFAULT: Final = "default"
+"""The rule of a ruling when no rule was true."""
+
+DEFAULT_EVENTS: Final = frozenset({"stopped", "action_failed"})
+"""The events that `default:` answers; after any other event, no rule means nothing is done."""
+
+
+class Outcome(StrEnum):
+    """What became of one rule."""
+
+    OTHER_EVENT = "other_event"  # it does not listen to this event
+    FALSE = "false"
+    UNKNOWN = "unknown"  # a fact is missing: neither true nor false, so it does not decide
+    DECIDES = "decides"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What the policy says. `considered`: every rule up to the one that decides, and its outcome.
+
+    `limited`: the rule's limit was reached, and `steps` are those of its `then:`.
+    """
+
+    rule: str
+    steps: tuple[Step, ...]
+    limited: bool = False
+    delay: timedelta | None = None
+    why: str = ""
+    considered: tuple[tuple[str, Outcome], ...] = ()
+
+
+def decide(policy: Policy, facts: Mapping[str, FactValue], used: Used) -> Ruling:
+    """Find the first rule, in the order of the file, that is true for the facts."""
+    evaluator = Evaluator(facts)
+    considered: list[tuple[str, Outcome]] = []
+    for rule in policy.rules:
+        outcome = outcome_of(rule, facts, evaluator)
+        considered.append((rule.id, outcome))
+        if outcome is Outcome.DECIDES:
+            return _ruling(rule, used, tuple(considered))
+    event = facts.get("event")
+    applies = event in DEFAULT_EVENTS
+    return Ruling(
+        rule=DEFAULT,
+        steps=policy.default if applies else (),
+        why="no rule matched" if applies else f"no rule for the event '{event}'",
+        considered=tuple(considered),
+    )
+
+
+def outcome_of(rule: Rule, facts: Mapping[str, FactValue], evaluator: Evaluator) -> Outcome:
+    """What becomes of one rule; `evaluator` looks at the same facts."""
+    if facts.get("event") not in rule.events:
+        return Outcome.OTHER_EVENT
+    truth = True if rule.when is None else evaluator.condition(rule.when)
+    if truth is None:
+        return Outcome.UNKNOWN
+    return Outcome.DECIDES if truth else Outcome.FALSE
+
+
+def is_used_up(rule: Rule, used: Used) -> bool:
+    """Whether a rule's limit is reached."""
+    return rule.limit is not None and used(rule.id, rule.limit.per) >= rule.limit.most
+
+
+def _ruling(rule: Rule, used: Used, considered: tuple[tuple[str, Outcome], ...]) -> Ruling:
+    limited = is_used_up(rule, used)
+    steps = rule.steps
+    if limited and rule.limit is not None:
+        steps = rule.limit.then or (Attention(reason=f"limit of rule '{rule.id}' reached"),)
+    return Ruling(
+        rule=rule.id,
+        steps=steps,
+        limited=limited,
+        delay=None if limited else rule.delay,
+        why=rule.why,
+        considered=considered,
+    )
