@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from palingenesis.core.errors import ExitCode, PalingenesisError
 from palingenesis.runtime.door import SessionStatus
-from palingenesis.surfaces.cli.wording import plain, short_ids
+from palingenesis.runtime.foreign_text import plain
+from palingenesis.surfaces.cli.wording import short_ids
 
 _LISTED_MAX = 5
 

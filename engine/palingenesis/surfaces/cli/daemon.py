@@ -20,9 +20,10 @@ from palingenesis.core.errors import (
     PalingenesisError,
 )
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.paths import Paths
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import plain, say_json
+from palingenesis.surfaces.cli.wording import say_json
 
 _LOG_BYTES_MAX = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 4096

@@ -8,9 +8,10 @@ import click
 
 from palingenesis.core.errors import InvalidConfigError, NotRunningError
 from palingenesis.runtime.door import SCHEMA_VERSION, EventRow
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import UnclearSessionError
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import plain, read_time, say_json
+from palingenesis.surfaces.cli.wording import read_time, say_json
 
 
 @click.command()

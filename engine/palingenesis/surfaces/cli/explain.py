@@ -4,9 +4,10 @@ import click
 
 from palingenesis.core.errors import NotRunningError
 from palingenesis.runtime.door import SCHEMA_VERSION, Explanation
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import plain, read_time, say_json
+from palingenesis.surfaces.cli.wording import read_time, say_json
 
 _MARKS = {"won": "✓", "false": "·", "unknown": "?", "limited": "!", "not asked": " "}
 

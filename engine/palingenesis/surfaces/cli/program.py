@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from palingenesis.core.errors import ExitCode, PalingenesisError
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import plain
 
 _HOME = "palingenesis.surfaces.cli"
 

@@ -7,16 +7,10 @@ import click
 
 from palingenesis.core.errors import DeadlineError, ExitCode, NotRunningError
 from palingenesis.runtime.door import SCHEMA_VERSION, SessionStatus, Status
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import (
-    plain,
-    read_time,
-    say_json,
-    say_session,
-    say_time,
-    short_ids,
-)
+from palingenesis.surfaces.cli.wording import read_time, say_json, say_session, say_time, short_ids
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 

@@ -6,9 +6,10 @@ import click
 
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.runtime.door import SCHEMA_VERSION, CommandName, SessionStatus
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import plain, say_json
+from palingenesis.surfaces.cli.wording import say_json
 
 _BY = "cli"
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import click
 
 from palingenesis.runtime.door import SessionStatus
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 
 _SHORT_ID = 12
@@ -22,15 +23,6 @@ _COLORS = {
     "stalled": "red",
     "attention": "red",
 }
-
-
-def plain(text: str, most: int = 200) -> str:
-    """Foreign text for a terminal: one line, no escapes, no invisible or reversing characters."""
-    safe = "".join(
-        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for letter in text[: most + 1]
-    )
-    return safe if len(text) <= most else f"{safe[: most - 1]}…"
 
 
 def say_json(document: Mapping[str, object]) -> None:

@@ -1,0 +1,105 @@
+"""Which addresses may be told: https to public hosts, or this very machine; nothing else unasked.
+
+Theory of operation: the host is resolved and every address it has is judged before anything is
+sent. A name that is rebound between judgement and connection gains nothing: over https the inner
+host would have to show a certificate for the outer name, and plain http goes to loopback only.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from palingenesis.core.errors import DeniedError, InvalidConfigError, WireError
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a host, as text."""
+
+_RESOLVE_S = 5.0
+_NAT64 = ip_network("64:ff9b::/96")
+_Address = IPv4Address | IPv6Address
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host, from the system's resolver.
+
+    Raises:
+        WireError: it has none, or they were not found in time.
+    """
+    try:
+        async with asyncio.timeout(_RESOLVE_S):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+    except (OSError, TimeoutError, UnicodeError) as error:
+        raise WireError("the host's address cannot be found") from error
+    return [str(entry[4][0]) for entry in found]
+
+
+def check_form(url: str) -> None:
+    """Refuse an address that could never be told, without looking up its host.
+
+    Raises:
+        InvalidConfigError: the form is wrong. The message never repeats the address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if not host or parts.scheme not in ("http", "https"):
+        raise InvalidConfigError("a notification address must begin with https://")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidConfigError("a notification address must not hold a user name or password")
+    if parts.scheme == "http" and not is_loopback_by_name(host):
+        raise InvalidConfigError(
+            "a notification address must begin with https://, unless it is on this machine"
+        )
+
+
+async def check_address(url: str, *, allow_private: bool, resolve: Resolve) -> None:
+    """Refuse an address that leads where we must not go.
+
+    Raises:
+        InvalidConfigError: its form is wrong.
+        DeniedError: one of its addresses is not public.
+        WireError: its host has no address now.
+    """
+    check_form(url)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback_by_name(host):
+        return
+    for text in await resolve(host, parts.port or 443):
+        address = _unwrapped(ip_address(text.partition("%")[0]))
+        if not _may_be_told(address, allow_private=allow_private):
+            raise DeniedError(
+                "a notification address leads to a host that is not public",
+                hint="set 'allow_private = true' under [notifications] if that is meant",
+            )
+
+
+def is_loopback_by_name(host: str) -> bool:
+    """Whether the host plainly says that it is this machine: `localhost`, `127.0.0.1`, `[::1]`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _may_be_told(address: _Address, *, allow_private: bool) -> bool:
+    if address.is_multicast or address.is_unspecified or address.is_link_local:
+        return False
+    return address.is_global or (allow_private and (address.is_private or address.is_loopback))
+
+
+def _unwrapped(address: _Address) -> _Address:
+    """The IPv4 address inside an IPv6 one, where there is one."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
