@@ -1,0 +1,206 @@
+"""Hot reload: from a file that people save as they like to one policy that is whole and good.
+
+Theory of operation. Whatever hints that the file may have changed (a watcher, a poll, a signal)
+only leads to a `check`, and a check that finds the same content does nothing. New content must
+first settle: nobody has it open for writing, and reads 100 ms apart agree; a file that is empty or
+gone gets two seconds to come back, because that is how many editors save. Then it is compiled,
+and adopted or refused as a whole. A refusal is told once per content, and the last good policy
+stays; when the good content returns after a refusal, that is told too.
+"""
+
+import asyncio
+import hashlib
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from palingenesis.core.events import PolicyAdopted, PolicyRefused
+from palingenesis.runtime.ports import Clock, Emit
+
+PAUSE_S = 0.1
+RETURN_S = 2.0
+"""How long an empty or missing file may take to come back."""
+WRITER_S = 10.0
+"""How long one check waits for a writer; the next hint checks again."""
+AGREEING_BLIND = 3
+"""Pauses without change that are enough where nobody can tell who has the file open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One look at the file; `trouble` says why there is no content."""
+
+    content: bytes | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """What became of a text: a resolved policy with its digest, or problems, one line each."""
+
+    resolved: Mapping[str, Any] | None = None
+    digest: str = ""
+    problems: tuple[str, ...] = ()
+    passing: bool = False
+    """The problem is the compiler's, not the text's: try again at the next hint."""
+
+
+Compile = Callable[[bytes], Awaitable[Compiled]]
+
+
+class Source(Protocol):
+    """Where the text comes from."""
+
+    def read(self) -> Reading:
+        """Look at the file now; never raises."""
+        ...
+
+    def is_being_written(self) -> bool | None:
+        """Whether somebody has it open for writing; None: this system cannot tell."""
+        ...
+
+
+class Answer(StrEnum):
+    """What a check came to."""
+
+    ADOPTED = "adopted"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+    BUSY = "busy"  # somebody is still writing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The end of a check; `problems` are those of the content that is there now."""
+
+    answer: Answer
+    digest: str
+    """Of the policy in force."""
+    problems: tuple[str, ...] = ()
+
+
+def on_hangup(nudge: Callable[[], None]) -> None:
+    """Call `nudge` on SIGHUP, in the running loop; call this after all other handlers are set.
+
+    A storm of signals fills the pipe that wakes the loop up, and asyncio has Python print a
+    traceback for every byte that does not fit. A full pipe wakes the loop just as well.
+    """
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, nudge)
+    wakeup = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+
+class Reload:
+    """Holds which policy is in force and what was said about the file; emits what changes."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        source: Source,
+        compiler: Compile,
+        clock: Clock,
+        current: str = "",
+        stale: bool = False,
+    ) -> None:
+        """Begin with the policy in force.
+
+        Args:
+            name: what the policy is called where it does not name itself.
+            source: the file.
+            compiler: makes a policy of its content.
+            clock: for the pauses, and the time on the events.
+            current: digest of the policy in force; empty: none is.
+            stale: a refusal was the last thing that was told.
+        """
+        self._name = name
+        self._source = source
+        self._compile = compiler
+        self._clock = clock
+        self._current = current
+        self._refused = stale
+        self._seen: str | None = None
+        self._problems: tuple[str, ...] = ()
+        self._told: tuple[str, tuple[str, ...]] | None = None
+        self._turn = asyncio.Lock()
+
+    async def check(self, emit: Emit) -> Verdict:
+        """Look at the file and adopt, refuse, or leave everything as it is."""
+        async with self._turn:
+            reading = self._source.read()
+            if _key(reading) == self._seen:
+                return self._verdict(Answer.UNCHANGED)
+            settled = await self._settle(reading)
+            if settled is None:
+                return self._verdict(Answer.BUSY)
+            key = _key(settled)
+            if key == self._seen:
+                return self._verdict(Answer.UNCHANGED)
+            if settled.content is None:
+                return self._refuse(emit, key, "", (settled.trouble,))
+            compiled = await self._compile(settled.content)
+            if compiled.resolved is None:
+                digest = hashlib.sha256(settled.content).hexdigest()
+                seen = None if compiled.passing else key
+                return self._refuse(emit, seen, digest, compiled.problems)
+            return self._adopt(emit, key, compiled.digest, compiled.resolved)
+
+    async def _settle(self, reading: Reading) -> Reading | None:
+        """The content once it is whole; None when somebody is still writing it."""
+        agreed = 0
+        for pause in range(1, round(WRITER_S / PAUSE_S) + 1):
+            await self._clock.sleep(PAUSE_S)
+            now = self._source.read()
+            agreed = agreed + 1 if now == reading else 0
+            reading = now
+            if not agreed:
+                continue
+            if not reading.content and pause * PAUSE_S < RETURN_S:
+                continue
+            if reading.content is None:
+                return reading
+            written = self._source.is_being_written()
+            if written is False or (written is None and agreed >= AGREEING_BLIND):
+                # Between the read and the question a writer may have come and gone.
+                again = self._source.read()
+                if again == reading:
+                    return reading
+                reading, agreed = again, 0
+        return None
+
+    def _adopt(self, emit: Emit, key: str, digest: str, resolved: Mapping[str, Any]) -> Verdict:
+        changed = digest != self._current or self._refused
+        self._seen, self._current = key, digest
+        self._refused, self._problems, self._told = False, (), None
+        if not changed:
+            return self._verdict(Answer.UNCHANGED)
+        name = str(resolved.get("name") or self._name)
+        emit(PolicyAdopted(at=self._clock.now(), name=name, digest=digest, resolved=resolved))
+        return self._verdict(Answer.ADOPTED)
+
+    def _refuse(
+        self, emit: Emit, seen: str | None, digest: str, problems: tuple[str, ...]
+    ) -> Verdict:
+        told = (digest, problems)
+        repeated = told == self._told
+        self._seen, self._problems, self._told, self._refused = seen, problems, told, True
+        if not repeated:
+            emit(
+                PolicyRefused(
+                    at=self._clock.now(), name=self._name, digest=digest, problems=problems
+                )
+            )
+        return self._verdict(Answer.REFUSED)
+
+    def _verdict(self, answer: Answer) -> Verdict:
+        if answer is Answer.UNCHANGED and self._problems:
+            answer = Answer.REFUSED
+        return Verdict(answer=answer, digest=self._current, problems=self._problems)
+
+
+def _key(reading: Reading) -> str:
+    if reading.content is None:
+        return f"trouble: {reading.trouble}"
+    return hashlib.sha256(reading.content).hexdigest()

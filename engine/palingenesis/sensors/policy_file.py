@@ -1,0 +1,270 @@
+"""The policy's file: watched in every way that it can change; the one door to watchfiles.
+
+Theory of operation. A watch on the file itself misses the second atomic save, so the directories
+are watched: the file's own, those of every link on the way, and the one it really lies in.
+What happened there is not looked at; any event only asks for a check (see runtime/reload.py).
+A slow poll covers lost events, and a nudge (SIGHUP) asks at once.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from palingenesis.runtime.ports import Clock, Emit
+from palingenesis.runtime.reload import Compile, Compiled, Reading, Reload, Verdict
+from palingenesis.runtime.trust import why_untrusted
+
+POLL_S = 30.0
+REST_S = 0.2
+"""Pause between checks, so that a storm of hints costs five checks a second at most."""
+RETRY_S = 5.0
+LINKS_MAX = 16
+POLICY_BYTES_MAX = 256 * 1024
+COMPILE_S_MAX = 30.0
+
+_Place = tuple[str, int, int]
+
+
+class PolicyFile:
+    """Sensor: watches one policy file until it is cancelled."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        compiler: Compile,
+        clock: Clock,
+        current: str = "",
+        stale: bool = False,
+        distrust: Callable[[Path], str] = why_untrusted,
+    ) -> None:
+        """Take the file and the policy in force; see `Reload` for `current` and `stale`.
+
+        `distrust` says why a file must not steer us, "" when it may.
+        """
+        self._path = path.absolute()
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._watched: frozenset[_Place] = frozenset()
+        self._reload = Reload(
+            name=path.name,
+            source=FileSource(self._path, distrust=distrust),
+            compiler=compiler,
+            clock=clock,
+            current=current,
+            stale=stale,
+        )
+
+    async def watch(self, emit: Emit) -> None:
+        """Check now, and again whenever something hints at a change."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._poll())
+            while True:
+                await self.check(emit)
+                await self._wake.wait()
+                await self._clock.sleep(REST_S)
+                self._wake.clear()
+
+    async def check(self, emit: Emit) -> Verdict:
+        """Look at the file now, and say what came of it (for `daemon reload`)."""
+        verdict = await self._reload.check(emit)
+        if places_of(self._path) != self._watched:
+            self._moved.set()
+        return verdict
+
+    def nudge(self) -> None:
+        """Ask for a check soon; safe in a signal handler of the loop, as often as one likes."""
+        self._wake.set()
+
+    async def _poll(self) -> None:
+        while True:
+            await self._clock.sleep(POLL_S)
+            self._wake.set()
+
+    async def _listen(self) -> None:
+        """Watch the directories; begin anew when a link leads elsewhere or a watch fails."""
+        from watchfiles import awatch
+
+        while True:
+            self._watched = places_of(self._path)
+            self._moved.clear()
+            if self._watched:
+                events = awatch(
+                    *sorted({path for path, _, _ in self._watched}),
+                    watch_filter=None,
+                    recursive=False,
+                    step=500,
+                    rust_timeout=60_000,
+                    stop_event=self._moved,
+                )
+                # Out of watches, or a directory that went away: the poll goes on meanwhile.
+                with contextlib.suppress(OSError, RuntimeError):
+                    async with contextlib.aclosing(events):
+                        # What changed before the watch began is found by this check.
+                        self._wake.set()
+                        async for _ in events:
+                            self._wake.set()
+            if not self._moved.is_set():
+                await self._clock.sleep(RETRY_S)
+
+
+class FileSource:
+    """The file as a `Source`: small, regular, and nobody else's to write."""
+
+    def __init__(self, path: Path, *, distrust: Callable[[Path], str]) -> None:
+        self._path = path
+        self._distrust = distrust
+
+    def read(self) -> Reading:
+        """Look at the file now."""
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    return Reading(trouble=f"{self._path} is no regular file")
+                content = _read(file, POLICY_BYTES_MAX + 1)
+            finally:
+                os.close(file)
+            if (why := self._distrust(self._path)) != "":
+                return Reading(trouble=f"{why}; only its owner may be able to write to a policy")
+        except FileNotFoundError:
+            return Reading(trouble=f"the file is gone: {self._path}")
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            return Reading(trouble=f"cannot read {self._path}: {why}")
+        if len(content) > POLICY_BYTES_MAX:
+            return Reading(trouble=f"{self._path} is larger than 256 KiB")
+        return Reading(content=content)
+
+    def is_being_written(self) -> bool | None:
+        """Whether somebody has the file open for writing; None: this system cannot tell.
+
+        Linux grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE). It is
+        given back at once; SIGURG, which nobody minds, replaces the deadly SIGIO in between.
+        """
+        if not hasattr(fcntl, "F_SETLEASE"):
+            return None
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except OSError as error:
+            return True if error.errno == errno.EAGAIN else None
+        finally:
+            os.close(file)
+        return False
+
+
+def places_of(path: Path) -> frozenset[_Place]:
+    """The directories to watch, with their identity: one that was replaced is another one."""
+    steps = [str(path)]
+    for _ in range(LINKS_MAX):
+        link = _next_link(steps[-1])
+        if link is None:
+            break
+        steps.append(link)
+    with contextlib.suppress(OSError):
+        steps.append(os.path.realpath(path))
+    found = set()
+    for step in steps:
+        with contextlib.suppress(OSError):
+            parent = Path(step).parent
+            status = parent.stat()
+            found.add((str(parent), status.st_dev, status.st_ino))
+    return frozenset(found)
+
+
+def _next_link(path: str) -> str | None:
+    """The path after its last symbolic link was followed once; None when it has none."""
+    place = Path(path)
+    for candidate in (place, *place.parents):
+        with contextlib.suppress(OSError):
+            if candidate.is_symlink():
+                target = candidate.parent / candidate.readlink()
+                return os.path.normpath(target / place.relative_to(candidate))
+    return None
+
+
+def _read(file: int, bytes_max: int) -> bytes:
+    chunks = []
+    left = bytes_max
+    while left and (chunk := os.read(file, left)):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
+
+
+class CompilerProcess:
+    """Compiles a policy in a process of its own, so that YAML and JSON Schema never live here."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        schema: Path,
+        params: Mapping[str, str] | None = None,
+        limit_s: float = COMPILE_S_MAX,
+    ) -> None:
+        """Take what every compilation needs: the policy's name, the schema's file, parameters."""
+        self._arguments = (name, str(schema), json.dumps(dict(params or {})))
+        self._limit_s = limit_s
+
+    async def __call__(self, data: bytes) -> Compiled:
+        """Compile one text; trouble with the process is a `passing` problem."""
+        # -P: the directory that we happen to be in must not provide modules.
+        command = (sys.executable, "-P", "-m", "palingenesis.sensors.policy_compiler")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                *self._arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            return _trouble((error.strerror or str(error)).lower())
+        try:
+            async with asyncio.timeout(self._limit_s):
+                output, errors = await process.communicate(data)
+        except TimeoutError:
+            return _trouble(f"it took longer than {self._limit_s:g} s")
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            last = errors.decode(errors="replace").strip().rpartition("\n")[2][:300]
+            return _trouble(f"the compiler ended with {process.returncode}: {last}")
+        return _compiled(output)
+
+
+def _compiled(output: bytes) -> Compiled:
+    try:
+        answer: Any = json.loads(output)
+        if answer["resolved"] is None:
+            return Compiled(problems=tuple(str(problem) for problem in answer["problems"]))
+        return Compiled(resolved=dict(answer["resolved"]), digest=str(answer["digest"]))
+    except (ValueError, KeyError, TypeError):
+        return _trouble("the compiler's answer cannot be read")
+
+
+def _trouble(why: str) -> Compiled:
+    return Compiled(problems=(f"the policy could not be checked: {why}",), passing=True)

@@ -1,0 +1,291 @@
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.reload import Answer, Compiled, on_hangup
+from palingenesis.sensors.policy_file import CompilerProcess, FileSource, PolicyFile, places_of
+
+LIMIT_S = 15.0
+
+
+async def compile_good(data):
+    text = data.decode()
+    if text.startswith("good") and text.endswith("end\n"):
+        return Compiled(resolved={"name": "night"}, digest=text.split()[1])
+    return Compiled(problems=(f"bad: {text!r}",))
+
+
+class Watch:
+    """A policy file under real watch."""
+
+    def __init__(self, path):
+        self.path = path
+        self.events = []
+        self.sensor = PolicyFile(path, compiler=compile_good, clock=SystemClock(), distrust=str_of)
+
+    def digests(self):
+        return [getattr(event, "resolved", None) and event.digest for event in self.events]
+
+    async def until(self, digest):
+        async with asyncio.timeout(LIMIT_S):
+            while digest not in self.digests()[-1:]:
+                await asyncio.sleep(0.02)
+
+
+def str_of(_path):
+    return ""
+
+
+def watching(path, story):
+    """Run a story while the file is watched, and return what was emitted."""
+
+    async def run():
+        watch = Watch(path)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(watch.sensor.watch(watch.events.append))
+            try:
+                await watch.until("one")
+                # The watch begins within a moment of the first check.
+                await asyncio.sleep(0.3)
+                await story(watch)
+            finally:
+                task.cancel()
+        return watch.digests()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "config" / "policy.yaml"
+    path.parent.mkdir()
+    path.write_text("good one end\n")
+    return path
+
+
+def test_a_save_in_place_is_adopted(policy):
+    async def story(watch):
+        policy.write_text("good two end\n")
+        await watch.until("two")
+
+    assert watching(policy, story) == ["one", "two"]
+
+
+def test_the_second_atomic_save_is_seen_like_the_first(policy):
+    async def story(watch):
+        for digest in ("two", "three"):
+            fresh = policy.with_suffix(".tmp")
+            fresh.write_text(f"good {digest} end\n")
+            fresh.replace(policy)
+            await watch.until(digest)
+
+    assert watching(policy, story) == ["one", "two", "three"]
+
+
+def test_a_save_with_a_backup_beside_it_is_adopted(policy):
+    async def story(watch):
+        policy.rename(f"{policy}~")
+        await asyncio.sleep(0.05)
+        policy.write_text("good two end\n")
+        await watch.until("two")
+
+    assert watching(policy, story) == ["one", "two"]
+
+
+def test_delete_and_create_is_one_change(policy):
+    async def story(watch):
+        policy.unlink()
+        await asyncio.sleep(0.5)
+        policy.write_text("good two end\n")
+        await watch.until("two")
+
+    assert watching(policy, story) == ["one", "two"]
+
+
+def test_a_slow_writer_is_never_read_half_way(policy):
+    async def story(watch):
+        with policy.open("w") as file:
+            for part in ("good ", "two end\n", "end\n"):
+                await asyncio.sleep(0.4)
+                file.write(part)
+                file.flush()
+        await watch.until("two")
+
+    assert watching(policy, story) == ["one", "two"]
+
+
+def test_a_link_that_is_pointed_elsewhere_is_followed(policy, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "p.yaml").write_text("good one end\n")
+    policy.unlink()
+    policy.symlink_to(tmp_path / "a" / "p.yaml")
+
+    async def story(watch):
+        (tmp_path / "b" / "p.yaml").write_text("good two end\n")
+        fresh = policy.with_suffix(".new")
+        fresh.symlink_to(tmp_path / "b" / "p.yaml")
+        fresh.replace(policy)
+        await watch.until("two")
+        (tmp_path / "b" / "p.yaml").write_text("good three end\n")
+        await watch.until("three")
+
+    assert watching(policy, story) == ["one", "two", "three"]
+
+
+def test_a_mounted_configuration_that_is_swapped_as_a_whole_is_followed(tmp_path):
+    mount = tmp_path / "mount"
+    mount.mkdir()
+
+    def publish(version, digest):
+        (mount / version).mkdir()
+        (mount / version / "policy.yaml").write_text(f"good {digest} end\n")
+        (mount / "..fresh").symlink_to(version)
+        (mount / "..fresh").replace(mount / "..data")
+
+    publish("..v1", "one")
+    (mount / "policy.yaml").symlink_to("..data/policy.yaml")
+
+    async def story(watch):
+        publish("..v2", "two")
+        (mount / "..v1" / "policy.yaml").unlink()
+        (mount / "..v1").rmdir()
+        await watch.until("two")
+        publish("..v3", "three")
+        await watch.until("three")
+
+    assert watching(mount / "policy.yaml", story) == ["one", "two", "three"]
+
+
+def test_a_bad_save_and_a_missing_file_are_told_once_each(policy):
+    async def story(watch):
+        policy.write_text("good but unfinis")
+        await watch.until(None)
+        policy.touch()
+        await asyncio.sleep(1.0)
+        policy.unlink()
+        async with asyncio.timeout(LIMIT_S):
+            while len(watch.events) < 3:
+                await asyncio.sleep(0.02)
+        assert "the file is gone" in watch.events[-1].problems[0]
+
+    assert watching(policy, story) == ["one", None, None]
+
+
+def test_a_nudge_finds_what_no_watch_can_see(policy):
+    async def run():
+        watch = Watch(policy)
+        await watch.sensor.check(watch.events.append)
+        policy.write_text("good two end\n")
+        watch.sensor.nudge()
+        verdict = await watch.sensor.check(watch.events.append)
+        return verdict.answer, watch.digests()
+
+    assert asyncio.run(run()) == (Answer.ADOPTED, ["one", "two"])
+
+
+def test_a_storm_of_signals_costs_a_few_checks_and_not_one_traceback(policy, capfd):
+    async def story(watch):
+        on_hangup(watch.sensor.nudge)
+        try:
+            for _ in range(20_000):
+                os.kill(os.getpid(), signal.SIGHUP)
+            policy.write_text("good two end\n")
+            await watch.until("two")
+        finally:
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+
+    assert watching(policy, story) == ["one", "two"]
+    assert capfd.readouterr().err == ""
+
+
+def test_who_has_the_file_open_for_writing_is_known(policy):
+    source = FileSource(policy, distrust=str_of)
+
+    assert source.is_being_written() in (False, None)
+    if source.is_being_written() is None:
+        pytest.skip("this file system grants no leases")
+    with policy.open("a"):
+        assert source.is_being_written() is True
+    with policy.open():
+        assert source.is_being_written() is False
+
+
+def test_pipes_directories_huge_and_distrusted_files_are_no_policies(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "huge").write_bytes(b"x" * 300_000)
+    (tmp_path / "theirs").write_text("good")
+
+    def trouble(name, distrust=str_of):
+        return FileSource(tmp_path / name, distrust=distrust).read().trouble
+
+    assert "no regular file" in trouble("pipe")
+    assert "no regular file" in trouble("")
+    assert "larger than 256 KiB" in trouble("huge")
+    assert "the file is gone" in trouble("missing")
+    assert "belongs to another" in trouble("theirs", lambda path: f"{path} belongs to another")
+
+
+def test_the_directories_to_watch_are_those_of_every_link_on_the_way(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "c" / "file").write_text("")
+    (tmp_path / "b" / "link").symlink_to("../c/file")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "b" / "link")
+
+    places = {Path(path).name for path, _, _ in places_of(tmp_path / "a" / "link")}
+
+    assert places == {"a", "b", "c"}
+
+
+def test_a_loop_of_links_ends(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+
+    assert places_of(tmp_path / "a")
+    assert "cannot read" in FileSource(tmp_path / "a", distrust=str_of).read().trouble
+
+
+# ── the compiler's process ────────────────────────────────────────────────────────────────────
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "policy.schema.json"
+SMALLEST = b"version: 1\nrules: []\ndefault: {do: [attention]}\n"
+
+
+def compiled(data, **options):
+    async def run():
+        process = CompilerProcess(name="policy.yaml", schema=SCHEMA, **options)
+        return await process(data)
+
+    return asyncio.run(run())
+
+
+def test_a_good_policy_comes_back_resolved():
+    answer = compiled(SMALLEST)
+
+    assert answer.resolved is not None, answer.problems
+    assert answer.resolved["version"] == 1
+    assert len(answer.digest) == 64
+
+
+def test_a_bad_policy_comes_back_as_one_line_for_each_problem():
+    answer = compiled(b"version: 1\nrules: [\n")
+
+    assert answer.resolved is None
+    assert not answer.passing
+    assert answer.problems[0].startswith("policy.yaml:")
+    assert "error[Y001]" in answer.problems[0]
+
+
+def test_a_compiler_that_hangs_or_breaks_is_no_verdict_about_the_policy(tmp_path):
+    slow = compiled(SMALLEST, limit_s=0.001)
+    broken = asyncio.run(CompilerProcess(name="p", schema=tmp_path / "missing.json")(SMALLEST))
+
+    assert slow.passing
+    assert "longer than" in slow.problems[0]
+    assert broken.passing
+    assert "could not be checked" in broken.problems[0]
