@@ -9,7 +9,7 @@ from palingenesis.core.errors import AssistantError
 from palingenesis.core.values import Way
 from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import listening_ports, of_this_user, started_at
-from palingenesis.processes.identity import Identity
+from palingenesis.processes.identity import Identity, is_alive
 from palingenesis.runtime.ports import Clock
 
 _PROBE_S = 3.0
@@ -24,6 +24,15 @@ class AttachedServer:
         self._origin = origin
         self._password = password
         self._clock = clock
+        self._running: Running | None = None
+
+    @property
+    def running(self) -> Running | None:
+        """See `Server`."""
+        now = self._running
+        if now is not None and now.identity is not None and not is_alive(now.identity):
+            return None
+        return now
 
     async def up(self) -> Running:
         """See `Server`."""
@@ -32,7 +41,7 @@ class AttachedServer:
             origin = client.origin
         identity = await asyncio.to_thread(listener_of, origin)
         began = started_at(identity) if identity is not None else None
-        return Running(
+        self._running = Running(
             origin=origin,
             version=version,
             started_at=began or self._clock.now(),
@@ -40,6 +49,7 @@ class AttachedServer:
             identity=identity,
             detail=what_is_wrong(version),
         )
+        return self._running
 
     async def gone(self, running: Running) -> Exit:
         """See `Server`. How it ended cannot be known: it is not our child."""

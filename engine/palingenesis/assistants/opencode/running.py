@@ -35,6 +35,11 @@ class Server(Protocol):
 
     way: Way
 
+    @property
+    def running(self) -> Running | None:
+        """The server as it was last reached; None: it is known to be gone."""
+        ...
+
     async def up(self) -> Running:
         """Return as soon as it answers.
 

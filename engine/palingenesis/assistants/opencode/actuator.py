@@ -1,0 +1,284 @@
+"""Carries effects out on an OpenCode server: asked for freshness before, verified after.
+
+Theory of operation: 204 is no promise. A prompt is believed when the session is busy or an answer
+to our own message id has begun; the same id sent again is the same prompt. Which id that is
+follows from the effect and the stop alone, so that whoever sends it again, today or after a
+crash, sends the same one.
+"""
+
+import asyncio
+from collections.abc import MutableSet
+from typing import assert_never
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.continuing import Continuing
+from palingenesis.assistants.opencode.freshness import (
+    Standing,
+    has_answer,
+    keys_of,
+    read_standing,
+    seen_prompt,
+    unsettled_s,
+    why_superseded,
+)
+from palingenesis.assistants.opencode.prompting import (
+    Prompting,
+    prompt_again,
+    text_part,
+    whole_model,
+)
+from palingenesis.assistants.opencode.running import Running, Server
+from palingenesis.assistants.opencode.signals import Retry as OwnRetry
+from palingenesis.assistants.opencode.versions import is_supported
+from palingenesis.core import effects
+from palingenesis.core.errors import AssistantError, AssistantSilentError, JournalError
+from palingenesis.core.values import Result
+from palingenesis.runtime.ports import Clock, Outcome, Work
+
+SETTLE_S = 1.0
+_SUMMARY_S_MAX = 300.0
+_REACH_S_MAX = 45.0
+_QUIET_TAIL_S = 1.0
+_LOOKS = 4
+
+
+class OpenCodeActuator:
+    """Acts on the sessions of one agent; an `Actuator`.
+
+    Args:
+        server: where the agent lives.
+        work: where handoffs come from and backups go to.
+        clock: what time it is.
+        quiet: the sessions whose idle is our own doing; shared with the sensor.
+        settle_s: how long after the end of a turn a prompt is safe.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        work: Work,
+        clock: Clock,
+        *,
+        quiet: MutableSet[str],
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._server = server
+        self._work = work
+        self._clock = clock
+        self._quiet = quiet
+        self._settle_s = settle_s
+        self._prompting = Prompting(clock)
+        self._continuing = Continuing(work, clock, self._prompting)
+
+    async def perform(self, effect: effects.Effect) -> Outcome:
+        """See `ports.Actuator`."""
+        try:
+            if isinstance(effect, effects.Restart):
+                return await self._restart(effect)
+            running = self._server.running
+            if running is None:
+                return _failed("the agent does not answer")
+            if not is_supported(running.version):
+                return _failed(f"OpenCode {running.version} is only watched, never acted on")
+            async with running.client() as client:
+                return await self._perform(effect, client)
+        except AssistantSilentError as error:
+            return Outcome(result=Result.UNKNOWN, detail=error.message)
+        except (AssistantError, JournalError) as error:
+            return _failed(error.message)
+
+    async def reconcile(self, effect: effects.Effect) -> Outcome | None:
+        """See `ports.Actuator`. Only asks; what certainly did not happen is performed again."""
+        if isinstance(effect, effects.Interrupt | effects.Snapshot):
+            return None  # doing it again is harmless
+        try:
+            running = await self._reach()
+            if isinstance(effect, effects.Restart):
+                detail = f"OpenCode {running.version} answers"
+                return Outcome(result=Result.OK, detail=detail)
+            async with running.client() as client:
+                return await self._reconcile(effect, client)
+        except AssistantError as error:
+            return Outcome(result=Result.UNKNOWN, detail=error.message)
+
+    async def _perform(self, effect: effects.Effect, client: OpenCode) -> Outcome:
+        match effect:
+            case effects.Resume() | effects.Retry() | effects.NewSession():
+                return await self._go_on(effect, client)
+            case effects.Compact():
+                return await self._compact(effect, client)
+            case effects.Interrupt():
+                return await self._interrupt(effect, client)
+            case effects.Snapshot():
+                return await self._continuing.snapshot(effect, client)
+            case effects.Restart() | effects.Notify() | effects.Log():
+                return _failed(f"{type(effect).__name__} is nothing that a session can do")
+            case _:
+                assert_never(effect)
+
+    # ── going on ──
+
+    async def _go_on(
+        self,
+        effect: effects.Resume | effects.Retry | effects.NewSession,
+        client: OpenCode,
+    ) -> Outcome:
+        if not isinstance(effect, effects.NewSession):
+            sent = await self._sent_before(effect, client)
+            if sent is not None:
+                return sent
+        standing = await self._fresh(effect, client)
+        if isinstance(standing, Outcome):
+            return standing
+        if not isinstance(standing.status, OwnRetry):
+            return await self._act(effect, standing, client)
+        # The abort of the assistant's own retry is ours: its idle is no stop.
+        self._quiet.add(effect.session)
+        try:
+            if not await self._abort(effect.session, standing, client, grace_s=10.0):
+                return _failed("the assistant's own retry could not be ended")
+            await self._clock.sleep(self._settle_s)
+            return await self._act(effect, standing, client)
+        finally:
+            self._quiet.discard(effect.session)
+
+    async def _act(
+        self,
+        effect: effects.Resume | effects.Retry | effects.NewSession,
+        standing: Standing,
+        client: OpenCode,
+    ) -> Outcome:
+        if isinstance(effect, effects.NewSession):
+            return await self._continuing.new_session(effect, standing, client)
+        message_id, part_id = keys_of(effect.id, effect.stop)
+        if isinstance(effect, effects.Retry):
+            parts = prompt_again(standing.said, effect.id, message_id)
+            if not parts:
+                return _failed("there is no prompt to send again")
+        elif effect.words:
+            parts = [text_part(part_id, effect.text, effect.id)]
+        else:
+            parts = []
+        return await self._prompting.send(
+            client,
+            standing.info,
+            message_id=message_id,
+            parts=parts,
+            model=whole_model(effect.model, standing.said),
+        )
+
+    async def _sent_before(
+        self, effect: effects.Resume | effects.Retry, client: OpenCode
+    ) -> Outcome | None:
+        """How our prompt fares that was sent before; None: it was not, or nobody answers it."""
+        message_id, _ = keys_of(effect.id, effect.stop)
+        standing = await read_standing(client, effect.session)
+        if standing is None:
+            return None
+        prompt = seen_prompt(standing.said, message_id)
+        if prompt is None:
+            return None
+        if standing.status is not None or has_answer(standing.said, prompt.id):
+            data = {"message": prompt.id}
+            return Outcome(result=Result.OK, detail="it had been sent before", data=data)
+        return None
+
+    async def _fresh(
+        self,
+        effect: effects.Resume | effects.Retry | effects.NewSession | effects.Compact,
+        client: OpenCode,
+    ) -> Standing | Outcome:
+        """The session as it stands, settled; or why nothing is to be done."""
+        for _ in range(_LOOKS):
+            standing = await read_standing(client, effect.session)
+            if standing is None:
+                return _superseded("the session was deleted")
+            if why := why_superseded(standing, effect.stop):
+                return _superseded(why)
+            wait_s = unsettled_s(standing, self._clock.now(), self._settle_s)
+            if not wait_s:
+                return standing
+            await self._clock.sleep(wait_s)
+        return _failed("the session does not settle")
+
+    # ── the others ──
+
+    async def _compact(self, effect: effects.Compact, client: OpenCode) -> Outcome:
+        standing = await self._fresh(effect, client)
+        if isinstance(standing, Outcome):
+            return standing
+        model = whole_model(None, standing.said)
+        if model is None:
+            return _failed("it is not known which model should summarise")
+        self._quiet.add(effect.session)
+        try:
+            await client.summarize(effect.session, model=model, timeout_s=_SUMMARY_S_MAX)
+            await self._clock.sleep(_QUIET_TAIL_S)  # its idle comes after the answer
+            after = await read_standing(client, effect.session)
+        finally:
+            self._quiet.discard(effect.session)
+        last = after.answer if after is not None else None
+        if last is None or not last.summary or last.failure is not None:
+            why = last.failure.name if last is not None and last.failure else "no summary came"
+            return _failed(f"the conversation could not be summarised: {why}")
+        return Outcome(result=Result.OK, detail="summarised")
+
+    async def _interrupt(self, effect: effects.Interrupt, client: OpenCode) -> Outcome:
+        standing = await read_standing(client, effect.session)
+        if standing is None:
+            return _superseded("the session was deleted")
+        if standing.status is None:
+            return Outcome(result=Result.OK, detail="it was idle")
+        if await self._abort(effect.session, standing, client, grace_s=effect.grace_s):
+            return Outcome(result=Result.OK, detail="interrupted")
+        return _failed(f"it is still at work {effect.grace_s:g} s after the abort")
+
+    async def _abort(
+        self, session: str, standing: Standing, client: OpenCode, *, grace_s: float
+    ) -> bool:
+        """End the running turn; False: it is still at work after the grace."""
+        await client.abort(session)
+        waited_s = 0.0
+        while session in await client.statuses(standing.info.directory):
+            if waited_s >= grace_s:
+                return False
+            await self._clock.sleep(0.1)
+            waited_s += 0.1
+        return True
+
+    async def _restart(self, effect: effects.Restart) -> Outcome:
+        running = await self._server.restart(effect.grace_s)
+        data = {"origin": running.origin}
+        return Outcome(result=Result.OK, detail=running.detail or "restarted", data=data)
+
+    # ── after a crash of ours ──
+
+    async def _reach(self) -> Running:
+        try:
+            async with asyncio.timeout(_REACH_S_MAX):
+                return await self._server.up()
+        except TimeoutError as error:
+            raise AssistantSilentError("the agent does not answer") from error
+
+    async def _reconcile(self, effect: effects.Effect, client: OpenCode) -> Outcome | None:
+        match effect:
+            case effects.Resume() | effects.Retry():
+                return await self._sent_before(effect, client)
+            case effects.NewSession():
+                return await self._continuing.find(effect, client)
+            case effects.Compact():
+                standing = await read_standing(client, effect.session)
+                last = standing.answer if standing is not None else None
+                if last is not None and last.summary and last.completed and not last.failure:
+                    return Outcome(result=Result.OK, detail="summarised")
+                return None
+            case _:
+                return None
+
+
+def _failed(detail: str) -> Outcome:
+    return Outcome(result=Result.FAILED, detail=detail)
+
+
+def _superseded(detail: str) -> Outcome:
+    return Outcome(result=Result.SUPERSEDED, detail=detail)

@@ -1,0 +1,140 @@
+"""Whether a session still stands where it stood when something was decided about it.
+
+Asked immediately before acting, against the real assistant: minutes or days may lie between the
+decision and the act, and a person may have come back in between.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.ids import prompt_ids
+from palingenesis.assistants.opencode.messages import Message, read_message
+from palingenesis.assistants.opencode.signals import Asked, Busy, Retry, SessionSummary
+
+NEWEST = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TAIL = len("msg_") + 12
+_MESSAGE = re.compile(r"msg_([0-9a-f]{12})\w*")
+_DOWN = re.compile(r"down:(\d{8}T\d{6}\.\d{6})Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a session stands right now."""
+
+    info: SessionSummary
+    status: Busy | Retry | None
+    """None: idle."""
+    asked: tuple[Asked, ...]
+    """What waits for a person, in this session or in one of its children."""
+    said: tuple[Message, ...]
+    """Its newest messages, oldest first."""
+
+    @property
+    def answer(self) -> Message | None:
+        """The last message, if it is the assistant's."""
+        last = self.said[-1] if self.said else None
+        return last if last is not None and last.role == "assistant" else None
+
+
+async def read_standing(client: OpenCode, session: str) -> Standing | None:
+    """Ask for everything that matters; None: the session was deleted."""
+    info = await client.session(session)
+    if info is None:
+        return None
+    statuses = await client.statuses(info.directory)
+    asked = await client.asked(info.directory)
+    family = {session}
+    if any(one.session != session for one in asked):
+        family |= {child.id for child in await client.children(session)}
+    raw = await client.messages(session, limit=NEWEST)
+    return Standing(
+        info=info,
+        status=statuses.get(session),
+        asked=tuple(one for one in asked if one.session in family),
+        said=tuple(message for message in map(read_message, raw) if message is not None),
+    )
+
+
+def why_superseded(standing: Standing, stop_key: str) -> str:
+    """Why the decision about that stop is void; "" while it stands.
+
+    A retry of the assistant's own is no reason: whoever acts ends it first.
+    """
+    if isinstance(standing.status, Busy):
+        return "the session works again"
+    if standing.asked:
+        return f"a {standing.asked[0].kind} waits for a person"
+    return _moved_on(standing.said, stop_key)
+
+
+def unsettled_s(standing: Standing, now: datetime, settle_s: float) -> float:
+    """Seconds to wait until a prompt is not swallowed by the end of the last turn; 0: none.
+
+    After an error OpenCode is idle twice; a prompt in between is stored and never answered.
+    """
+    if standing.answer is None or standing.answer.completed is None:
+        return 0.0
+    return max(0.0, min(settle_s, settle_s - (now - standing.answer.completed).total_seconds()))
+
+
+def seen_prompt(said: tuple[Message, ...], message_id: str) -> Message | None:
+    """Our prompt, if it reached the session; the part of the id that names the effect decides."""
+    for message in said:
+        if message.id[_TAIL:] == message_id[_TAIL:] and message.id.startswith("msg_"):
+            return message
+    return None
+
+
+def has_answer(said: tuple[Message, ...], message_id: str) -> bool:
+    """Whether the assistant has begun to answer that message."""
+    return any(m.role == "assistant" and m.parent == message_id for m in said)
+
+
+def keys_of(effect_id: str, stop_key: str) -> tuple[str, str]:
+    """The message and part id for an effect: the same whenever it is sent, after any restart."""
+    return prompt_ids(effect_id, _instant_of(stop_key))
+
+
+def _instant_of(stop_key: str) -> datetime:
+    """Where our prompt belongs in time: right after what it answers."""
+    if found := _MESSAGE.match(stop_key):
+        return _EPOCH + ((int(found[1], 16) >> 12) + 1) * _MILLISECOND
+    return _down_instant(stop_key) or _EPOCH
+
+
+def _down_instant(stop_key: str) -> datetime | None:
+    found = _DOWN.match(stop_key)
+    if found is None:
+        return None
+    try:
+        return datetime.strptime(found[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _moved_on(said: tuple[Message, ...], stop_key: str) -> str:
+    anchor = _MESSAGE.match(stop_key)
+    if anchor is None:
+        went_down = _down_instant(stop_key)
+        if went_down is None:
+            return ""  # no message to compare with: a retry before the first answer
+        later = [m for m in said if m.created is not None and m.created > went_down]
+        return _what_came(later, "")
+    place = next((i for i, message in enumerate(said) if message.id == anchor[0]), None)
+    if place is None:
+        return "what it was decided about is no longer among the newest messages"
+    return _what_came(list(said[place + 1 :]), anchor[0])
+
+
+def _what_came(later: list[Message], anchor: str) -> str:
+    """What a session did after its stop, unless it is nothing, our own doing, or a summary."""
+    for message in later:
+        if message.role == "user" and not (message.ours or message.compaction):
+            return "somebody has prompted it since"
+        if message.role == "assistant" and not message.summary and message.parent != anchor:
+            return "it has answered since"
+    return ""

@@ -1,0 +1,324 @@
+"""Turns one OpenCode server into events, for as long as we live.
+
+Theory of operation: the stream tells at once, and polling repairs what the stream missed. Both
+feed the same fold (life.py), so that what is known twice is told once. A poll whose answer was
+overtaken by a signal is ignored. An idle is a question, not an answer: the transcript says
+whether it is the final one, and why. The end of the process is seen through its pidfd, and ends
+everything that was believed of its sessions without telling their stops: the kernel knows whom it
+had seen at work.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import timedelta
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.life import Activity
+from palingenesis.assistants.opencode.running import Running, Server
+from palingenesis.assistants.opencode.settling import Settling
+from palingenesis.assistants.opencode.signals import Answered, Disposed, Signal
+from palingenesis.assistants.opencode.versions import is_beyond, is_supported
+from palingenesis.assistants.opencode.watched import Book, Errand, Watched
+from palingenesis.core import events
+from palingenesis.core.errors import (
+    AssistantDeniedError,
+    AssistantError,
+    AssistantUnreachableError,
+)
+from palingenesis.core.stops.times import Zones
+from palingenesis.core.values import AgentId, DownCause, SessionId
+from palingenesis.processes.exits import Exit
+from palingenesis.runtime.ports import Clock, Emit, Work
+
+ASSISTANT = "opencode"
+LISTED_MAX = 100
+_RECENT = timedelta(hours=24)
+_DIRECTORIES_MAX = 20
+_QUIET_FACTOR = 6
+_BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_PATIENCE = 3
+"""So many attempts to reach it again, before it is told to be out of reach."""
+_RETRY_START_S = 30.0
+
+
+class OpenCodeSensor:
+    """Watches one agent.
+
+    Args:
+        agent: our name for it.
+        server: where it lives.
+        work: reads the documents of a session's work.
+        clock: what time it is.
+        interval_s: seconds between two reconciliations while something is going on.
+        supervised: the sessions that were at work as far as the kernel knows; asked when the
+            server is first reached, to find out what became of them while we were away.
+        quiet: sessions that the actuator is summarising: their idle is no stop.
+        zones: time-zone data, see `core.stops.times`.
+    """
+
+    def __init__(
+        self,
+        agent: AgentId,
+        server: Server,
+        work: Work,
+        clock: Clock,
+        *,
+        interval_s: float = 5.0,
+        supervised: Callable[[], Collection[SessionId]] = tuple,
+        quiet: Collection[str] = (),
+        zones: Zones | None = None,
+    ) -> None:
+        self._agent = agent
+        self._server = server
+        self._clock = clock
+        self._interval_s = interval_s
+        self._supervised = supervised
+        self._book = Book(agent, clock.now)
+        self._settling = Settling(agent, self._book, work, clock, quiet=quiet, zones=zones)
+        self._emit: Emit = _nobody
+        self._told_down = False
+        self._was_reached = False
+
+    async def watch(self, emit: Emit) -> None:
+        """See `ports.Sensor`."""
+        self._emit = emit
+        self._book.tell(emit)
+        self._settling.tell(emit)
+        attempt = 0
+        while True:
+            try:
+                running = await self._server.up()
+            except AssistantError as error:
+                self._tell_down(error)
+                await self._clock.sleep(min(_RETRY_START_S, _pause(attempt) * 5))
+                attempt += 1
+                continue
+            attempt = 0
+            await self._live_with(running)
+
+    # ── one process of the server ──
+
+    async def _live_with(self, running: Running) -> None:
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch_server(running))
+            ended = await self._server.gone(running)
+            watching.cancel()
+        self._tell_exit(running, ended)
+
+    def _tell_up(self, running: Running) -> None:
+        self._told_down = False
+        self._emit(
+            events.AgentUp(
+                at=self._clock.now(),
+                agent=self._agent,
+                assistant=ASSISTANT,
+                way=self._server.way,
+                version=running.version,
+                supported=is_supported(running.version),
+                started_at=running.started_at,
+                pid=running.identity.pid if running.identity is not None else None,
+                detail=running.detail,
+            )
+        )
+
+    def _tell_exit(self, running: Running, ended: Exit) -> None:
+        by_us = self._server.stopped_by_us(running)
+        self._book.all_stopped()
+        self._told_down = True
+        self._emit(
+            events.AgentDown(
+                at=self._clock.now(),
+                agent=self._agent,
+                cause=DownCause.STOPPED if by_us else DownCause.EXITED,
+                exit_code=ended.code,
+                signal=ended.signal,
+                detail=str(ended),
+            )
+        )
+
+    def _tell_down(self, error: AssistantError) -> None:
+        if self._told_down:
+            return
+        self._told_down = True
+        self._book.all_in_doubt()
+        denied = isinstance(error, AssistantDeniedError)
+        self._emit(
+            events.AgentDown(
+                at=self._clock.now(),
+                agent=self._agent,
+                cause=DownCause.REFUSED if denied else DownCause.UNREACHABLE,
+                detail=f"{error.message}; {error.hint}" if error.hint else error.message,
+            )
+        )
+
+    # ── its stream, again and again ──
+
+    async def _watch_server(self, running: Running) -> None:
+        self._tell_up(running)
+        failures = 0
+        async with running.client() as client:
+            while True:
+                began = self._clock.now()
+                try:
+                    if is_beyond(running.version):
+                        await self._watch_health(client)
+                    else:
+                        await self._watch_stream(running, client)
+                except AssistantError as error:
+                    failures = failures + 1 if self._clock.now() - began < _LONG else 1
+                    if failures >= _PATIENCE or isinstance(error, AssistantDeniedError):
+                        self._tell_down(error)
+                await self._clock.sleep(_pause(failures))
+
+    async def _watch_health(self, client: OpenCode) -> None:
+        """All that is done with a server whose interface is another one."""
+        while True:
+            await client.version()
+            await self._clock.sleep(self._interval_s * _QUIET_FACTOR)
+
+    async def _watch_stream(self, running: Running, client: OpenCode) -> None:
+        broken: AssistantError | None = None
+        async with client.signals() as stream:
+            if self._told_down:
+                self._tell_up(running)
+            async with asyncio.TaskGroup() as group:
+                errands = _Errands(group, self._settling, client, running)
+                reconciling = group.create_task(self._reconcile(running, client, errands))
+                try:
+                    async for signal in stream:
+                        self._take(signal, errands)
+                except AssistantError as error:
+                    broken = error
+                finally:
+                    reconciling.cancel()
+                    errands.cancel()
+        raise broken or AssistantUnreachableError(f"{client.origin} ended the stream")
+
+    def _take(self, signal: Signal, errands: "_Errands") -> None:
+        if isinstance(signal, Disposed):
+            errands.hasten.set()
+        for errand in self._book.take(signal):
+            errands.run(errand)
+
+    # ── reconciliation ──
+
+    async def _reconcile(self, running: Running, client: OpenCode, errands: "_Errands") -> None:
+        is_first = True
+        while True:
+            errands.hasten.clear()
+            try:
+                await self._look(running, client, errands, is_first=is_first)
+                is_first = False
+            except AssistantError:
+                pass  # the stream will tell whether it is gone; we ask again
+            busy = any(watched.is_at_work for watched in self._book.watched.values())
+            pause = self._interval_s * (1 if busy or is_first else _QUIET_FACTOR)
+            try:
+                async with asyncio.timeout(pause):
+                    await errands.hasten.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(
+        self, running: Running, client: OpenCode, errands: "_Errands", *, is_first: bool
+    ) -> None:
+        expected = await self._list(running, client) if is_first else []
+        at_work = [w for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
+        in_doubt = [w for w in self._book.watched.values() if w.life.activity is Activity.UNKNOWN]
+        for directory in dict.fromkeys([*self._book.directories([*at_work, *in_doubt]), *expected]):
+            for errand in await self._look_into(client, directory):
+                errands.run(errand)
+
+    async def _list(self, running: Running, client: OpenCode) -> list[str]:
+        """List the sessions; returns the directories where somebody may be at work."""
+        listed = await client.sessions(limit=LISTED_MAX)
+        known = {info.id: info for info in listed}
+        for info in reversed(listed):
+            self._book.list_session(info)
+        if not self._was_reached:
+            for session in self._supervised():
+                found = known.get(session) or await client.session(session)
+                if found is None:
+                    self._emit(events.SessionGone(at=self._clock.now(), session=session))
+                else:
+                    self._book.expect(session, found)
+        self._was_reached = True
+        if not running.adopted:
+            return []  # it was started a moment ago: nobody works there yet
+        recently = self._clock.now() - _RECENT
+        recent = [i.directory for i in listed if i.updated and i.updated > recently and i.directory]
+        return list(dict.fromkeys(recent))[:_DIRECTORIES_MAX]
+
+    async def _look_into(self, client: OpenCode, directory: str) -> list[Errand]:
+        before = {key: w.signals for key, w in self._book.watched.items()}
+        statuses = await client.statuses(directory)
+        asked = await client.asked(directory)
+
+        def is_overtaken(session: str) -> bool:
+            watched = self._book.watched.get(session)
+            return watched is not None and watched.signals != before.get(session, 0)
+
+        errands: list[Errand] = []
+        here = [w for w in self._book.watched.values() if w.info.directory == directory]
+        for session, status in statuses.items():
+            if session not in self._book.watched and not is_overtaken(session):
+                errands += self._book.take(status)
+        for watched in here:
+            if not is_overtaken(watched.info.id):
+                errands += self._book.poll(watched, statuses.get(watched.info.id))
+                errands += self._settle_blocks(watched, {one.id for one in asked})
+        for one in asked:
+            if not is_overtaken(one.session) or one.session not in before:
+                errands += self._book.take(one)
+        return errands
+
+    def _settle_blocks(self, watched: Watched, open_now: set[str]) -> list[Errand]:
+        errands: list[Errand] = []
+        for asked in tuple((watched.life.blocks or {}).values()):
+            if asked.id not in open_now:
+                gone = Answered(session=asked.session, id=asked.id, kind=asked.kind)
+                errands += self._book.take(gone)
+        return errands
+
+
+class _Errands:
+    """The questions under way; a newer one about the same session replaces the older."""
+
+    def __init__(
+        self, group: asyncio.TaskGroup, settling: Settling, client: OpenCode, running: Running
+    ) -> None:
+        self.hasten = asyncio.Event()
+        self._group = group
+        self._settling = settling
+        self._client = client
+        self._running = running
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def run(self, errand: Errand) -> None:
+        """Begin it; never waits."""
+        key = self._settling.key_of(errand)
+        if (earlier := self._tasks.pop(key, None)) is not None:
+            earlier.cancel()
+        task = self._group.create_task(self._settling.run(errand, self._client, self._running))
+        self._tasks[key] = task
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    def cancel(self) -> None:
+        """Let all of them be."""
+        for task in tuple(self._tasks.values()):
+            task.cancel()
+
+    def _forget(self, key: str, done: "asyncio.Task[None]") -> None:
+        if self._tasks.get(key) is done:
+            del self._tasks[key]
+
+
+_LONG = timedelta(seconds=30)
+
+
+def _pause(attempt: int) -> float:
+    return _BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)]
+
+
+def _nobody(_event: events.Event) -> None:
+    raise AssertionError("a sensor that tells nobody")

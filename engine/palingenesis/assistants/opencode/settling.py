@@ -1,0 +1,266 @@
+"""Reading why a session is idle, and telling it together with the facts of that moment."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.life import Activity
+from palingenesis.assistants.opencode.messages import Message, read_message
+from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_of
+from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.signals import Retry
+from palingenesis.assistants.opencode.transcript import (
+    Transcript,
+    context_used,
+    transcript_of,
+)
+from palingenesis.assistants.opencode.watched import (
+    Began,
+    Book,
+    Errand,
+    Identify,
+    Settle,
+    TellRetry,
+    Watched,
+)
+from palingenesis.core import events
+from palingenesis.core.errors import AssistantError
+from palingenesis.core.stops.times import Zones
+from palingenesis.core.values import AgentId, FactValue, Stop
+from palingenesis.runtime.ports import Clock, Emit, Work
+
+NEWEST = 30
+"""Messages that are read to tell a stop; more only if these hold no prompt."""
+_MORE = 400
+_PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
+"""Between two looks at a turn whose end is not written yet; 12 s in all."""
+
+
+class Settling:
+    """Runs the errands of one sensor.
+
+    Args:
+        agent: our name for the agent.
+        book: what is known of its sessions.
+        work: reads the documents of a session's work.
+        clock: what time it is.
+        quiet: sessions that the actuator is summarising.
+        zones: time-zone data for times of day in a provider's text.
+    """
+
+    def __init__(
+        self,
+        agent: AgentId,
+        book: Book,
+        work: Work,
+        clock: Clock,
+        *,
+        quiet: Collection[str],
+        zones: Zones | None,
+    ) -> None:
+        self._agent = agent
+        self._book = book
+        self._work = work
+        self._clock = clock
+        self._quiet = quiet
+        self._zones = zones
+        self._emit: Emit = _nobody
+
+    def tell(self, emit: Emit) -> None:
+        """From now on, tell this one."""
+        self._emit = emit
+
+    def key_of(self, errand: Errand) -> str:
+        """Errands of the same key replace one another."""
+        match errand:
+            case Began(watched):
+                return f"began {watched.info.id}"
+            case Identify(session):
+                return f"identify {session}"
+            case Settle(watched) | TellRetry(watched):
+                return f"stop {watched.info.id}"
+            case _:
+                assert_never(errand)
+
+    async def run(self, errand: Errand, client: OpenCode, running: Running) -> None:
+        """Carry it out. What cannot be asked now is asked again by reconciliation."""
+        try:
+            match errand:
+                case Began(watched):
+                    await self._began(watched, client)
+                case Identify(session):
+                    await self._identify(session, client)
+                case Settle(watched):
+                    await self._settle(watched, client, running)
+                case TellRetry(watched, retry):
+                    await self._tell_retry(watched, retry, client)
+                case _:
+                    assert_never(errand)
+        except AssistantError:
+            if isinstance(errand, TellRetry):
+                self._tell_stop(
+                    errand.watched, retrying_stop(errand.retry, None, self._clock.now())
+                )
+            elif isinstance(errand, Settle) and errand.watched.life.activity is Activity.IDLE:
+                # In doubt again: the next look finds it idle, and asks again.
+                life = errand.watched.life
+                errand.watched.life = replace(life, activity=Activity.UNKNOWN)
+
+    # ── errands ──
+
+    async def _identify(self, session: str, client: OpenCode) -> None:
+        info = await client.session(session)
+        if info is not None:
+            self._book.list_session(info)
+
+    async def _began(self, watched: Watched, client: OpenCode) -> None:
+        await client.limits(watched.info.directory)
+        await self._read_history(watched, client)
+
+    async def _read_history(self, watched: Watched, client: OpenCode) -> None:
+        """Everything it wrote so far binds documents to it; read once, then kept up to date."""
+        if watched.history_read:
+            return
+        said = _readable(await client.messages(watched.info.id))
+        transcript = transcript_of(said)
+        watched.written = {**dict.fromkeys(transcript.written), **watched.written}
+        watched.messages |= {message.id for message in said}
+        if not watched.person and transcript.person is not None:
+            watched.person = transcript.person.id
+        watched.history_read = True
+
+    async def _tell_retry(self, watched: Watched, retry: Retry, client: OpenCode) -> None:
+        transcript = transcript_of(await self._newest(watched, client))
+        if watched.life.activity is not Activity.RETRY:
+            return
+        at = self._clock.now()
+        stop = retrying_stop(retry, transcript, at, zones=self._zones)
+        await self._tell_facts(watched, transcript, client, retrying=True)
+        self._tell_stop(watched, stop)
+
+    async def _settle(self, watched: Watched, client: OpenCode, running: Running) -> None:
+        began = running.started_at if running.identity is not None else None
+        for pause_s in (*_PAUSES_S, None):
+            await self._clock.sleep(pause_s or 0.0)
+            if watched.is_at_work and watched.life.hollow == 0:
+                return
+            said = await self._newest(watched, client)
+            owner = Owner(dead=pause_s is None, server_started=began)
+            if self._is_being_summarised(watched, said):
+                return
+            stop = self._stop_of(watched, said, owner, self._clock.now())
+            if stop is not None:
+                await self._finish(watched, said, stop, client)
+                return
+
+    async def _finish(
+        self, watched: Watched, said: tuple[Message, ...], stop: Stop, client: OpenCode
+    ) -> None:
+        if stop.key == watched.told:
+            return
+        transcript = transcript_of(said)
+        if transcript.person is not None:
+            self._book.spoke(watched, transcript.person.id)
+        await self._read_history(watched, client)
+        await self._tell_facts(watched, transcript, client, retrying=False)
+        if not watched.is_at_work or watched.life.hollow:
+            self._tell_stop(watched, stop)
+
+    def _is_being_summarised(self, watched: Watched, said: tuple[Message, ...]) -> bool:
+        return watched.info.id in self._quiet and bool(said)
+
+    def _stop_of(
+        self, watched: Watched, said: tuple[Message, ...], owner: Owner, at: datetime
+    ) -> Stop | None:
+        """A summary on demand is no turn: what stood before it still stands, under a new key."""
+        last = said[-1] if said else None
+        failure = watched.life.failure
+        if last is not None and last.summary and last.completed and last.failure is None:
+            earlier = said[: _before_summary(said)]
+            stop = stop_of(transcript_of(earlier), at=at, owner=owner, zones=self._zones)
+            return replace(stop, key=f"{stop.key}:{last.id}") if stop is not None else None
+        return stop_of(transcript_of(said), at=at, failure=failure, owner=owner, zones=self._zones)
+
+    def _tell_stop(self, watched: Watched, stop: Stop) -> None:
+        if stop.key == watched.told:
+            return
+        watched.told = stop.key
+        self._emit(
+            events.SessionStopped(
+                at=self._clock.now(), session=watched.id, agent=self._agent, stop=stop
+            )
+        )
+
+    # ── facts ──
+
+    async def _tell_facts(
+        self, watched: Watched, transcript: Transcript, client: OpenCode, *, retrying: bool
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(_described(client, watched.info.id))
+            limiting = group.create_task(_limited(client, watched.info.directory))
+        raw, limits = asking.result(), limiting.result()
+        cost = raw.get("cost")
+        facts: dict[str, FactValue | None] = {
+            "agent.retrying": retrying,
+            "session.context_used": context_used(transcript, limits),
+            "session.cost": float(cost) if isinstance(cost, int | float) else None,
+            "session.model": _model(transcript),
+            "session.messages": len(watched.messages) if watched.history_read else None,
+            "session.children": len(watched.life.children),
+        }
+        written = tuple(dict.fromkeys((*watched.written, *transcript.written)))
+        facts |= self._work.facts(watched.info.directory, written)
+        work = tuple(sorted((k, v) for k, v in facts.items() if k.startswith("work.")))
+        at = self._clock.now()
+        if watched.work and work != watched.work:
+            self._emit(events.SessionProgressed(at=at, session=watched.id, what="work"))
+        watched.work = work
+        self._emit(events.FactsObserved(at=at, session=watched.id, facts=facts))
+
+    async def _newest(self, watched: Watched, client: OpenCode) -> tuple[Message, ...]:
+        said = _readable(await client.messages(watched.info.id, limit=NEWEST))
+        if len(said) >= NEWEST and not any(message.role == "user" for message in said):
+            said = _readable(await client.messages(watched.info.id, limit=_MORE))
+        watched.messages |= {message.id for message in said}
+        return said
+
+
+async def _described(client: OpenCode, session: str) -> Mapping[str, object]:
+    try:
+        return await client.raw_session(session) or {}
+    except AssistantError:
+        return {}
+
+
+async def _limited(client: OpenCode, directory: str) -> Mapping[tuple[str, str], int]:
+    try:
+        return await client.limits(directory)
+    except AssistantError:
+        return {}
+
+
+def _readable(raw: list[Mapping[str, object]]) -> tuple[Message, ...]:
+    return tuple(message for message in map(read_message, raw) if message is not None)
+
+
+def _before_summary(said: tuple[Message, ...]) -> int:
+    """How many messages come before the summary that ends them, and before its order."""
+    place = len(said) - 1
+    while place > 0 and (said[place].summary or said[place].compaction):
+        place -= 1
+    return place + 1
+
+
+def _model(transcript: Transcript) -> str | None:
+    last = transcript.answer or transcript.user or transcript.assistant
+    if last is None or not last.model:
+        return None
+    return f"{last.provider}/{last.model}" if last.provider else last.model
+
+
+def _nobody(_event: events.Event) -> None:
+    raise AssertionError("a sensor that tells nobody")

@@ -1,0 +1,285 @@
+"""What a sensor remembers of the sessions of one server, and what it tells about them.
+
+Signals go in; events come out, coalesced; what needs a question to the server comes back as an
+errand. Nothing here talks to anybody.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from palingenesis.assistants.opencode import life as lives
+from palingenesis.assistants.opencode.life import Activity, Life, fold, root_of
+from palingenesis.assistants.opencode.signals import (
+    Asked,
+    Busy,
+    Idle,
+    MessageSeen,
+    PartSeen,
+    Retry,
+    SessionInfo,
+    SessionSummary,
+    Signal,
+)
+from palingenesis.core import events
+from palingenesis.core.values import AgentId, Block, SessionId
+from palingenesis.runtime.ports import Emit
+from palingenesis.wire.redaction import redact
+
+ALIVE_EVERY = timedelta(seconds=10)
+SPINNING = 5
+"""So many answers in a row that came to nothing are worth a look."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """One session at the top of its family."""
+
+    life: Life
+    info: SessionSummary
+    signals: int = 0
+    """Grows with every signal: what was asked before the latest one is out of date."""
+    alive_at: datetime | None = None
+    """When a sign of life was last told; None: the next one is told at once."""
+    told: str = ""
+    """Key of the stop that was last told; "" while it works."""
+    person: str = ""
+    """Id of the person's latest message, as far as it is known."""
+    messages: set[str] = field(default_factory=set)
+    written: dict[str, None] = field(default_factory=dict)
+    """Paths that its tools wrote, oldest first."""
+    history_read: bool = False
+    work: tuple[object, ...] = ()
+    """What its work looked like when it was last read."""
+
+    @property
+    def id(self) -> SessionId:
+        """Its id, as the house writes it."""
+        return SessionId(self.info.id)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether OpenCode works on it, or waits by itself."""
+        return self.life.activity in {Activity.BUSY, Activity.RETRY}
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Errand: it began to work; learn its history."""
+
+    watched: Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Errand: it is idle, or spins: read why."""
+
+    watched: Watched
+
+
+@dataclass(frozen=True, slots=True)
+class TellRetry:
+    """Errand: OpenCode waits by itself; read for which turn."""
+
+    watched: Watched
+    retry: Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """Errand: a session that was never listed; ask who it is."""
+
+    session: str
+
+
+Errand = Began | Settle | TellRetry | Identify
+
+
+class Book:
+    """All sessions of one server."""
+
+    def __init__(self, agent: AgentId, now: Callable[[], datetime]) -> None:
+        self._agent = agent
+        self._now = now
+        self._emit: Emit = _nobody
+        self._parents: dict[str, str | None] = {}
+        self._listed: dict[str, tuple[str, str]] = {}
+        self.watched: dict[str, Watched] = {}
+
+    def tell(self, emit: Emit) -> None:
+        """From now on, tell this one."""
+        self._emit = emit
+
+    # ── from the lists ──
+
+    def list_session(self, info: SessionSummary) -> None:
+        """A session exists. Told once, and again when its title or place changes."""
+        self._parents[info.id] = info.parent
+        watched = self.watched.get(info.id)
+        if watched is not None:
+            watched.info = info
+        seen = (info.title, info.directory)
+        if self._listed.get(info.id) == seen:
+            return
+        self._listed[info.id] = seen
+        self._emit(
+            events.SessionSeen(
+                at=self._now(),
+                session=SessionId(info.id),
+                agent=self._agent,
+                title=redact(info.title)[:200],
+                directory=info.directory,
+                parent=SessionId(info.parent) if info.parent else None,
+            )
+        )
+
+    def expect(self, session: str, info: SessionSummary | None) -> Watched:
+        """Watch a session of which it is not known whether it works."""
+        return self._of(session, info, activity=Activity.UNKNOWN)
+
+    # ── from the stream, and from polling ──
+
+    def take(self, signal: Signal) -> list[Errand]:
+        """Take a signal in; returns what should be asked now."""
+        session = getattr(signal, "session", "")
+        if not session:
+            return []
+        errands: list[Errand] = []
+        if isinstance(signal, SessionInfo):
+            self.list_session(signal.info)
+        elif session not in self._parents:
+            self._parents[session] = None
+            errands.append(Identify(session))
+        watched = self._of(root_of(session, self._parents), None, directory=signal.directory)
+        if not isinstance(signal, SessionInfo):
+            watched.signals += 1
+        self._learn(watched, signal)
+        before = watched.life.activity
+        watched.life, hints = fold(watched.life, signal)
+        if before is Activity.RETRY and watched.life.activity is Activity.BUSY:
+            hints = (lives.Working(), *hints)  # it tries again by itself
+        for hint in hints:
+            errands += self._follow(watched, hint)
+        return errands
+
+    def poll(self, watched: Watched, status: Busy | Retry | None) -> list[Errand]:
+        """What a poll says of one session; absent means idle."""
+        if status is not None:
+            return self.take(status)
+        if watched.life.activity is Activity.IDLE:
+            return []
+        return self.take(Idle(session=watched.info.id, directory=watched.info.directory))
+
+    def spoke(self, watched: Watched, message: str) -> None:
+        """A person's message is there; told once, and only when an earlier one is known."""
+        if message and watched.person and message > watched.person:
+            self._emit(events.PersonPrompted(at=self._now(), session=watched.id, message=message))
+        watched.person = max(watched.person, message)
+
+    def all_stopped(self) -> None:
+        """The process behind all of them has ended: nobody works any more; nothing is told."""
+        for watched in self.watched.values():
+            life = Life(session=watched.info.id, activity=Activity.IDLE, user=watched.life.user)
+            watched.life, watched.alive_at = life, None
+
+    def all_in_doubt(self) -> None:
+        """The server is out of reach: whoever worked may go on working."""
+        for watched in self.watched.values():
+            if watched.is_at_work:
+                watched.life = Life(session=watched.info.id, user=watched.life.user)
+                watched.told = ""
+
+    def directories(self, of: Iterable[Watched]) -> list[str]:
+        """Where these sessions live, each once."""
+        return list(dict.fromkeys(w.info.directory for w in of if w.info.directory))
+
+    def info(self, session: str) -> SessionSummary | None:
+        """What is known of a watched session."""
+        watched = self.watched.get(session)
+        return watched.info if watched is not None else None
+
+    # ── how ──
+
+    def _of(
+        self,
+        session: str,
+        info: SessionSummary | None,
+        *,
+        activity: Activity = Activity.IDLE,
+        directory: str = "",
+    ) -> Watched:
+        watched = self.watched.get(session)
+        if watched is None:
+            title, place = self._listed.get(session, ("", directory))
+            watched = Watched(
+                life=Life(session=session, activity=activity),
+                info=info or SessionSummary(id=session, directory=place, title=title),
+            )
+            self.watched[session] = watched
+        return watched
+
+    def _learn(self, watched: Watched, signal: Signal) -> None:
+        if isinstance(signal, MessageSeen) and signal.session == watched.info.id:
+            message = signal.message
+            if message.id not in watched.messages and message.role == "user" and message.ours:
+                watched.alive_at = None  # the first sign of life after our prompt proves it
+            watched.messages.add(message.id)
+        elif isinstance(signal, PartSeen) and signal.part.tool is not None:
+            watched.written |= dict.fromkeys(signal.part.tool.paths)
+
+    def _follow(self, watched: Watched, hint: lives.Hint) -> list[Errand]:
+        at = self._now()
+        match hint:
+            case lives.Working():
+                watched.alive_at, watched.told = None, ""
+                self._emit(events.SessionWorking(at=at, session=watched.id, agent=self._agent))
+                return [Began(watched)]
+            case lives.Ended():
+                return [Settle(watched)]
+            case lives.Retrying(retry=retry):
+                return [TellRetry(watched, retry)]
+            case lives.Spinning(hollow=hollow):
+                return [Settle(watched)] if hollow % SPINNING == 0 else []
+            case lives.Blocked(asked=asked):
+                self._emit(
+                    events.SessionBlocked(
+                        at=at, session=watched.id, agent=self._agent, block=_block(asked, at)
+                    )
+                )
+            case lives.Unblocked(id=block):
+                self._emit(events.SessionUnblocked(at=at, session=watched.id, block=block))
+            case lives.Alive(what=what):
+                self._alive(watched, what, at)
+            case lives.TurnCompleted():
+                self._emit(events.SessionProgressed(at=at, session=watched.id, what="turn"))
+            case lives.PersonSpoke(message=message):
+                watched.alive_at = None
+                watched.person = max(watched.person, message)
+                self._emit(events.PersonPrompted(at=at, session=watched.id, message=message))
+            case lives.Gone():
+                self.watched.pop(watched.info.id, None)
+                self._emit(events.SessionGone(at=at, session=watched.id))
+            case _:
+                assert_never(hint)
+        return []
+
+    def _alive(self, watched: Watched, what: str, at: datetime) -> None:
+        if what == "todo":
+            self._emit(events.SessionProgressed(at=at, session=watched.id, what="todo"))
+        if watched.alive_at is None or at - watched.alive_at >= ALIVE_EVERY:
+            watched.alive_at = at
+            self._emit(events.SessionAlive(at=at, session=watched.id, what=what))
+
+
+def supervised_among(book: Book, ids: Collection[SessionId]) -> list[Watched]:
+    """Those of the book that are supervised."""
+    return [book.watched[one] for one in ids if one in book.watched]
+
+
+def _block(asked: Asked, at: datetime) -> Block:
+    return Block(id=asked.id, kind=asked.kind, text=redact(asked.text), tool=asked.tool, since=at)
+
+
+def _nobody(_event: events.Event) -> None:
+    raise AssertionError("a book that tells nobody")
