@@ -38,6 +38,7 @@ SCRIPTED_CLAUDE = "scripted-anthropic/scripted-claude"
 POLL_S = 0.03
 START_S_MAX = 60.0
 STOP_S_MAX = 10.0
+SUBSCRIBED_S = 0.25
 SETTLED_S = 0.6
 """How long the events are silent before a session counts as settled: idle comes twice."""
 
@@ -308,10 +309,14 @@ class Bench:
     # -- events and waiting ----------------------------------------------------------------
 
     def listen(self, path: str = "/global/event") -> "Listener":
-        """Record the events from now on; returns when the stream has opened."""
+        """Record the events from now on; returns when the stream has opened.
+
+        OpenCode says `server.connected` a little before it really listens for events.
+        """
         listener = Listener(self.port, path, self.authorization())
         self._listeners.append(listener)
         listener.wait_for(lambda event: event["type"] == "server.connected")
+        time.sleep(SUBSCRIBED_S)
         return listener
 
     def wait_for_requests(self, count: int, timeout_s: float = 30.0) -> None:

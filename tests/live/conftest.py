@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.live.bench import Bench
 from tests.live.executable import opencode_executable
 

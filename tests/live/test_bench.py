@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from tests.live.bench import SCRIPTED_CLAUDE, Bench, is_alive, wait_until
-
 from palingenesis.demo import replies
 from palingenesis.demo.replies import Text, Tool
+from tests.live.bench import SCRIPTED_CLAUDE, Bench, is_alive, wait_until
 
 
 def test_the_real_opencode_answers_with_the_scripted_words(bench: Bench):

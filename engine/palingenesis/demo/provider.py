@@ -10,6 +10,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -338,7 +339,8 @@ async def _is_gone(reader: asyncio.StreamReader, released: asyncio.Event) -> boo
     """Wait until the client hangs up (True) or the provider is released (False)."""
 
     async def hangs_up() -> None:
-        await reader.read(1)
+        with suppress(ConnectionError):  # a reset is a way to hang up
+            await reader.read(1)
 
     async def is_released() -> None:
         await released.wait()
