@@ -46,11 +46,17 @@ _TOLD = {
 
 def is_damage(error: BaseException | None) -> bool:
     """Whether an error says that the file itself is damaged."""
+    if isinstance(error, UnicodeDecodeError):
+        return True  # SQLite quotes damaged bytes in its message, and Python cannot read that
+    if str(error).startswith(("no such table", "no such column")):
+        return True  # the definitions of the tables are damaged
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def journal_error(path: Path, deed: str, error: sqlite3.Error | OSError) -> JournalError:
+def journal_error(
+    path: Path, deed: str, error: sqlite3.Error | OSError | UnicodeDecodeError
+) -> JournalError:
     """The error to raise when `deed` (`read`, `write to`, …) failed."""
     if isinstance(error, OSError):
         reason = (error.strerror or type(error).__name__).lower()
@@ -59,6 +65,8 @@ def journal_error(path: Path, deed: str, error: sqlite3.Error | OSError) -> Jour
             "make the file and its directory readable and writable for you, with space left",
         )
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    if is_damage(error) and code != sqlite3.SQLITE_NOTADB:
+        code = sqlite3.SQLITE_CORRUPT
     reason, hint = _TOLD.get(code, (str(error), ""))
     return JournalError(f"cannot {deed} the journal {path}: {reason}", hint)
 
@@ -68,5 +76,5 @@ def told(path: Path, deed: str) -> Iterator[None]:
     """Let sqlite3.Error and OSError leave as JournalError; the cause is kept."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise journal_error(path, deed, error) from error

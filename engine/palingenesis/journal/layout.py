@@ -8,6 +8,7 @@ stretches of entries that were lost to damage, and reported.
 import os
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from palingenesis.core.errors import JournalError
@@ -129,6 +130,23 @@ def check_marks(path: Path, application: int, *, version: int) -> None:
             f"the journal {path} has format {version}, this palingenesis writes {FORMAT_VERSION}",
             "use the version of palingenesis that wrote it, or another state directory",
         )
+
+
+def is_as_made(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are defined as `create` defines them; damage can change even that."""
+    return _definitions(connection) == _made()
+
+
+@cache
+def _made() -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.executescript(_CREATE)
+        return _definitions(connection)
+
+
+def _definitions(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+    return [tuple(map(str, row)) for row in connection.execute(query)]
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

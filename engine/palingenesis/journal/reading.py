@@ -14,6 +14,7 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.errors import JournalError
 from palingenesis.core.record import RECORD_VERSION, to_plain
 from palingenesis.journal.faults import told
+from palingenesis.journal.layout import is_as_made
 from palingenesis.journal.rows import (
     BEGINNING,
     COLUMNS,
@@ -222,6 +223,8 @@ def find_problems(connection: sqlite3.Connection, after: int) -> Iterator[str]:
     for (line,) in connection.execute("PRAGMA quick_check(5)"):
         if line != "ok":
             yield f"the file's structure is broken: {line.strip().splitlines()[-1]}"
+    if not is_as_made(connection):
+        yield "the tables are not defined as they were made"
     # A changed id in an index would make an intent, or its outcome, disappear in silence.
     for query in (
         "SELECT effect, seq, session, checksum FROM intents",

@@ -18,7 +18,7 @@ from palingenesis.core.errors import JournalError
 from palingenesis.journal.faults import is_damage
 from palingenesis.journal.layout import connect_reader, create, put_in_place, sync
 from palingenesis.journal.reading import BATCH, examine
-from palingenesis.journal.rows import COLUMNS, Row, checksum_of
+from palingenesis.journal.rows import COLUMNS, PolicyText, Row, checksum_of
 from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row
 
 _PATIENT_PROBES = 10_000
@@ -60,7 +60,7 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
     try:
         create(building)
         kept, lost = _rescue(aside, building, path)
-    except (OSError, sqlite3.Error, JournalError):
+    except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError):
         for leftover in (building, *_with_companions(building), aside, *_with_companions(aside)):
             leftover.unlink(missing_ok=True)
         raise
@@ -120,16 +120,16 @@ def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[in
         new.execute("BEGIN IMMEDIATE")
         kept, lost, expected = 0, list[tuple[int, int]](), 1
         for row in _rows(old, bound):
-            with suppress(sqlite3.DatabaseError):
-                is_sound, policy = examine(old, row)
-                if not is_sound or row.seq < expected:
-                    continue
-                if policy is not None:
-                    insert_policy(new, policy)
-                _insert(new, row)
-                if row.seq > expected:
-                    lost.append((expected, row.seq - 1))
-                kept, expected = kept + 1, row.seq + 1
+            is_sound, policy = _examined(old, row)
+            if not is_sound or row.seq < expected:
+                continue
+            if policy is not None:
+                insert_policy(new, policy)
+            insert_row(new, row)
+            insert_indexes(new, row.seq, loads(row.event), loads(row.decisions), loads(row.effects))
+            if row.seq > expected:
+                lost.append((expected, row.seq - 1))
+            kept, expected = kept + 1, row.seq + 1
         snapshots = _keep_snapshots(old, new)
         new.executemany("INSERT INTO gaps VALUES (?, ?)", lost)
         new.execute("COMMIT")
@@ -142,8 +142,8 @@ def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[in
 def _open_damaged(source: Path, path: Path) -> sqlite3.Connection:
     try:
         return connect_reader(source)
-    except sqlite3.Error as error:
-        raise _beyond_repair(path, str(error)) from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise _beyond_repair(path, str(error).splitlines()[0]) from error
 
 
 def _beyond_repair(path: Path, why: str) -> JournalError:
@@ -160,7 +160,7 @@ def _rows(old: sqlite3.Connection, bound: int) -> Iterator[Row]:
     while edge < bound:
         try:
             rows = [Row(*values) for values in old.execute(query, (edge, size))]
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise
             if size > 1:
@@ -175,16 +175,23 @@ def _rows(old: sqlite3.Connection, bound: int) -> Iterator[Row]:
         edge, failed, size = rows[-1].seq, 0, min(BATCH, size * 2)
 
 
-def _insert(new: sqlite3.Connection, row: Row) -> None:
-    insert_row(new, row)
-    insert_indexes(new, row.seq, loads(row.event), loads(row.decisions), loads(row.effects))
+def _examined(old: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText | None]:
+    """As `examine`; a policy that cannot be read is as bad as a damaged one."""
+    try:
+        return examine(old, row)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if is_damage(error):
+            return False, None
+        raise
 
 
 def _keep_snapshots(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     kept = 0
-    with suppress(sqlite3.DatabaseError):
-        for row in old.execute("SELECT seq, version, world, checksum FROM snapshots"):
-            if checksum_of(f"{row[0]}:{row[2]}") == row[3]:
-                new.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", row)
-                kept += 1
+    rows: list[tuple[int, int, str, str]] = []
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+        rows += old.execute("SELECT seq, version, world, checksum FROM snapshots")
+    for row in rows:
+        if checksum_of(f"{row[0]}:{row[2]}") == row[3]:
+            new.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", row)
+            kept += 1
     return kept

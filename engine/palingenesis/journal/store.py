@@ -172,9 +172,9 @@ class SqliteJournal(JournalReader):
             with closing(connect_reader(self.path)) as connection:
                 start = latest_snapshot_seq(connection) or 0
                 return tuple(find_problems(connection, start))
-        except sqlite3.DatabaseError as error:
-            if is_damage(error) or "no such table" in str(error):
-                return (str(error),)
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if is_damage(error):
+                return (str(error).splitlines()[0],)
             raise
 
     def _take_up(self, connection: sqlite3.Connection) -> None:
