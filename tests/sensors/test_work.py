@@ -132,7 +132,7 @@ def test_of_two_documents_the_one_that_changed_last_is_bound(project):
 
 
 def test_the_step_files_of_the_workflow_give_the_total_and_the_name(project):
-    steps = "_bmad/flows/create-thing/steps"
+    steps = ".claude/skills/create-thing/steps"
     for name in ("step-01-init", "step-01b-continue", "step-02-look", "step-02b-deep", "step-03-x"):
         project.write(f"{steps}/{name}.md", "---\nname: x\n---\n", by_session=False)
     project.write("thing.md", document(["step-01-init"]))

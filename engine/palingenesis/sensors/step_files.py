@@ -8,7 +8,8 @@ from palingenesis.sensors.folder import Folder
 from palingenesis.sensors.frontmatter import Plain
 from palingenesis.sensors.steps import Step, kind_of, read_step
 
-_PLACES = ("_bmad", ".bmad", "bmad", ".opencode", ".claude")
+PLACES = ("_bmad", ".bmad", "bmad", ".opencode/skills", ".claude/skills", ".agents/skills")
+"""Where workflows are installed in a project."""
 _DETOUR = re.compile(r"step-\d+[a-z]?-(?:continue|resume)")
 
 
@@ -28,7 +29,7 @@ class StepFiles:
 def find_step_files(folder: Folder) -> tuple[StepFiles, ...]:
     """Every workflow whose step files (`…/steps*/step-NN-name.md`) lie in the usual places."""
     found: dict[str, dict[int, str]] = {}
-    for place in _PLACES:
+    for place in PLACES:
         for path in folder.matches(f"{place}/**/steps*/step-*.md"):
             parent, _, name = path.rpartition("/")
             step = read_step(name)

@@ -29,7 +29,7 @@ from palingenesis.sensors.frontmatter import (
     read_mapping,
 )
 from palingenesis.sensors.handoff import from_knowledge, from_note, next_number, read_next_step
-from palingenesis.sensors.step_files import StepFiles, choose, find_step_files
+from palingenesis.sensors.step_files import PLACES, StepFiles, choose, find_step_files
 from palingenesis.sensors.steps import (
     TELLTALE,
     Progress,
@@ -69,7 +69,7 @@ class FolderWork:
         self._backups = Backups(backups, kept=backups_kept)
         self._globs = tuple(globs)
         self._unfinished: dict[tuple[str, str], None] = {}
-        self._step_files: dict[str, tuple[int | None, tuple[StepFiles, ...]]] = {}
+        self._step_files: dict[str, tuple[tuple[int | None, ...], tuple[StepFiles, ...]]] = {}
 
     def facts(self, directory: str, written: Sequence[str]) -> Mapping[str, FactValue | None]:
         """The `work.*` facts, three-valued: a torn document never says done."""
@@ -189,7 +189,7 @@ class FolderWork:
 
     def _workflows(self, folder: Folder) -> tuple[StepFiles, ...]:
         """The step files of a directory; looked up again when the installation changed."""
-        changed = folder.changed_ns("_bmad")
+        changed = tuple(folder.changed_ns(place) for place in PLACES)
         cached = self._step_files.get(folder.root)
         if cached is None or cached[0] != changed:
             cached = (changed, find_step_files(folder))
