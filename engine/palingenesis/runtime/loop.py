@@ -10,7 +10,7 @@ events queue up, and nothing is done that is not written down.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -33,6 +33,9 @@ _UNWRITABLE_PAUSE_S: Final = 1.0
 
 Listener = Callable[[int, Entry, World], None]
 """Called after every written turn with its sequence number; must not block or raise."""
+
+
+_Waiting = tuple[Event, "asyncio.Future[Turn] | None"]
 
 
 class Performer(Protocol):
@@ -62,14 +65,20 @@ class Loop:
         """Why nothing can be written now; empty when all is well."""
         self._journal = journal
         self._clock = clock
-        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._turned = asyncio.Event()
         self._listeners = list(listeners)
         self._performer: Performer | None = None
 
     def emit(self, event: Event) -> None:
         """Hand an event in; it is taken in turn."""
-        self._queue.put_nowait(event)
+        self._queue.put_nowait((event, None))
+
+    async def submit(self, event: Event) -> Turn:
+        """Hand an event in and return what came of it, once that is written down."""
+        taken: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait((event, taken))
+        return await taken
 
     def attend(self, listener: Listener) -> None:
         """Have a listener called after every turn from now on."""
@@ -86,14 +95,19 @@ class Loop:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
             while True:
-                await self.take(await self._queue.get())
+                await self._take_next(*await self._queue.get())
 
     async def drain(self, limit_s: float = 5.0) -> None:
         """Take what is still queued, for a clean end; never longer than `limit_s`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while not self._queue.empty():
-                    await self.take(self._queue.get_nowait())
+                    await self._take_next(*self._queue.get_nowait())
+
+    async def _take_next(self, event: Event, taken: "asyncio.Future[Turn] | None") -> None:
+        turn = await self.take(event)
+        if taken is not None and not taken.done():
+            taken.set_result(turn)
 
     async def take(self, event: Event) -> Turn:
         """One turn: fold, write down, adopt, act."""
@@ -153,23 +167,3 @@ def _matters(event: Event, turn: Turn, before: World) -> bool:
     if not isinstance(event, events.Ticked):
         return True
     return bool(turn.decisions or turn.effects) or turn.world.sessions != before.sessions
-
-
-def fold(
-    world: World,
-    policy: Policy,
-    entries: Sequence[tuple[Event, Sequence[Mapping[str, object]]]],
-) -> tuple[World, Policy, int]:
-    """Bring a world up to date with the journal.
-
-    Returns the world, the policy in force at its end, and how many turns came out with other
-    decisions than were recorded (after an upgrade of palingenesis; 0 otherwise).
-    """
-    differing = 0
-    for event, recorded in entries:
-        if isinstance(event, events.PolicyAdopted):
-            policy = build(event.resolved)
-        turn = step(world, event, policy)
-        differing += len(turn.decisions) != len(recorded)
-        world = turn.world
-    return world, policy, differing

@@ -73,7 +73,8 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
         case plans.Finish():
             return _end(draft, session, "finish", "finished")
         case plans.Attention():
-            session = _end(draft, session, "need_attention", step.reason or "a person has to look")
+            reason = say(draft, session, plan, step.reason) or "a person has to look"
+            session = _end(draft, session, "need_attention", reason)
             reopen = draft.at + step.reopen_after if step.reopen_after else None
             return draft.put(replace(session, reopen_at=reopen))
         case plans.Snapshot() | plans.Interrupt():
@@ -310,7 +311,7 @@ def observe(draft: Draft, session: Session, plan: Plan, step: plans.Notify | pla
             decision=plan.decision,
             session=session.id,
             severity=step.severity,
-            title=step.title or session.title or session.id,
+            title=say(draft, session, plan, step.title) or session.title or session.id,
             message=text,
             channels=step.channels,
         )

@@ -1,0 +1,135 @@
+"""Which agents are watched and acted upon: our own or somebody's server, and observed ones."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from palingenesis.assistants.opencode.actuator import OpenCodeActuator
+from palingenesis.assistants.opencode.attached import AttachedServer
+from palingenesis.assistants.opencode.executable import find_executable
+from palingenesis.assistants.opencode.running import Server
+from palingenesis.assistants.opencode.sensor import OpenCodeSensor
+from palingenesis.assistants.opencode.server import Launch, ManagedServer
+from palingenesis.core.errors import PalingenesisError
+from palingenesis.core.values import AgentId, SessionId
+from palingenesis.runtime import door
+from palingenesis.runtime.config import Config
+from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Work
+
+PASSWORD_VARIABLE = "OPENCODE_SERVER_PASSWORD"  # noqa: S105 - a name, not a secret
+MANAGED = AgentId("opencode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agents:
+    """What the daemon watches and acts through."""
+
+    sensors: tuple[Sensor, ...]
+    actuators: Mapping[AgentId, Actuator]
+    managed: ManagedServer | None
+    server: Server | None
+    executable: str | None
+
+    def actuator_of(self, agent: AgentId) -> Actuator | None:
+        """Through what an agent is acted upon."""
+        return self.actuators.get(agent)
+
+    def entrance(self, session: str | None, directory: str) -> door.Entrance:
+        """How the person's own TUI gets into the server.
+
+        Raises:
+            PalingenesisError: no server runs.
+        """
+        running = self.server.running if self.server is not None else None
+        if running is None:
+            raise PalingenesisError(
+                "no OpenCode server runs that could be opened", "palingenesis status"
+            )
+        argv = [self.executable or "opencode", "attach", running.origin]
+        argv += ["--dir", directory] if directory else []
+        argv += ["--session", session] if session else []
+        secret = {PASSWORD_VARIABLE: running.password} if running.password else {}
+        return {
+            "url": running.origin,
+            "username": "opencode",
+            "password": running.password or "",
+            "session": session,
+            "directory": directory,
+            "argv": argv,
+            "env": secret,
+        }
+
+
+def make_agents(
+    *,
+    config: Config,
+    state: Path,
+    server_url: str | None,
+    environ: Mapping[str, str],
+    work: Work,
+    clock: Clock,
+    dice: Dice,
+    at_work: Callable[[], Collection[SessionId]],
+) -> Agents:
+    """Make what watches and acts, as the configuration says. Nothing is started yet."""
+    interval_s = config.daemon.check_interval.total_seconds()
+    executable = _executable(config, environ)
+    server: Server | None = None
+    managed: ManagedServer | None = None
+    agent = MANAGED
+    if server_url is not None:
+        server = AttachedServer(server_url, environ.get(PASSWORD_VARIABLE), clock)
+        agent = AgentId(f"opencode@{server_url.partition('://')[2].rstrip('/') or server_url}")
+    elif config.opencode.mode == "managed":
+        managed = ManagedServer(_launch(config, state, environ), clock, dice)
+        server = managed
+    sensors: list[Sensor] = []
+    actuators: dict[AgentId, Actuator] = {}
+    if server is not None:
+        quiet: set[str] = set()
+        sensor = OpenCodeSensor(
+            agent,
+            server,
+            work,
+            clock,
+            interval_s=interval_s,
+            supervised=at_work,
+            quiet=quiet,
+            zones=zone,
+        )
+        sensors.append(sensor)
+        actuators[agent] = OpenCodeActuator(server, work, clock, quiet=quiet)
+    return Agents(
+        sensors=tuple(sensors),
+        actuators=actuators,
+        managed=managed,
+        server=server,
+        executable=executable,
+    )
+
+
+def zone(name: str) -> ZoneInfo | None:
+    """A time zone by its name; None when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _executable(config: Config, environ: Mapping[str, str]) -> str | None:
+    try:
+        return str(find_executable(config.opencode.executable, environ))
+    except PalingenesisError:
+        return None
+
+
+def _launch(config: Config, state: Path, environ: Mapping[str, str]) -> Launch:
+    return Launch(
+        state=state,
+        directory=Path(environ.get("HOME") or Path.home()),
+        environ=environ,
+        executable=config.opencode.executable,
+        hostname=config.opencode.serve_hostname,
+        port=config.opencode.serve_port,
+    )

@@ -1,0 +1,254 @@
+"""One run of the daemon, from taking the state directory to letting it go."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from palingenesis import __version__, shipped
+from palingenesis.app.agents import Agents, make_agents
+from palingenesis.app.front import About, Front
+from palingenesis.channels.configured import make_channels
+from palingenesis.control.server import ControlServer
+from palingenesis.core.errors import InvalidConfigError, JournalError, PalingenesisError
+from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
+from palingenesis.core.policy.build import build
+from palingenesis.core.record import to_plain
+from palingenesis.core.values import SessionId, Status
+from palingenesis.journal import SqliteJournal
+from palingenesis.journal.lock import lock
+from palingenesis.processes.identity import boot_id
+from palingenesis.runtime import door
+from palingenesis.runtime.clock import SystemClock, SystemDice
+from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
+from palingenesis.runtime.dispatch import Dispatch
+from palingenesis.runtime.loop import Loop
+from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.ports import Clock
+from palingenesis.runtime.recovery import recover
+from palingenesis.runtime.reload import Answer, on_hangup
+from palingenesis.sensors.host import Host
+from palingenesis.sensors.policy_file import CompilerProcess, PolicyFile
+from palingenesis.sensors.work import FolderWork
+
+log = logging.getLogger("palingenesis.daemon")
+
+_AT_WORK = frozenset(
+    {Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING, Status.ACTING}
+)
+_SNAPSHOT_EVERY = 500
+
+
+def run_daemon(
+    *, config: Config, paths: Paths, policy: Path | None, server: str | None, debug: bool
+) -> int:
+    """See `palingenesis.app.run`."""
+    level = logging.DEBUG if debug else config.daemon.log_level.upper()
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    environ = dict(os.environ)
+    choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
+    with lock(paths.state):
+        journal = SqliteJournal.open(paths.journal)
+        try:
+            daemon = Daemon(
+                config=config, paths=paths, choice=choice, environ=environ, journal=journal
+            )
+            asyncio.run(daemon.run(server))
+        finally:
+            journal.close()
+    return 0
+
+
+class Daemon:
+    """Everything of one run, wired together."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        paths: Paths,
+        choice: PolicyChoice,
+        environ: Mapping[str, str],
+        journal: SqliteJournal,
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = config
+        self._paths = paths
+        self._choice = choice
+        self._environ = environ
+        self._journal = journal
+        self._clock = clock or SystemClock()
+        self._dice = SystemDice()
+        self._stopping = asyncio.Event()
+        recovered = recover(journal)
+        if recovered.differing:
+            log.warning("%d recorded turns would be decided otherwise now", recovered.differing)
+        self.loop = Loop(
+            world=recovered.world, policy=recovered.policy, journal=journal, clock=self._clock
+        )
+        self.loop.seq = recovered.seq
+        self._at_start = frozenset(
+            session.id
+            for session in recovered.world.sessions.values()
+            if session.supervised and session.status in _AT_WORK
+        )
+
+    async def run(self, server_url: str | None) -> None:
+        """Run until stopped.
+
+        Raises:
+            PalingenesisError: it cannot begin.
+        """
+        clock, loop = self._clock, self.loop
+        path = self._choice.path or shipped.policy()
+        policy_file = await self._adopt_policy(path)
+        work = FolderWork(backups=self._paths.backups, globs=_globs(self._config))
+        agents = make_agents(
+            config=self._config,
+            state=self._paths.state,
+            server_url=server_url,
+            environ=self._environ,
+            work=work,
+            clock=clock,
+            dice=self._dice,
+            at_work=self._sessions_at_work,
+        )
+        channels = make_channels(self._config.notifications, environ=self._environ, clock=clock)
+        front = Front(
+            loop=loop,
+            journal=self._journal,
+            clock=clock,
+            about=About(
+                since=clock.now(),
+                policy_path=path,
+                policy_origin=self._choice.origin,
+                channels=tuple(channel.name for channel in channels),
+                warnings=(*self._config.warnings, *(d.told() for d in self._journal.damage)),
+            ),
+            reload=lambda: self._reload(policy_file),
+            entrance=agents.entrance,
+            stopping=self._stopping,
+        )
+        control = ControlServer(front, self._paths.socket)
+        self._listen_to_signals(policy_file)
+        loop.attend(self._snapshot_now_and_then)
+        async with asyncio.TaskGroup() as tasks:
+            dispatch = Dispatch(
+                tasks=tasks,
+                emit=loop.emit,
+                actuator_of=agents.actuator_of,
+                channels=channels,
+                clock=clock,
+            )
+            running = [
+                tasks.create_task(loop.run(dispatch)),
+                tasks.create_task(control.serve()),
+                tasks.create_task(policy_file.watch(loop.emit)),
+                tasks.create_task(Host(clock=clock).watch(loop.emit)),
+                *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
+            ]
+            for effect in list(loop.world.open.values()):
+                dispatch.take_up(effect)
+            log.info("watching; policy %s (%s)", path, self._choice.origin)
+            await self._stopping.wait()
+            control.close()
+            await self._farewell(agents)
+            for task in (*running, *_others(tasks)):
+                task.cancel()
+
+    # ── the policy ────────────────────────────────────────────────────────────────────────────
+
+    async def _adopt_policy(self, path: Path) -> PolicyFile:
+        """Begin with the policy file; when it is bad, with the last good one, if there is one."""
+        world = self.loop.world
+        policy_file = PolicyFile(
+            path,
+            compiler=CompilerProcess(
+                name=path.name,
+                schema=shipped.schema("policy"),
+            ),
+            clock=self._clock,
+            current=world.policy,
+            stale=bool(world.policy_problems),
+        )
+        said: list[Event] = []
+        verdict = await policy_file.check(said.append)
+        if verdict.answer in {Answer.REFUSED, Answer.BUSY} and not world.policy:
+            error = InvalidConfigError(
+                f"the policy {path} cannot be used", f"palingenesis policy validate {path}"
+            )
+            error.problems = verdict.problems  # type: ignore[attr-defined]
+            raise error
+        started = DaemonStarted(
+            at=self._clock.now(),
+            version=__version__,
+            seed=self._dice.token(),
+            boot_id=boot_id(),
+            pid=os.getpid(),
+        )
+        for event in (started, *said):
+            if isinstance(event, PolicyAdopted):
+                self.loop.policy = build(event.resolved)
+            await self.loop.take(event)
+        return policy_file
+
+    async def _reload(self, policy_file: PolicyFile) -> door.Answer:
+        verdict = await policy_file.check(self.loop.emit)
+        match verdict.answer:
+            case Answer.ADOPTED:
+                return {"ok": True, "message": f"policy {verdict.digest[:8]} is in force"}
+            case Answer.UNCHANGED if not verdict.problems:
+                return {"ok": True, "message": f"policy {verdict.digest[:8]} stays in force"}
+            case Answer.BUSY:
+                return {"ok": False, "message": "somebody is still writing the policy file"}
+            case _:
+                return {
+                    "ok": False,
+                    "message": "the policy was refused; the last good one stays in force",
+                    "problems": list(verdict.problems),
+                }
+
+    # ── while it runs ─────────────────────────────────────────────────────────────────────────
+
+    def _sessions_at_work(self) -> frozenset[SessionId]:
+        return self._at_start
+
+    def _snapshot_now_and_then(self, seq: int, _entry: object, _world: object) -> None:
+        if seq % _SNAPSHOT_EVERY == 0:
+            self._snapshot()
+
+    def _snapshot(self) -> None:
+        with contextlib.suppress(JournalError):
+            self._journal.remember(to_plain(self.loop.world), self.loop.seq)
+
+    def _listen_to_signals(self, policy_file: PolicyFile) -> None:
+        running = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            running.add_signal_handler(number, self._stopping.set)
+        on_hangup(policy_file.nudge)
+
+    async def _farewell(self, agents: Agents) -> None:
+        """Leave the agents alive, and the world where the next run finds it."""
+        stopped = DaemonStopped(at=self._clock.now(), why="asked to stop")
+        with contextlib.suppress(TimeoutError, PalingenesisError):
+            async with asyncio.timeout(5):
+                await self.loop.submit(stopped)
+        self._snapshot()
+        if agents.managed is not None:
+            agents.managed.leave()
+
+
+def _others(tasks: asyncio.TaskGroup) -> frozenset["asyncio.Task[object]"]:
+    """Effects under way: their outcomes are found out by the next run."""
+    return frozenset(tasks._tasks)  # noqa: SLF001
+
+
+def _globs(config: Config) -> tuple[str, ...]:
+    folder = config.monitoring.session_dir
+    return (f"{folder.rstrip('/')}/*.md",) if folder else ()

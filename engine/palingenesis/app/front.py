@@ -1,0 +1,240 @@
+"""The daemon as its surfaces see it: the `Door`, on top of the loop and the journal."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from palingenesis import __version__
+from palingenesis.core import commands, events
+from palingenesis.core.commands import Command
+from palingenesis.core.effects import Notify
+from palingenesis.core.errors import JournalError, PalingenesisError
+from palingenesis.core.policy.build import build
+from palingenesis.core.record import from_plain
+from palingenesis.core.values import Result, SessionId
+from palingenesis.core.world import Decision, World
+from palingenesis.journal import SqliteJournal, entry_to_plain
+from palingenesis.runtime import door, views
+from palingenesis.runtime.considering import considered
+from palingenesis.runtime.loop import Loop
+from palingenesis.runtime.ports import Clock, Entry, Recorded
+
+_LOOKED_BACK: Final = 5_000
+"""How many entries are searched for decisions and their outcomes."""
+
+Reload = Callable[[], Awaitable[door.Answer]]
+Entrance = Callable[[str | None, str], door.Entrance]
+
+_COMMANDS: Final[Mapping[door.CommandName, type[Command]]] = {
+    "pause": commands.Hold,
+    "resume": commands.Release,
+    "abort": commands.Abort,
+    "skip": commands.Skip,
+    "new-session": commands.Renew,
+    "enrol": commands.Enrol,
+    "detach": commands.Detach,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What does not change while the daemon runs."""
+
+    since: datetime
+    policy_path: Path
+    policy_origin: str
+    channels: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Front:
+    """Answers surfaces. Reads the world; changes it only by events."""
+
+    def __init__(
+        self,
+        *,
+        loop: Loop,
+        journal: SqliteJournal,
+        clock: Clock,
+        about: About,
+        reload: Reload,
+        entrance: Entrance,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._loop = loop
+        self._journal = journal
+        self._clock = clock
+        self._about = about
+        self._reload = reload
+        self._entrance = entrance
+        self._stopping = stopping
+        self._delivered_at: datetime | None = None
+        self._undelivered = 0
+        self._notices: set[str] = set()
+        self._written = asyncio.Event()
+        loop.attend(self._noticed)
+
+    def status(self) -> door.Status:
+        """See `Door`."""
+        world, loop = self._loop.world, self._loop
+        trouble = loop.journal_trouble
+        return {
+            "schema_version": door.SCHEMA_VERSION,
+            "running": True,
+            "at": views.instant(self._clock.now()),
+            "pid": os.getpid(),
+            "version": __version__,
+            "since": views.instant(self._about.since),
+            "paused": world.paused,
+            "policy": {
+                "name": world.policy_name,
+                "digest": world.policy,
+                "path": str(self._about.policy_path),
+                "stale": list(world.policy_problems),
+            },
+            "agents": [views.agent_status(agent) for agent in world.agents.values()],
+            "sessions": views.supervised(world),
+            "notifications": {
+                "channels": list(self._about.channels),
+                "pending": views.pending_notices(world),
+                "failed": self._undelivered,
+                "last": views.instant(self._delivered_at) if self._delivered_at else None,
+            },
+            "journal": {"seq": loop.seq, "ok": not trouble, "detail": trouble},
+            "warnings": [*self._about.warnings, *views.warnings(world)],
+        }
+
+    def sessions(self) -> Sequence[door.SessionStatus]:
+        """See `Door`."""
+        return [views.session_status(session) for session in self._loop.world.sessions.values()]
+
+    def events(
+        self, *, after: int, since: datetime | None, session: str | None, limit: int
+    ) -> Sequence[door.EventRow]:
+        """See `Door`."""
+        newest = after == 0
+        found = list(
+            self._journal.entries(
+                after, since=since, session=session, limit=limit, newest_first=newest
+            )
+        )
+        ordered = reversed(found) if newest else iter(found)
+        return [views.event_row(_decoded(one), entry_to_plain(one)) for one in ordered]
+
+    async def changed(self, after: int) -> None:
+        """See `Door`."""
+        while self._loop.seq <= after:
+            self._written.clear()
+            await self._written.wait()
+
+    def explain(
+        self, *, session: str | None, decision: int | None, limit: int
+    ) -> Sequence[door.Explanation]:
+        """See `Door`."""
+        newest = islice(self._journal.entries(newest_first=True), _LOOKED_BACK)
+        entries = [_decoded(one) for one in newest][::-1]
+        titles = {str(s.id): s.title for s in self._loop.world.sessions.values()}
+        told = views.explanations(entries, titles, self._considered)
+        found = [
+            one
+            for one in told
+            if decision in (None, one["decision"]) and session in (None, one["session"])
+        ]
+        if decision is not None and not found:
+            raise PalingenesisError(f"no decision {decision} in the journal", "palingenesis events")
+        if decision is None:
+            found = [one for one in found if one["kind"] != "told"] or found
+        return found[-limit:]
+
+    async def command(self, name: door.CommandName, session: str | None, by: str) -> door.Answer:
+        """See `Door`."""
+        command = self._command(name, session)
+        event = events.CommandGiven(at=self._clock.now(), command=command, by=by)
+        turn = await self._loop.submit(event)
+        if session is None:
+            return {"ok": True, "message": f"{name}: all sessions"}
+        known = turn.world.sessions[SessionId(session)]
+        return {"ok": True, "message": f"{name}: {known.title or known.id} is {known.status}"}
+
+    async def reload(self) -> door.Answer:
+        """See `Door`."""
+        return await self._reload()
+
+    def stop(self) -> None:
+        """See `Door`."""
+        self._stopping.set()
+
+    def open(self, session: str | None) -> door.Entrance:
+        """See `Door`."""
+        directory = ""
+        if session is not None:
+            known = self._loop.world.sessions.get(SessionId(session))
+            if known is None:
+                raise _unknown(session)
+            directory = known.directory
+        return self._entrance(session, directory)
+
+    def policy(self) -> door.PolicyText:
+        """See `Door`."""
+        world, path = self._loop.world, self._about.policy_path
+        try:
+            source = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PalingenesisError(f"cannot read {path}: {error}") from error
+        return {
+            "name": world.policy_name,
+            "digest": world.policy,
+            "path": str(path),
+            "origin": self._about.policy_origin,
+            "source": source,
+        }
+
+    def _considered(self, decision: Decision) -> Sequence[door.Considered]:
+        found = self._journal.policy(decision.policy)
+        return considered(build(found[1]), decision) if found else ()
+
+    def _command(self, name: door.CommandName, session: str | None) -> Command:
+        kind = _COMMANDS[name]
+        if session is None:
+            if kind is commands.Hold:
+                return commands.Hold()
+            if kind is commands.Release:
+                return commands.Release()
+            raise PalingenesisError(f"{name} needs a session", "palingenesis sessions")
+        if SessionId(session) not in self._loop.world.sessions:
+            raise _unknown(session)
+        return kind(session=SessionId(session))
+
+    def _noticed(self, _seq: int, entry: Entry, _world: World) -> None:
+        self._written.set()
+        self._notices |= {effect.id for effect in entry.effects if isinstance(effect, Notify)}
+        event = entry.event
+        if isinstance(event, events.EffectEnded) and event.effect in self._notices:
+            self._notices.discard(event.effect)
+            if event.result is not Result.OK:
+                self._undelivered += 1
+            elif event.data:
+                self._delivered_at = event.at
+
+
+def _unknown(session: str) -> PalingenesisError:
+    return PalingenesisError(f"no session '{session[:80]}'", "palingenesis sessions")
+
+
+def _decoded(recorded: Recorded) -> views.Written:
+    decisions: list[Decision] = []
+    for plain in recorded.decisions:
+        with contextlib.suppress(JournalError):
+            decisions.append(from_plain(Decision, plain))
+    return views.Written(
+        seq=recorded.seq,
+        event=recorded.event,
+        decisions=decisions,
+        effects=recorded.effects,
+    )

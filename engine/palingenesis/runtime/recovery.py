@@ -1,0 +1,89 @@
+"""After a start: the world as it was, from the newest snapshot and the entries since."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from palingenesis.core.errors import JournalError, PalingenesisError
+from palingenesis.core.events import PolicyAdopted
+from palingenesis.core.policy.build import build
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.record import from_plain
+from palingenesis.core.step import step
+from palingenesis.core.world import World
+from palingenesis.runtime.ports import Recorded
+
+NOTHING_YET: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "name": "none",
+    "rules": [],
+    "default": {"do": [{"attention": {"reason": "no policy is in force yet"}}]},
+}
+"""What decides before the first policy: nothing is done, a person has to look."""
+
+
+class Memory(Protocol):
+    """What recovery reads of the journal."""
+
+    def latest_snapshot(self) -> tuple[int, Any] | None:
+        """Number of the entry it follows, and the plain world."""
+        ...
+
+    def entries(self, after: int = 0) -> Iterable[Recorded]:
+        """Everything written after that entry, oldest first."""
+        ...
+
+    def policy(self, digest: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Name and resolved form of a policy that was adopted once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """Where we stand after a start.
+
+    `differing` counts turns that come out with other decisions than were recorded, which happens
+    only when palingenesis itself has changed in between.
+    """
+
+    world: World
+    policy: Policy
+    seq: int = 0
+    differing: int = 0
+
+
+def recover(memory: Memory) -> Recovered:
+    """Fold the journal, from its newest snapshot on, into the world.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    world, seq = World(), 0
+    snapshot = memory.latest_snapshot()
+    if snapshot is not None:
+        seq, plain = snapshot
+        try:
+            world = from_plain(World, plain)
+        except PalingenesisError:
+            world, seq = World(), 0  # another version's; the entries tell it all again
+    policy = _policy_of(memory, world.policy)
+    differing = 0
+    for entry in memory.entries(seq):
+        if isinstance(entry.event, PolicyAdopted):
+            policy = build(entry.event.resolved)
+        turn = step(world, entry.event, policy)
+        differing += [d.rule for d in turn.decisions] != [d.get("rule") for d in entry.decisions]
+        world, seq = turn.world, entry.seq
+    return Recovered(world=world, policy=policy, seq=seq, differing=differing)
+
+
+def _policy_of(memory: Memory, digest: str) -> Policy:
+    if not digest:
+        return build(NOTHING_YET)
+    found = memory.policy(digest)
+    if found is None:
+        raise JournalError(
+            f"the journal does not hold the policy {digest[:8]} that was in force",
+            "move the journal away to begin a new one",
+        )
+    return build(found[1])
