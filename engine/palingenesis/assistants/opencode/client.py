@@ -313,13 +313,18 @@ class OpenCode:
 
 
 async def _read_signals(events: AsyncIterator[ServerSentEvent]) -> AsyncIterator[Signal]:
-    async for event in events:
-        try:
-            payload = json.loads(event.data)
-        except (ValueError, RecursionError):
-            continue  # one event that cannot be read; reconciliation finds what it said
-        if (signal := read_payload(payload)) is not None:
-            yield signal
+    try:
+        async for event in events:
+            try:
+                payload = json.loads(event.data)
+            except (ValueError, RecursionError):
+                continue  # one event that cannot be read; reconciliation finds what it said
+            if (signal := read_payload(payload)) is not None:
+                yield signal
+    except WireDeadlineError as error:
+        raise AssistantSilentError(error.message) from error
+    except WireError as error:
+        raise AssistantUnreachableError(error.message, error.hint) from error
 
 
 def _said(answer: Answer) -> str:
