@@ -115,6 +115,19 @@ def test_a_directory_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
 
 
 @NOT_FOR_ROOT
+@pytest.mark.parametrize("what", ["journal.db", "."])
+def test_a_journal_that_may_only_be_read_is_refused_for_writing(tmp_path: Path, what: str) -> None:
+    path = written(tmp_path / "state" / "journal.db")
+    (path.parent / what).chmod(0o500 if what == "." else 0o400)
+    try:
+        error = refusal(SqliteJournal, path)
+    finally:
+        path.parent.chmod(0o700)
+
+    assert "cannot open the journal" in error.message
+
+
+@NOT_FOR_ROOT
 @BOTH
 def test_a_file_that_may_not_be_read_is_refused(kind: Kind, tmp_path: Path) -> None:
     path = written(tmp_path / "journal.db")

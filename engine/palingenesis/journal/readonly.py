@@ -1,6 +1,5 @@
 """A journal that is only read: beside the daemon that writes it, or when there is none."""
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -28,11 +27,7 @@ class ReadOnlyJournal(JournalReader):
             if not path.exists():
                 raise unreadable(path)
             check_header(path)
-            # SQLite keeps an index beside a file in WAL mode, even for readers. Where it cannot be
-            # made, nobody can be writing either, unless the log says otherwise.
-            log = path.with_name(path.name + "-wal")
-            alone = not os.access(path.parent, os.W_OK) and not log.exists()
-            return cls(path, connect_reader(path, alone=alone))
+            return cls(path, _connected(path))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -44,3 +39,16 @@ class ReadOnlyJournal(JournalReader):
         if self._connection is None:
             raise JournalError(f"the journal {self.path} has been closed")
         return self._connection
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """SQLite keeps an index beside a file in WAL mode, even for readers.
+
+    Where it cannot be made, nobody can be writing either, unless there is a log.
+    """
+    try:
+        return connect_reader(path)
+    except sqlite3.OperationalError:
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return connect_reader(path, alone=True)

@@ -31,6 +31,9 @@ from palingenesis.runtime.ports import Entry
 
 SNAPSHOTS_KEPT = 3
 
+_NO_LIMIT = 2**62
+"""Above every number of an entry."""
+
 
 class SqliteJournal(JournalReader):
     """The journal of a running daemon. One thread at a time; hold the state directory's lock.
@@ -179,13 +182,11 @@ class SqliteJournal(JournalReader):
 
     def _take_up(self, connection: sqlite3.Connection) -> None:
         """Go on after the last entry; first forget what no caller was told about."""
-        if self._acknowledged is not None:
-            with transaction(connection):
-                for table in ("entries", "about", "intents", "outcomes"):
-                    connection.execute(
-                        f"DELETE FROM {table} WHERE seq > ?",  # noqa: S608 (our own names)
-                        (self._acknowledged,),
-                    )
+        # Also when there is nothing to forget: a file that cannot be written is refused now.
+        known = _NO_LIMIT if self._acknowledged is None else self._acknowledged
+        with transaction(connection):
+            for table in ("entries", "about", "intents", "outcomes"):
+                connection.execute(f"DELETE FROM {table} WHERE seq > ?", (known,))  # noqa: S608
         query = "SELECT seq, checksum FROM entries ORDER BY seq DESC LIMIT 1"
         seq, checksum = connection.execute(query).fetchone() or (0, BEGINNING)
         # After damage a snapshot may be younger than the last entry; a number is used once.
