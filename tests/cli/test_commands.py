@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.control.doors import A_WAITING_SESSION, Served, a_row, a_session, served
 
 from palingenesis.surfaces.cli.program import run, wanted_color
+from tests.control.doors import A_WAITING_SESSION, Served, a_row, a_session, served
 
 
 @dataclass
@@ -467,3 +467,47 @@ def test_status_loads_nothing_heavy(tmp_path: Path, daemon: Served):
     )
 
     assert said.stdout.splitlines()[-1] == "[]"
+
+
+# ── policies ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_shipped_policy_is_valid(say: Say):
+    said = say("policy", "validate", "default")
+
+    assert said.code == 0
+    assert said.out.startswith("default: valid · ")
+
+
+def test_a_bad_policy_is_shown_with_its_places_and_exit_code_5(say: Say, tmp_path: Path):
+    file = tmp_path / "bad.yaml"
+    file.write_text(
+        "version: 1\nrules:\n  - id: a\n    when: stop.resaon == 'x'\n    do: [resume]\n"
+    )
+
+    said = say("policy", "validate", str(file))
+
+    assert said.code == 5
+    assert f"{file}:4:11: error[E009]: unknown fact 'stop.resaon'" in said.out
+    assert "help: did you mean 'stop.reason'?" in said.out
+
+    document = json.loads(say("policy", "validate", str(file), "--json").out)
+    assert document["valid"] is False
+    assert {"code": "E009", "line": 4, "col": 11}.items() <= document["diagnostics"][-1].items()
+
+
+@pytest.mark.parametrize("name", ["nonsense", ".", "/nonexistent/policy.yaml", "../default"])
+def test_a_policy_that_cannot_be_read_is_one_clear_error(say: Say, name: str):
+    said = say("policy", "validate", name)
+
+    assert said.code == 5
+    assert said.err.startswith("error: cannot read ")
+
+
+def test_without_a_daemon_the_policy_that_it_would_use_is_shown(say: Say, tmp_path: Path):
+    assert "version: 1" in say("policy", "show").out
+
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "policy.yaml").write_text("version: 1  # mine\n")
+
+    assert say("policy", "show").out == "version: 1  # mine\n"

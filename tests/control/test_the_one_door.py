@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.control.doors import StandInDoor, a_row, served
 
 from palingenesis.control.client import ControlClient
 from palingenesis.core.errors import (
@@ -20,6 +19,7 @@ from palingenesis.core.errors import (
     NotRunningError,
     PalingenesisError,
 )
+from tests.control.doors import StandInDoor, a_row, served
 
 
 def raw(path: Path, request: bytes, *, timeout_s: float = 10) -> bytes:

@@ -113,10 +113,13 @@ class _Routes:
             raise UsageError(f"'{name}' needs a session")
         return _answer(await self._door.command(_command(name), session or None, by[:80]))
 
-    async def reload(self, _request: Request) -> Response:
+    async def reload(self, request: Request) -> Response:
+        await _document(request)
         return _answer(await self._door.reload())
 
-    async def stop(self, _request: Request) -> Response:
+    async def stop(self, request: Request) -> Response:
+        # A body that nobody read would turn the answer into a reset connection.
+        await _document(request)
         self._door.stop()
         return _answer({"ok": True, "message": "stopping"})
 

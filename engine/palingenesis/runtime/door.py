@@ -148,7 +148,7 @@ class Considered(TypedDict):
 
     rule: str
     outcome: str
-    """`won` · `false` · `unknown` · `limited` · `not asked`."""
+    """`won` · `limited` · `false` · `unknown` · `other event` · `not reached`."""
     why: str
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from palingenesis.surfaces.cli.wording import say_json
 
 _LOG_BYTES_MAX = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 4096
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ (DEBUG|INFO) ")
 _START_SPAN = timedelta(seconds=30)
 _STOP_S = 30
 
@@ -50,7 +52,7 @@ def run(
     """Run the daemon here, in the foreground, until it is stopped."""
     desk = ctx.ensure_object(Desk)
     _refuse_sudo(desk, allow_root)
-    from palingenesis.app import run as run_app  # type: ignore[import-not-found]
+    from palingenesis.app import run as run_app
     from palingenesis.runtime.config_file import load_config
 
     paths = desk.paths
@@ -235,7 +237,9 @@ def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
         hint=hints[-1] if hints else f"see {paths.log}",
     )
     error.problems = tuple(  # type: ignore[attr-defined]
-        line for line in said if not line.startswith(("error: ", "hint: "))
+        line
+        for line in said
+        if not line.startswith(("error: ", "hint: ")) and not _LOGGED.match(line)
     )
     if code in set(ExitCode):
         error.exit_code = ExitCode(code)

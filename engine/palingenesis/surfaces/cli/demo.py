@@ -9,7 +9,7 @@ from palingenesis.surfaces.cli.desk import Desk
 @click.pass_context
 def demo(ctx: click.Context) -> None:
     """A whole night in fast motion, with the real daemon code and policy."""
-    from palingenesis.app import run_demo  # type: ignore[import-not-found]
+    from palingenesis.app import run_demo  # type: ignore[attr-defined]
 
     desk = ctx.ensure_object(Desk)
     ctx.exit(int(run_demo(debug=desk.debug)))

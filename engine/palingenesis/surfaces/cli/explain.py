@@ -9,7 +9,7 @@ from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import read_time, say_json
 
-_MARKS = {"won": "✓", "false": "·", "unknown": "?", "limited": "!", "not asked": " "}
+_MARKS = {"won": "✓", "limited": "!", "false": "·", "unknown": "?"}
 
 
 @click.command()
@@ -67,7 +67,7 @@ def _say(told: Explanation) -> None:
         width = max(len(rule["rule"]) for rule in told["considered"])
         for rule in told["considered"]:
             mark = _MARKS.get(rule["outcome"], " ")
-            line = f"    {mark} {plain(rule['rule']):{width}}  {plain(rule['outcome']):9}"
+            line = f"    {mark} {plain(rule['rule']):{width}}  {plain(rule['outcome']):11}"
             click.echo(f"{line} {plain(rule['why'], 300)}".rstrip())
     if told["plan"]:
         click.echo("  plan")

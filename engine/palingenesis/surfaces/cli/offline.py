@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
 from palingenesis.core.errors import JournalError, NotRunningError, PalingenesisError
 from palingenesis.core.events import SessionSeen
+from palingenesis.core.policy.build import build
+from palingenesis.core.policy.model import Policy
 from palingenesis.core.record import from_plain
 from palingenesis.core.world import Decision
 from palingenesis.journal import ReadOnlyJournal, entry_to_plain
+from palingenesis.runtime.considering import considered
 from palingenesis.runtime.door import Considered, EventRow, Explanation
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.ports import Recorded
@@ -48,18 +52,17 @@ def read_explanations(
     with _journal(paths) as journal:
         newest = islice(journal.entries(newest_first=True), _LOOKED_BACK)
         written = [_written(one) for one in newest][::-1]
-    seen = (one.event for one in written if isinstance(one.event, SessionSeen))
-    titles = {str(event.session): event.title for event in seen}
-    whole = _whole_id(session, [*titles]) if session else None
-    found = [
-        told
-        for told in explanations(written, titles, _not_recomputed)
-        if decision in (None, told["decision"]) and whole in (None, told["session"])
-    ]
+        seen = (one.event for one in written if isinstance(one.event, SessionSeen))
+        titles = {str(event.session): event.title for event in seen}
+        whole = _whole_id(session, [*titles]) if session else None
+        wanted = [_only(one, decision, whole) for one in written]
+        found = list(explanations(wanted, titles, _Recomputing(journal)))
     if decision is not None and not found:
         raise PalingenesisError(
             f"no decision {decision} in the journal", hint="palingenesis events"
         )
+    if decision is None:
+        found = [one for one in found if one["kind"] != "told"] or found
     return found[-limit:]
 
 
@@ -83,6 +86,16 @@ def _written(recorded: Recorded) -> Written:
     )
 
 
+def _only(entry: Written, decision: int | None, session: str | None) -> Written:
+    """The entry with the decisions that were asked for, so that no others are recomputed."""
+    wanted = [
+        one
+        for one in entry.decisions
+        if decision in (None, one.id) and session in (None, one.session)
+    ]
+    return replace(entry, decisions=wanted)
+
+
 def _whole_id(asked: str, known: Sequence[str]) -> str:
     found = [one for one in known if one.startswith(asked)]
     if asked in found or not found:
@@ -92,5 +105,17 @@ def _whole_id(asked: str, known: Sequence[str]) -> str:
     return found[0]
 
 
-def _not_recomputed(_decision: Decision) -> Sequence[Considered]:
-    return ()
+class _Recomputing:
+    """Tells what became of every rule, with the policies that the journal kept."""
+
+    def __init__(self, journal: ReadOnlyJournal) -> None:
+        self._journal = journal
+        self._known: dict[str, Policy | None] = {}
+
+    def __call__(self, decision: Decision) -> Sequence[Considered]:
+        digest = decision.policy
+        if digest not in self._known:
+            kept = self._journal.policy(digest)
+            self._known[digest] = build(kept[1]) if kept is not None else None
+        policy = self._known[digest]
+        return considered(policy, decision) if policy is not None else ()

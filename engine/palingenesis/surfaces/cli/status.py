@@ -108,7 +108,7 @@ def say_status(told: Status) -> None:
         f"palingenesis {plain(told['version'])} runs{running} (pid {told['pid']})"
         f" · policy {plain(policy['name'])} {plain(policy['digest'][:12])}"
     )
-    if told["paused"]:
+    if told["paused"] and not any(text.startswith("paused") for text in told["warnings"]):
         _warn("paused: nothing is done until 'palingenesis resume'")
     for problem in policy["stale"]:
         _warn(f"a newer policy was refused, this one stays: {plain(problem, 500)}")

@@ -1,0 +1,65 @@
+"""What became of every rule in a past decision, recomputed from its facts and its policy."""
+
+from datetime import timedelta
+
+from palingenesis.core.policy.decide import Outcome
+from palingenesis.core.policy.explain import Considered, Reason, explain
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.world import Decision
+from palingenesis.runtime import door
+
+_REASONS_MOST = 6
+
+
+def considered(policy: Policy, decision: Decision) -> list[door.Considered]:
+    """Every rule of the policy that decided, in order, with its outcome and why.
+
+    Args:
+        policy: the one in force at the time of the decision.
+        decision: of kind `decided`, with the facts it was made on.
+    """
+    told = explain(policy, decision.facts, _unused)
+    return [
+        {"rule": one.rule, "outcome": _outcome(one, decision), "why": _why(one)}
+        for one in told.considered
+    ]
+
+
+def _unused(_rule: str, _window: timedelta) -> int:
+    """Whether the limit was reached is in the decision itself."""
+    return 0
+
+
+def _outcome(one: Considered, decision: Decision) -> str:
+    if not one.reached:
+        return "not reached"
+    match one.outcome:
+        case Outcome.DECIDES:
+            return "limited" if decision.limited else "won"
+        case Outcome.OTHER_EVENT:
+            return "other event"
+        case Outcome.FALSE | Outcome.UNKNOWN:
+            return one.outcome.value
+
+
+def _why(one: Considered) -> str:
+    if not one.reached:
+        return ""
+    match one.outcome:
+        case Outcome.OTHER_EVENT:
+            return f"it is for {', '.join(one.events)}"
+        case Outcome.UNKNOWN:
+            return f"not known: {', '.join(one.unknown)}"
+        case Outcome.FALSE:
+            return next((_say(reason) for reason in one.reasons if reason.truth is False), "")
+        case Outcome.DECIDES:
+            return "; ".join(_say(reason) for reason in one.reasons) or "it has no condition"
+
+
+def _say(reason: Reason) -> str:
+    """The expression, and what the facts in it were."""
+    values: dict[str, str | None] = {}
+    for finding in reason.findings[:_REASONS_MOST]:
+        values |= finding.facts
+    known = ", ".join(f"{name} is {value or 'not known'}" for name, value in values.items())
+    return f"{reason.text} ({known})" if known else reason.text
