@@ -55,6 +55,8 @@ def _rules(node: Node | None, names: Names, findings: Findings) -> list[dict[str
     seen: dict[str, Scalar] = {}
     found = []
     for rule in node.items:
+        if findings.refused and findings.full:
+            break
         if isinstance(rule, Table):
             _check_id(rule.get("id"), seen, findings)
             found.append(_rule(rule, names, findings))

@@ -85,6 +85,8 @@ class Findings:
 
     source: Source
     found: list[Diagnostic] = field(default_factory=list)
+    refused: bool = False
+    """Whether there was an error, even one that came after the last that is kept."""
 
     def add(
         self,
@@ -97,6 +99,9 @@ class Findings:
         related: Iterable[tuple[str, Span]] = (),
     ) -> None:
         """Note a problem at a span."""
+        self.refused = self.refused or severity is Grade.ERROR
+        if self.full:
+            return
         line, col = self.source.place(span.start)
         one = Diagnostic(
             code=code,
@@ -108,7 +113,7 @@ class Findings:
             length=self.source.length(span),
             related=tuple(self._related(text, place) for text, place in related),
         )
-        if one not in self.found and len(self.found) < MOST:
+        if one not in self.found:
             self.found.append(one)
 
     def _related(self, message: str, span: Span) -> Related:
@@ -120,9 +125,9 @@ class Findings:
         return tuple(sorted(self.found, key=lambda one: (one.line, one.col, one.code)))
 
     @property
-    def refused(self) -> bool:
-        """Whether one of them is an error."""
-        return any(one.severity is Grade.ERROR for one in self.found)
+    def full(self) -> bool:
+        """Whether nothing more is kept."""
+        return len(self.found) >= MOST
 
 
 MOST: Final = 200

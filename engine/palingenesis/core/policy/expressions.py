@@ -7,6 +7,7 @@ fail at three in the morning.
 """
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -113,9 +114,10 @@ def _parse(lexed: Lexed) -> ast.Expression | None:
     except SyntaxError as problem:
         if lexed.mistakes:
             return None
-        at = (problem.offset or 1) - 1
+        unfinished = _UNFINISHED.search(source)
+        at = len(source) - 1 if unfinished else (problem.offset or 1) - 1
         start, end = lexed.span(at + lexed.indent, at + lexed.indent + 1)
-        message, advice = _syntax(problem.msg, at >= len(source))
+        message, advice = _syntax(problem.msg, unfinished=unfinished is not None)
     except (ValueError, MemoryError, RecursionError):
         start, end = 0, 1
         message, advice = "it is nested too deeply", ""
@@ -131,10 +133,13 @@ def _parse(lexed: Lexed) -> ast.Expression | None:
     return None
 
 
-def _syntax(said: str, at_end: bool) -> tuple[str, str]:  # noqa: FBT001
+_UNFINISHED: Final = re.compile(r"(?:\b(?:and|or|not|in)|[=<>!.+*/-])\Z")
+
+
+def _syntax(said: str, *, unfinished: bool) -> tuple[str, str]:
     if "was never closed" in said or "does not match" in said or "unmatched" in said:
         return "the brackets do not match", ""
-    if at_end:
+    if unfinished:
         return "something is missing at the end", ""
     return "something is missing or misplaced here", "put 'and' or 'or' between conditions"
 

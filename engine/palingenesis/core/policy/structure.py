@@ -21,6 +21,7 @@ LATER_KEYS: Final = (
     *LATER_OPTIONS,
 )
 _MOST: Final = 300
+_MOST_KEYS: Final = 50
 
 
 class _Problem(NamedTuple):
@@ -45,6 +46,8 @@ def check_structure(root: Node, schema_text: str, findings: Findings) -> None:
     )
     errors = islice(validator.iter_errors(plain(root)), _MOST)
     for problem in (one for error in errors for one in _leaves(error)):
+        if findings.full:
+            return
         _tell(problem, root, findings)
 
 
@@ -170,7 +173,7 @@ def _unknown_keys(problem: _Problem, node: Node, findings: Findings) -> None:
     known = problem.schema.get("properties", {})
     action = problem.schema.get("title") == "step"
     kind = "action" if action else "key"
-    for name in [name for name in problem.instance if name not in known]:
+    for name in islice((name for name in problem.instance if name not in known), _MOST_KEYS):
         key = node.key(name) if isinstance(node, Table) else None
         span = key.span if key is not None else node.span
         later = name in LATER_KEYS
@@ -195,7 +198,7 @@ def _missing(problem: _Problem, node: Node, findings: Findings) -> None:
     for name in problem.wanted:
         misspelt = any(
             did_you_mean(key, known) == did_you_mean(name, [name])
-            for key in problem.instance
+            for key in islice(problem.instance, _MOST_KEYS)
             if key not in known
         )
         if name not in problem.instance and not misspelt:
