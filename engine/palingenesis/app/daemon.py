@@ -51,6 +51,7 @@ def run_daemon(
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("transitions").setLevel(logging.WARNING)  # it narrates every move
     environ = dict(os.environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
     with lock(paths.state):
