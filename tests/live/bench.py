@@ -5,45 +5,37 @@ drive either through the same calls and look at `bench.provider.requests`, at th
 messages, and at the events.
 """
 
-import base64
-import contextlib
-import http.client
-import json
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 import psutil
 
 from palingenesis.demo.hosting import RunningProvider
 from palingenesis.demo.opencode_home import OpenCodeHome
 from palingenesis.runtime.clock import SystemClock
+from tests.live.calls import ServerCalls, wait_until
+from tests.live.listener import Listener
 
-Json = dict[str, Any]
 Found = TypeVar("Found")
 
 STAND_IN = (sys.executable, "-m", "palingenesis.demo.stand_in")
 SCRIPTED_BIG = "scripted/scripted-big"
 SCRIPTED_CLAUDE = "scripted-anthropic/scripted-claude"
 
-POLL_S = 0.03
 START_S_MAX = 60.0
 STOP_S_MAX = 10.0
 SUBSCRIBED_S = 0.25
-SETTLED_S = 0.6
-"""How long the events are silent before a session counts as settled: idle comes twice."""
 
 
-class Bench:
+class Bench(ServerCalls):
     """Everything a live test needs; leaves no process behind.
 
     `program` is what starts OpenCode (None: the test brings its own server). `config` is laid
@@ -62,14 +54,14 @@ class Bench:
         self.program = None if program is None else tuple(str(word) for word in program)
         self.provider = RunningProvider(SystemClock())
         self.home = OpenCodeHome(Path(tempfile.mkdtemp(prefix="palingenesis-bench-")))
-        self.password = password
+        super().__init__(password=password)
         self.process: subprocess.Popen[bytes] | None = None
-        self.port = 0
         self.returncode: int | None = None
         self._config = config or {}
         self._environment = dict(environment or {})
         self._starts = starts and program is not None
         self._listeners: list[Listener] = []
+        self._spawned: list[subprocess.Popen[bytes]] = []
         self._known: dict[int, psutil.Process] = {}
 
     def __enter__(self) -> Self:
@@ -91,7 +83,13 @@ class Bench:
     ) -> None:
         for listener in self._listeners:
             listener.close()
+        for process in reversed(self._spawned):
+            self._remember_descendants(process.pid)
+            self._end(process, signal.SIGTERM)
         self.stop()
+        for orphan in psutil.process_iter():
+            if _home_of(orphan) == str(self.home.home):
+                self._known[orphan.pid] = orphan
         self._end_descendants()
         self.provider.__exit__(kind, error, trace)
         if kind is not None:
@@ -104,11 +102,6 @@ class Bench:
     def project(self) -> Path:
         """The throwaway project."""
         return self.home.project
-
-    @property
-    def url(self) -> str:
-        """The server's address."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -141,6 +134,38 @@ class Bench:
             )
         wait_until(self._is_healthy, START_S_MAX, "a healthy server")
 
+    def attach(self, port: int, password: str | None = None) -> None:
+        """Send this bench's calls to a server that somebody else (a daemon) has started here."""
+        assert self.process is None, "this bench has a server of its own"
+        self.port, self.password = port, password
+        wait_until(self.is_healthy, START_S_MAX, f"a healthy server on port {port}")
+
+    def spawn(
+        self,
+        words: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str | None] | None = None,
+        cwd: Path | None = None,
+        log: str = "spawned.log",
+    ) -> subprocess.Popen[bytes]:
+        """Start another program (a daemon) in this home; it ends with the bench.
+
+        What it prints goes to the file `log` below the home's root.
+        """
+        variables = self.home.environment({**self._environment, **(environment or {})})
+        with (self.home.root / log).open("ab") as file:
+            process = subprocess.Popen(
+                [str(word) for word in words],
+                cwd=cwd or self.project,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        self._spawned.append(process)
+        return process
+
     def stop(self, sig: signal.Signals = signal.SIGTERM) -> int | None:
         """End the server and every process it has started; returns its exit status."""
         self._remember_descendants()
@@ -154,13 +179,7 @@ class Bench:
         if process is None:
             return self.returncode
         self._remember_descendants(process.pid)
-        if process.poll() is None:
-            process.send_signal(sig)
-        try:
-            self.returncode = process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            self.returncode = process.wait(STOP_S_MAX)
+        self.returncode = self._end(process, sig)
         return self.returncode
 
     def log(self) -> str:
@@ -174,141 +193,9 @@ class Bench:
         assert self.process is not None
         return [child.pid for child in _children(self.process.pid) if words in _command_line(child)]
 
-    # -- requests --------------------------------------------------------------------------
-
-    def api(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        directory: Path | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float = 60.0,
-    ) -> tuple[int, Any]:
-        """One request; returns the status and the JSON (or the text, or None)."""
-        status, _, value = self.exchange(
-            method, path, body, directory=directory, headers=headers, timeout_s=timeout_s
-        )
-        return status, value
-
-    def exchange(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        directory: Path | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float = 60.0,
-    ) -> tuple[int, dict[str, str], Any]:
-        """One request; returns the status, the headers (lower-case) and the JSON or text."""
-        sent = {**self.authorization(), **(headers or {})}
-        if directory is not None:
-            sent["x-opencode-directory"] = quote(str(directory))
-        data = None
-        if body is not None:
-            data = json.dumps(body).encode()
-            sent["content-type"] = "application/json"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
-        try:
-            connection.request(method, path, data, sent)
-            response = connection.getresponse()
-            raw = response.read()
-            received = {name.lower(): text for name, text in response.getheaders()}
-            return response.status, received, _value(raw)
-        finally:
-            connection.close()
-
-    def get(self, path: str, **options: Any) -> Any:
-        """GET, which must answer 200."""
-        status, value = self.api("GET", path, **options)
-        assert status == 200, f"GET {path} -> {status} {value!r}"
-        return value
-
-    def post(self, path: str, body: object = None, **options: Any) -> Any:
-        """POST, which must answer 200 or 204."""
-        status, value = self.api("POST", path, {} if body is None else body, **options)
-        assert status in (200, 204), f"POST {path} -> {status} {value!r}"
-        return value
-
-    def authorization(self) -> dict[str, str]:
-        """The header that opens the server, if it has a password."""
-        if self.password is None:
-            return {}
-        token = base64.b64encode(f"opencode:{self.password}".encode()).decode()
-        return {"authorization": f"Basic {token}"}
-
-    # -- sessions --------------------------------------------------------------------------
-
-    def new_session(self, *, directory: Path | str | None = None, **fields: object) -> str:
-        """Create a session; returns its id."""
-        return str(self.post("/session", fields, directory=directory)["id"])
-
-    def prompt_async(
-        self, session: str, text: str, *, model: str | None = None, **fields: object
-    ) -> None:
-        """Say something and return at once."""
-        self.post(f"/session/{session}/prompt_async", _prompt(text, model, fields))
-
-    def prompt(
-        self, session: str, text: str, *, model: str | None = None, **fields: object
-    ) -> Json:
-        """Say something and wait for the turn's end; returns the assistant's message."""
-        value = self.post(
-            f"/session/{session}/message", _prompt(text, model, fields), timeout_s=120.0
-        )
-        assert isinstance(value, dict)
-        return value
-
-    def rerun(self, session: str, **fields: object) -> None:
-        """Let the session go on without a word: a message without parts."""
-        self.post(f"/session/{session}/prompt_async", {"parts": [], **fields})
-
-    def abort(self, session: str) -> None:
-        """End the running turn."""
-        self.post(f"/session/{session}/abort")
-
-    def session(self, session: str) -> Json:
-        """The session itself."""
-        value = self.get(f"/session/{session}")
-        assert isinstance(value, dict)
-        return value
-
-    def messages(self, session: str, *, limit: int | None = None) -> list[Json]:
-        """The messages, oldest first; with a limit the newest so many."""
-        query = "" if limit is None else f"?limit={limit}"
-        return list(self.get(f"/session/{session}/message{query}"))
-
-    def status(self, session: str | None = None, *, directory: Path | None = None) -> Json:
-        """The live status of every session, or of one: `{"type": "idle"}` when it is absent."""
-        everything: Json = self.get("/session/status", directory=directory)
-        if session is None:
-            return everything
-        one = everything.get(session, {"type": "idle"})
-        assert isinstance(one, dict)
-        return one
-
-    def permissions(self) -> list[Json]:
-        """What waits for a permission."""
-        return list(self.get("/permission"))
-
-    def reply_permission(self, permission: str, reply: str, message: str | None = None) -> None:
-        """Answer `once`, `always` or `reject`."""
-        body = {"reply": reply} | ({} if message is None else {"message": message})
-        self.post(f"/permission/{permission}/reply", body)
-
-    def questions(self) -> list[Json]:
-        """What waits for an answer."""
-        return list(self.get("/question"))
-
-    def reply_question(self, question: str, answers: Sequence[Sequence[str]]) -> None:
-        """Answer each of the questions with its chosen labels."""
-        self.post(f"/question/{question}/reply", {"answers": [list(labels) for labels in answers]})
-
     # -- events and waiting ----------------------------------------------------------------
 
-    def listen(self, path: str = "/global/event") -> "Listener":
+    def listen(self, path: str = "/global/event") -> Listener:
         """Record the events from now on; returns when the stream has opened.
 
         OpenCode says `server.connected` a little before it really listens for events.
@@ -327,44 +214,24 @@ class Bench:
             f"{count} requests to the model",
         )
 
-    def wait_for_status(self, session: str, kind: str, timeout_s: float = 30.0) -> Json:
-        """Wait until the session is `busy`, `retry` or `idle`; returns that status."""
-        return wait_until(
-            lambda: found if (found := self.status(session))["type"] == kind else None,
-            timeout_s,
-            f"{session} {kind}",
-        )
-
-    def wait_for_end(self, session: str, timeout_s: float = 60.0) -> Json:
-        """Wait until the last turn has really ended; returns the assistant's message.
-
-        Really: it is completed, and the session has been idle for a while. A prompt between
-        the two idles that follow an error would never be answered.
-        """
-        quiet_since = time.monotonic()
-
-        def ended() -> Json | None:
-            nonlocal quiet_since
-            last = self.messages(session, limit=1)
-            is_over = bool(last) and "completed" in last[0]["info"]["time"]
-            if not is_over or self.status(session)["type"] != "idle":
-                quiet_since = time.monotonic()
-            return last[0] if time.monotonic() - quiet_since >= SETTLED_S else None
-
-        return wait_until(ended, timeout_s, f"the end of the turn in {session}")
-
     @property
     def _log_file(self) -> Path:
         return self.home.root / "server.log"
+
+    def _end(self, process: subprocess.Popen[bytes], sig: signal.Signals) -> int:
+        if process.poll() is None:
+            process.send_signal(sig)
+        try:
+            return process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait(STOP_S_MAX)
 
     def _is_healthy(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"the server ended ({self.process.returncode}): {self.log()}")
-        try:
-            return self.api("GET", "/global/health", timeout_s=5.0)[0] == 200
-        except (OSError, http.client.HTTPException):
-            return False
+        return self.is_healthy()
 
     def _remember_descendants(self, pid: int | None = None) -> None:
         if pid is None and self.process is not None:
@@ -385,99 +252,6 @@ class Bench:
         self._known.clear()
 
 
-class Listener:
-    """Records a stream of server-sent events in a thread; `events` are the payloads in order."""
-
-    def __init__(self, port: int, path: str, headers: Mapping[str, str]) -> None:
-        self.events: list[Json] = []
-        self.ended = False
-        self._changed = threading.Condition()
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-        self._path = path
-        self._headers = {"accept": "text/event-stream", **headers}
-        self._thread = threading.Thread(target=self._record, daemon=True)
-        self._thread.start()
-
-    def wait_for(
-        self, is_it: Callable[[Json], object], *, since: int = 0, timeout_s: float = 30.0
-    ) -> Json:
-        """The first event after `since` (a `mark`) that is it."""
-        deadline = time.monotonic() + timeout_s
-        with self._changed:
-            place = since
-            while True:
-                while place < len(self.events):
-                    if is_it(self.events[place]):
-                        return self.events[place]
-                    place += 1
-                left = deadline - time.monotonic()
-                seen = [event["type"] for event in self.events[-12:]]
-                assert not self.ended, f"the stream ended; last seen {seen}"
-                assert left > 0, f"no such event in {timeout_s} s; last seen {seen}"
-                self._changed.wait(left)
-
-    def mark(self) -> int:
-        """A place to wait `since`: take it before you act."""
-        with self._changed:
-            return len(self.events)
-
-    def of(self, session: str, *, since: int = 0) -> list[Json]:
-        """The events of one session, without the copies for synchronisation."""
-        return [
-            event
-            for event in self.events[since:]
-            if event.get("properties", {}).get("sessionID") == session
-        ]
-
-    def close(self) -> None:
-        """Hang up."""
-        if (connected := self._connection.sock) is not None:
-            with contextlib.suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
-        self._thread.join(STOP_S_MAX)
-        self._connection.close()
-
-    def _record(self) -> None:
-        try:
-            self._connection.request("GET", self._path, headers=self._headers)
-            response = self._connection.getresponse()
-            with response:
-                buffer = b""
-                while data := response.read1(65536):
-                    buffer += data
-                    *blocks, buffer = buffer.split(b"\n\n")
-                    for block in blocks:
-                        self._take(block)
-        except (OSError, http.client.HTTPException, ValueError):
-            pass
-        finally:
-            with self._changed:
-                self.ended = True
-                self._changed.notify_all()
-
-    def _take(self, block: bytes) -> None:
-        data = b"\n".join(
-            line[5:].strip() for line in block.split(b"\n") if line.startswith(b"data:")
-        )
-        if not data:
-            return
-        event = json.loads(data)
-        with self._changed:
-            self.events.append(event.get("payload", event))
-            self._changed.notify_all()
-
-
-def wait_until(
-    condition: Callable[[], Found | None], timeout_s: float = 15.0, what: str = "the condition"
-) -> Found:
-    """Ask every 30 ms until the answer is true; returns it."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
-        time.sleep(POLL_S)
-    return found
-
-
 def free_port() -> int:
     """A port that nobody listens on; never OpenCode's own default."""
     while True:
@@ -496,6 +270,13 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def _home_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("HOME")
+    except psutil.Error:
+        return None
+
+
 def _children(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
@@ -508,20 +289,3 @@ def _command_line(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def _prompt(text: str, model: str | None, fields: Mapping[str, object]) -> Json:
-    body: Json = {"parts": [{"type": "text", "text": text}], **fields}
-    if model is not None:
-        provider, _, name = model.partition("/")
-        body["model"] = {"providerID": provider, "modelID": name}
-    return body
-
-
-def _value(raw: bytes) -> Any:
-    if not raw:
-        return None
-    try:
-        return json.loads(raw)
-    except ValueError:
-        return raw.decode("utf-8", "replace")

@@ -13,7 +13,9 @@ from typing import Any
 
 from palingenesis.demo import replies
 from palingenesis.demo.replies import Cut, Stall, Text, Tool
-from tests.live.bench import SCRIPTED_CLAUDE, Bench, Json, wait_until
+from tests.live.bench import SCRIPTED_CLAUDE, Bench
+from tests.live.calls import wait_until
+from tests.live.listener import Json
 
 Sighting = dict[str, Any]
 Story = Callable[[Bench], Sighting]
@@ -59,7 +61,9 @@ def a_model_that_does_not_exist(bench: Bench) -> Sighting:
     session = bench.new_session()
     listener = bench.listen()
     bench.prompt_async(session, "go", model="scripted/nothing")
-    listener.wait_for(lambda event: event["type"] == "session.idle")
+    wait_until(
+        lambda: statuses(listener.of(session)).count("UnknownError") > 1, 20, "the second error"
+    )
     return {"events": statuses(listener.of(session))}
 
 

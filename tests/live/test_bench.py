@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from palingenesis.demo import replies
 from palingenesis.demo.replies import Text, Tool
-from tests.live.bench import SCRIPTED_CLAUDE, Bench, is_alive, wait_until
+from tests.live.bench import SCRIPTED_CLAUDE, Bench, is_alive
+from tests.live.calls import wait_until
 
 
 def test_the_real_opencode_answers_with_the_scripted_words(bench: Bench):

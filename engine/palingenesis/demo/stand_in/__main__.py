@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         settings = read_settings(os.environ, Path.cwd())
-        asyncio.run(_serve(settings, asked.hostname, asked.port))
+        with socket.create_server((asked.hostname, asked.port)) as door:
+            asyncio.run(_serve(settings, door))
     except InvalidSettingsError as error:
         _say(f"Error: {error}", sys.stderr.fileno())
         return 1
@@ -46,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _serve(settings: Settings, hostname: str, port: int) -> None:
+async def _serve(settings: Settings, door: socket.socket) -> None:
     clock, dice = SystemClock(), SystemDice()
     ids = shapes.Ids(clock, dice)
     house = House(
@@ -61,11 +63,9 @@ async def _serve(settings: Settings, hostname: str, port: int) -> None:
         _say("Warning: OPENCODE_SERVER_PASSWORD is not set; server is unsecured.")
     async with asyncio.TaskGroup() as group:
         server = Server(house, Turns(house, group))
-        listening = await asyncio.start_server(
-            server.serve, hostname, port, limit=http11.LINE_BYTES_MAX
-        )
-        chosen = listening.sockets[0].getsockname()[1]
-        _say(f"opencode server listening on http://{hostname}:{chosen}")
+        listening = await asyncio.start_server(server.serve, sock=door, limit=http11.LINE_BYTES_MAX)
+        hostname, port = door.getsockname()[:2]
+        _say(f"opencode server listening on http://{hostname}:{port}")
         async with listening:
             await listening.serve_forever()
 
