@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from palingenesis.processes.identity import Identity, identify
 
+_LOOKS = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -28,13 +30,46 @@ def of_this_user(names: Iterable[str]) -> list[Found]:
     """
     import psutil
 
+    return _found(psutil.pids(), names)
+
+
+class Lookout:
+    """Finds the same processes again and again, and looks closely at newcomers only.
+
+    A newcomer is looked at twice, because a process is first its parent's copy and only then the
+    program that it will be. Everybody is looked at again at every 20th time.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        self._looks: dict[int, int] = {}
+        self._times = 0
+
+    def look(self) -> list[Found]:
+        """The processes of these names that are new, or that were found before and are due."""
+        import psutil
+
+        pids = psutil.pids()
+        if self._times % 20 == 0:
+            self._looks.clear()
+        self._times += 1
+        looked = {pid: self._looks[pid] for pid in pids if pid in self._looks}
+        found = _found([pid for pid in pids if looked.get(pid, 0) < _LOOKS], self._names)
+        self._looks = {pid: looked.get(pid, 0) + 1 for pid in pids}
+        return found
+
+
+def _found(pids: Iterable[int], names: Iterable[str]) -> list[Found]:
+    import psutil
+
     wanted = {name[:15] for name in names}
     out: list[Found] = []
-    for process in psutil.process_iter():
+    for pid in pids:
         try:
+            process = psutil.Process(pid)
             if process.name()[:15] not in wanted or process.uids().real != os.getuid():
                 continue
-            identity = identify(process.pid)
+            identity = identify(pid)
             if identity is None:
                 continue
             with process.oneshot():

@@ -1,0 +1,302 @@
+"""The person's own OpenCode programs, which listen on no port: seen from outside, never touched.
+
+Theory of operation: a program is found among her processes and its end is seen through a pidfd.
+Its sessions are those of its directory that the database saw change since it started. Whether one
+works can only be told from its messages, and a turn that seems to have ended may be between two
+steps: a stop is told when two looks in a row find the same one. How the program ended is not
+known either (a closed terminal and a polite exit look the same); the last message tells whether
+it could still finish what it was doing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from palingenesis.assistants.opencode.executable import ask_version, database
+from palingenesis.assistants.opencode.reading import stop_of
+from palingenesis.assistants.opencode.storage import Row, Storage
+from palingenesis.assistants.opencode.transcript import Transcript, read_transcript
+from palingenesis.assistants.opencode.versions import is_supported, what_is_wrong
+from palingenesis.core import events
+from palingenesis.core.errors import AssistantError
+from palingenesis.core.stops.times import Zones
+from palingenesis.core.values import AgentId, DownCause, SessionId, Stop, Way
+from palingenesis.processes.exits import wait_gone
+from palingenesis.processes.finding import Found, Lookout
+from palingenesis.processes.identity import Identity
+from palingenesis.runtime.ports import Clock, Emit
+from palingenesis.wire.redaction import redact
+
+NAMES = ("opencode", "opencode.exe", ".opencode")
+_NEWEST = 30
+_ALIVE_EVERY = timedelta(seconds=10)
+_NOT_A_PROGRAM_OF_HERS = frozenset(
+    {"serve", "web", "attach", "acp"}  # servers, and clients of servers
+    | {"auth", "providers", "agent", "models", "stats", "export", "import", "upgrade", "uninstall"}
+    | {"mcp", "github", "pr", "session", "debug", "db", "plugin", "completion", "console"}
+)
+_WITH_VALUE = frozenset({"-s", "--session", "-m", "--model", "--agent", "--prompt", "-p", "--port"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a command line says."""
+
+    is_run: bool = False
+    """`opencode run`: one prompt, then the end."""
+    project: str = ""
+    """The directory it was given; "" is its working directory."""
+    session: str = ""
+    """The session it was told to open."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One session of a program."""
+
+    row: Row
+    is_working: bool = False
+    maybe: Stop | None = None
+    """The stop that one look found; a second one has to find it too."""
+    told: str = ""
+    person: str = ""
+    changed_ms: int = 0
+    alive_at_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One program under observation."""
+
+    found: Found
+    program: Program
+    agent: AgentId
+    storage: Storage
+    sessions: dict[str, _Seen] = field(default_factory=dict)
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """Where it works: as given, and with links resolved."""
+        place = Path(self.found.directory, self.program.project)
+        return tuple(dict.fromkeys((str(place), str(place.resolve()))))
+
+
+class ObservedSensor:
+    """Watches every OpenCode program of this person that has no port; a `Sensor`.
+
+    Args:
+        clock: what time it is.
+        interval_s: seconds between two looks.
+        owned: sessions of our own servers, which share the database: not told here.
+        zones: time-zone data, see `core.stops.times`.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        interval_s: float = 5.0,
+        owned: Callable[[], Collection[SessionId]] = tuple,
+        zones: Zones | None = None,
+    ) -> None:
+        self._clock = clock
+        self._interval_s = interval_s
+        self._owned = owned
+        self._zones = zones
+        self._emit: Emit = _nobody
+        self._watched: dict[Identity, _Watch] = {}
+        self._lookout = Lookout(NAMES)
+
+    async def watch(self, emit: Emit) -> None:
+        """See `ports.Sensor`."""
+        self._emit = emit
+        async with asyncio.TaskGroup() as group:
+            while True:
+                for found in await asyncio.to_thread(self._lookout.look):
+                    program = read_command(found.command)
+                    if program is None or found.identity in self._watched:
+                        continue
+                    if "OPENCODE_PID" in found.environment:
+                        continue  # an agent's own tool, not a program of the person
+                    group.create_task(self._observe(found, program))
+                await self._clock.sleep(self._interval_s)
+
+    async def _observe(self, found: Found, program: Program) -> None:
+        """One program, from now to its end."""
+        watch = _Watch(
+            found=found,
+            program=program,
+            agent=AgentId(f"opencode-{found.identity.pid}"),
+            storage=Storage(database(found.environment)),
+        )
+        self._watched[found.identity] = watch
+        await self._tell_up(watch)
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(self._look_again_and_again(watch))
+            await wait_gone(found.identity)
+            looking.cancel()
+        await self._tell_down(watch)
+        del self._watched[found.identity]
+
+    async def _look_again_and_again(self, watch: _Watch) -> None:
+        while True:
+            await self._look(watch)
+            await self._clock.sleep(self._interval_s)
+
+    # ── a look ──
+
+    async def _look(self, watch: _Watch) -> None:
+        try:
+            rows = await asyncio.to_thread(self._rows, watch)
+            for row in rows:
+                await self._look_at(watch, row)
+        except AssistantError:
+            return  # not there yet, or locked for longer than we wait; the next look tells
+
+    def _rows(self, watch: _Watch) -> list[Row]:
+        if not watch.storage.path.exists():
+            return []
+        others = {
+            session
+            for other in self._watched.values()
+            if other is not watch
+            for session in other.sessions
+        }
+        owned = set(self._owned())
+        rows = watch.storage.sessions_since(watch.found.started_at, watch.directories)
+        named = watch.program.session
+        if named and all(row.info.id != named for row in rows):
+            rows += [row for row in (watch.storage.session(named),) if row is not None]
+        return [row for row in rows if row.info.id not in others and row.info.id not in owned]
+
+    async def _look_at(self, watch: _Watch, row: Row) -> None:
+        seen = watch.sessions.get(row.info.id)
+        session = SessionId(row.info.id)
+        if seen is None or seen.row.info.title != row.info.title:
+            self._emit(
+                events.SessionSeen(
+                    at=self._clock.now(),
+                    session=session,
+                    agent=watch.agent,
+                    title=redact(row.info.title)[:200],
+                    directory=row.info.directory,
+                )
+            )
+        if seen is None:
+            seen = watch.sessions[row.info.id] = _Seen(row=row)
+        seen.row = row
+        raw = await asyncio.to_thread(watch.storage.messages, row.info.id, _NEWEST)
+        transcript = read_transcript(raw)
+        self._tell_person(seen, session, transcript)
+        at = self._clock.now()
+        stop = stop_of(transcript, at=at, zones=self._zones)
+        if stop is None and transcript.last_id:
+            self._tell_working(watch, seen, session)
+        elif stop is not None and seen.is_working:
+            self._maybe_tell_stop(watch, seen, session, stop)
+
+    def _tell_person(self, seen: _Seen, session: SessionId, transcript: Transcript) -> None:
+        person = transcript.person.id if transcript.person is not None else ""
+        if person and seen.person and person > seen.person:
+            at = self._clock.now()
+            self._emit(events.PersonPrompted(at=at, session=session, message=person))
+        seen.person = max(seen.person, person)
+
+    def _tell_working(self, watch: _Watch, seen: _Seen, session: SessionId) -> None:
+        at = self._clock.now()
+        seen.maybe = None
+        if not seen.is_working:
+            seen.is_working, seen.told = True, ""
+            self._emit(events.SessionWorking(at=at, session=session, agent=watch.agent))
+        at_ms = int(at.timestamp() * 1000)
+        changed = seen.row.updated_ms != seen.changed_ms
+        if changed and at_ms - seen.alive_at_ms >= _ALIVE_EVERY // timedelta(milliseconds=1):
+            seen.changed_ms, seen.alive_at_ms = seen.row.updated_ms, at_ms
+            self._emit(events.SessionAlive(at=at, session=session, what="step"))
+
+    def _maybe_tell_stop(self, watch: _Watch, seen: _Seen, session: SessionId, stop: Stop) -> None:
+        if seen.maybe is None or seen.maybe.key != stop.key:
+            seen.maybe = stop
+            return
+        seen.is_working, seen.maybe, seen.told = False, None, stop.key
+        self._emit(
+            events.SessionStopped(
+                at=self._clock.now(), session=session, agent=watch.agent, stop=stop
+            )
+        )
+
+    # ── the program itself ──
+
+    async def _tell_up(self, watch: _Watch) -> None:
+        found = watch.found
+        try:
+            version = await asyncio.to_thread(ask_version, [found.executable], found.environment)
+        except AssistantError:
+            version = ""  # the program was replaced or removed while it runs
+        self._emit(
+            events.AgentUp(
+                at=self._clock.now(),
+                agent=watch.agent,
+                assistant="opencode",
+                way=Way.OBSERVED,
+                version=version or "unknown",
+                supported=is_supported(version),
+                started_at=found.started_at,
+                pid=found.identity.pid,
+                detail=what_is_wrong(version) if version else "",
+            )
+        )
+
+    async def _tell_down(self, watch: _Watch) -> None:
+        """A program that could still finish, or mark its turn as aborted, was ended by her."""
+        unfinished = [s.row.info.title for s in watch.sessions.values() if s.is_working]
+        with contextlib.suppress(AssistantError):  # cannot be asked: believe the last look
+            unfinished = [
+                seen.row.info.title
+                for seen in watch.sessions.values()
+                if seen.is_working and await asyncio.to_thread(_is_unfinished, watch.storage, seen)
+            ]
+        cause = DownCause.EXITED if unfinished else DownCause.ENDED
+        detail = f"ended in the middle of {unfinished[0]!r}" if unfinished else "ended"
+        self._emit(
+            events.AgentDown(
+                at=self._clock.now(), agent=watch.agent, cause=cause, detail=redact(detail)
+            )
+        )
+
+
+def read_command(command: Sequence[str]) -> Program | None:
+    """What a command line of OpenCode runs; None: nothing that holds sessions of its own."""
+    words = list(command[1:])
+    session, plain = "", []
+    while words:
+        word = words.pop(0)
+        name, _, value = word.partition("=")
+        if name in {"-s", "--session"}:
+            session = value or (words[0] if words else "")
+        if word in _WITH_VALUE and words:
+            words.pop(0)
+        elif word in {"-h", "--help", "-v", "--version"}:
+            return None
+        elif not word.startswith("-"):
+            plain.append(word)
+    first = plain[0] if plain else ""
+    if first in _NOT_A_PROGRAM_OF_HERS:
+        return None
+    if first == "run":
+        return Program(is_run=True, session=session)
+    return Program(project=first, session=session)
+
+
+def _is_unfinished(storage: Storage, seen: _Seen) -> bool:
+    """Whether its last turn was left without any mark."""
+    transcript = read_transcript(storage.messages(seen.row.info.id, _NEWEST))
+    answer = transcript.answer
+    return answer is None or answer.completed is None
+
+
+def _nobody(_event: events.Event) -> None:
+    raise AssertionError("a sensor that tells nobody")
