@@ -13,6 +13,7 @@ from palingenesis.demo import replies
 from palingenesis.demo.replies import Text, Tool
 from palingenesis.demo.stand_in.shapes import recorded
 from tests.live.bench import STAND_IN, Bench, is_alive
+from tests.live.calls import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,26 @@ def test_a_port_that_is_taken_ends_the_start(bench: Bench, tmp_path: Path):
 
 
 def test_it_tells_its_version_on_the_command_line(tmp_path: Path):
-    assert run("--version", HOME=str(tmp_path)).stdout == "1.18.33-stand-in\n"
+    assert run("--version", HOME=str(tmp_path)).stdout == "stand-in for OpenCode 1.18.33\n"
+
+
+def test_a_bench_without_a_server_can_call_one_that_somebody_else_has_started(bench: Bench):
+    with Bench() as other:
+        other.attach(bench.port)
+
+        assert other.get("/global/health")["healthy"]
+
+
+def test_the_streams_of_a_directory_end_when_it_is_disposed_of_and_the_global_one_goes_on():
+    with Bench(STAND_IN) as bench:
+        narrow, wide = bench.listen("/event"), bench.listen("/global/event")
+
+        bench.post("/global/dispose")
+
+        wide.wait_for(lambda event: event["type"] == "global.disposed")
+        wait_until(lambda: narrow.ended, 5)
+        assert narrow.events[-1]["type"] == "server.instance.disposed"
+        assert not wide.ended
 
 
 def test_the_bench_leaves_no_process_behind():

@@ -18,10 +18,13 @@ CASES = [
 @pytest.fixture(scope="module")
 def benches() -> Iterator[dict[str, Bench]]:
     with ExitStack() as stack:
-        yield {
+        opened = {
             name: stack.enter_context(Bench(STAND_IN, config=config, environment=FAST))
             for name, config, _ in ACTS
         }
+        for bench in opened.values():
+            bench.settled_s = 0.25
+        yield opened
 
 
 @pytest.mark.parametrize(("act", "story"), CASES)

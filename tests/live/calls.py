@@ -24,6 +24,7 @@ class ServerCalls:
     def __init__(self, port: int = 0, password: str | None = None) -> None:
         self.port = port
         self.password = password
+        self.settled_s = SETTLED_S
         self._directories: dict[str, str] = {}
 
     @property
@@ -200,7 +201,7 @@ class ServerCalls:
             is_over = bool(last) and "completed" in last[0]["info"]["time"]
             if not is_over or self.status(session)["type"] != "idle":
                 quiet_since = time.monotonic()
-            return last[0] if time.monotonic() - quiet_since >= SETTLED_S else None
+            return last[0] if time.monotonic() - quiet_since >= self.settled_s else None
 
         return wait_until(ended, timeout_s, f"the end of the turn in {session}")
 

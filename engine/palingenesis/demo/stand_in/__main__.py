@@ -22,7 +22,9 @@ from palingenesis.runtime.clock import SystemClock, SystemDice
 def main(arguments: list[str] | None = None) -> int:
     """Serve until a signal; returns the exit status of a start that failed."""
     parser = argparse.ArgumentParser(prog="stand-in", description="A stand-in for OpenCode.")
-    parser.add_argument("--version", action="version", version=f"{shapes.VERSION}-stand-in")
+    parser.add_argument(
+        "--version", action="version", version=f"stand-in for OpenCode {shapes.VERSION}"
+    )
     commands = parser.add_subparsers(required=True)
     serve = commands.add_parser("serve", help="serve OpenCode's API on a loopback port")
     serve.add_argument("--port", type=int, default=0)

@@ -86,6 +86,8 @@ class Server:
                     shown = event if is_global else event["payload"]
                     writer.write(http11.chunk(f"data: {json.dumps(shown)}\n\n"))
                     await writer.drain()
+                    if not is_global and shown["type"] == "server.instance.disposed":
+                        break
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
                         event = await queue.get()
