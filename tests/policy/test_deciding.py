@@ -1,0 +1,196 @@
+"""How a policy decides: first match, limits, delays, and the default."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from palingenesis.core.plans import Attention, Backoff, Finish, Notify, Resume, StandDown, Wait
+from palingenesis.core.policy.decide import Outcome, Ruling, decide
+from palingenesis.core.policy.explain import explain, plain_explanation, render
+from palingenesis.core.values import FactValue, Severity
+from tests.policy.texts import policy, rules
+
+
+def never(_rule: str, _per: timedelta) -> int:
+    return 0
+
+
+def ruled(text: str, facts: Mapping[str, FactValue], used: int = 0) -> Ruling:
+    return decide(policy(text), {"event": "stopped", **facts}, lambda *_: used)
+
+
+TWO = rules(
+    "  - id: first\n    when: stop.reason == 'crash'\n    do: [resume]\n"
+    "  - id: second\n    when: stop.attempt >= 1\n    do: [finish]\n"
+)
+
+
+def test_the_first_rule_that_is_true_decides_in_the_order_of_the_file() -> None:
+    both = ruled(TWO, {"stop.reason": "crash", "stop.attempt": 2})
+    second = ruled(TWO, {"stop.reason": "quota", "stop.attempt": 2})
+
+    assert both.rule == "first"
+    assert both.steps == (Resume(),)
+    assert second.rule == "second"
+    assert second.considered == (("first", Outcome.FALSE), ("second", Outcome.DECIDES))
+
+
+def test_an_unknown_condition_does_not_decide_and_says_that_it_was_unknown() -> None:
+    ruling = ruled(TWO, {"stop.attempt": 1})
+
+    assert ruling.rule == "second"
+    assert ruling.considered[0] == ("first", Outcome.UNKNOWN)
+
+
+@pytest.mark.parametrize("event", ["stopped", "action_failed"])
+def test_the_default_answers_stops_and_failed_actions(event: str) -> None:
+    ruling = ruled(rules("  - id: a\n    when: work.done\n    do: [finish]\n"), {"event": event})
+
+    assert (ruling.rule, ruling.steps, ruling.why) == ("default", (Attention(),), "no rule matched")
+
+
+@pytest.mark.parametrize("event", ["blocked", "progress", "stalled", "tick", "started"])
+def test_after_any_other_event_no_rule_means_that_nothing_is_done(event: str) -> None:
+    ruling = ruled(TWO, {"event": event, "stop.reason": "crash"})
+
+    assert (ruling.rule, ruling.steps) == ("default", ())
+    assert ruling.considered[0] == ("first", Outcome.OTHER_EVENT)
+
+
+LIMITED = rules(
+    "  - id: again\n    do: [resume]\n"
+    "    limit: {max: 3, per: 1h, then: [{notify: {message: enough, severity: warning}}, finish]}\n"
+    "  - id: later\n    event: [stalled, blocked]\n    for: 5m\n    do: [finish]\n"
+)
+
+
+def test_a_reached_limit_does_what_stands_under_then() -> None:
+    asked: list[tuple[str, timedelta]] = []
+
+    def used(rule: str, per: timedelta) -> int:
+        asked.append((rule, per))
+        return 3
+
+    ruling = decide(policy(LIMITED), {"event": "stopped"}, used)
+
+    assert asked == [("again", timedelta(hours=1))]
+    assert ruling.limited
+    assert ruling.steps == (Notify(message="enough", severity=Severity.WARNING), Finish())
+    assert not ruled(LIMITED, {}, used=2).limited
+
+
+def test_a_limit_without_then_means_attention() -> None:
+    text = rules("  - id: again\n    do: [resume]\n    limit: {max: 1, per: 1h}\n")
+
+    assert ruled(text, {}, used=1).steps == (Attention(reason="limit of rule 'again' reached"),)
+
+
+def test_for_is_handed_on_as_a_delay() -> None:
+    assert ruled(LIMITED, {"event": "blocked"}).delay == timedelta(minutes=5)
+
+
+def test_defined_conditions_and_parameters_take_part() -> None:
+    text = (
+        "version: 1\n"
+        "params:\n  cap: {type: money, default: $5}\n  say: {type: text, default: \"it's on\"}\n"
+        "define:\n  both: dear and work.done\n  dear: session.cost >= params.cap\n"
+        + rules("  - id: a\n    when: [both, session.title == params.say]\n"
+                '    do: [{resume: {message: "${params.say} ${session.cost} ${params.cap}"}}]\n')
+        .removeprefix("version: 1\n")
+    )  # fmt: skip
+    facts = {"session.cost": 6.0, "work.done": True, "session.title": "it's on"}
+
+    assert ruled(text, facts).steps == (Resume(message="it's on ${session.cost} $5"),)
+    dearer = decide(policy(text, cap="$7"), {"event": "stopped", **facts}, never)
+    assert dearer.rule == "default"
+
+
+def test_counts_are_looked_up_by_a_normalised_window_and_the_windows_are_known() -> None:
+    text = rules("  - id: a\n    when: count(crash, 90m) >= 2\n    do: [finish]\n")
+
+    assert policy(text).windows == {("crash", timedelta(minutes=90))}
+    assert ruled(text, {"count(crash, 1h30m)": 2}).rule == "a"
+    assert ruled(text, {}).rule == "default"
+
+
+def test_every_option_of_a_wait_reaches_the_plan() -> None:
+    text = rules(
+        "  - id: a\n    do:\n"
+        "      - wait: {until: retry_after, else: {backoff: {first: 15s, factor: 3, max: 1h}},"
+        " jitter: 10s, max: 8d}\n      - wait: {for: 1.5h}\n      - stand-down\n"
+    )
+
+    assert ruled(text, {}).steps == (
+        Wait(
+            until="retry_after",
+            otherwise=Backoff(first=timedelta(seconds=15), factor=3, longest=timedelta(hours=1)),
+            jitter=timedelta(seconds=10),
+            longest=timedelta(days=8),
+        ),
+        Wait(span=timedelta(minutes=90)),
+        StandDown(),
+    )
+
+
+@pytest.mark.parametrize("word", ["no", "on", "off", "0123", "1:30", "2026-02-05", "1_000", "yes"])
+def test_words_that_other_yaml_readers_turn_into_values_stay_texts(word: str) -> None:
+    text = rules(f"  - id: a\n    why: {word}\n    do: [finish]\n")
+
+    assert policy(text).rules[0].why == word
+
+
+def test_comments_names_and_line_numbers_do_not_change_the_digest() -> None:
+    with_comment = TWO.replace("rules:", "# a comment\nrules:")
+
+    assert policy(TWO).digest == policy(with_comment).digest
+    assert policy(TWO).rules[0].line != policy(with_comment).rules[0].line
+    assert policy(TWO).digest != policy(TWO.replace("crash", "quota")).digest
+
+
+def test_timings_can_be_set() -> None:
+    text = "stall-after: 20m\n" + TWO
+
+    assert policy(text).stall_after == timedelta(minutes=20)
+    assert policy(text).healthy_after == timedelta(minutes=10)
+
+
+EXPLAINED = """\
+event: stopped    policy: policy.yaml {digest}
+ ? one                  line 5
+     when: hot and not work.done
+       hot: stop.reason == 'crash' → true   (stop.reason = 'crash')
+       hot: stop.attempt > 2 → false   (stop.attempt = 1)
+       work.done → unknown   (work.done = unknown)
+     unknown: work.done
+ ✔ two                  line 8   <- decides, its limit is reached
+     why: because
+     when: default(session.context_used, 0%) > 80%
+       default(session.context_used, 0%) > 80% → true   (session.context_used = 86%)
+"""
+
+
+def test_an_explanation_names_the_comparisons_their_values_and_what_is_unknown() -> None:
+    text = (
+        "version: 1\ndefine:\n  hot: stop.reason == 'crash' or stop.attempt > 2\n"
+        "rules:\n  - id: one\n    when: hot and not work.done\n    do: [finish]\n"
+        "  - id: two\n    why: because\n    when: default(session.context_used, 0%) > 80%\n"
+        "    do: [resume]\n    limit: {max: 1, per: 1h}\n"
+        "  - id: three\n    do: [finish]\n" + "default: {do: [attention]}\n"
+    )
+    facts = {"event": "stopped", "stop.reason": "crash", "stop.attempt": 1,
+             "session.context_used": 0.86}  # fmt: skip
+    told = explain(policy(text), facts, lambda *_: 1)
+
+    assert render(told) == EXPLAINED.format(digest=policy(text).digest[:6])
+    assert [(one.rule, one.outcome.value, one.reached) for one in told.considered] == [
+        ("one", "unknown", True), ("two", "decides", True), ("three", "decides", False),
+    ]  # fmt: skip
+    assert plain_explanation(told)["considered"][0]["unknown"] == ("work.done",)
+
+
+def test_an_explanation_says_when_nothing_is_done() -> None:
+    told = explain(policy(TWO), {"event": "tick"}, never)
+
+    assert not told.acts
+    assert " ✔ default              <- nothing is done: no rule for this event" in render(told)
