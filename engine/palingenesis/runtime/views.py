@@ -209,6 +209,8 @@ def _summary(event: Event) -> str:
             return f"palingenesis {event.version}, pid {event.pid}"
         case events.DaemonStopped():
             return event.why
+        case events.CommandGiven():
+            return f"{type(event.command).__name__.lower()} by {event.by}"
         case _:
             return ""
 

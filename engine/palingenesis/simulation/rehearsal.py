@@ -16,13 +16,14 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, next_deadline, step
-from palingenesis.core.values import AgentId, FactValue, Result, SessionId, Way
+from palingenesis.core.values import AgentId, FactValue, Result, SessionId, Status, Way
 from palingenesis.core.world import World
 
 AGENT: Final = AgentId("opencode")
 SESSION: Final = SessionId("ses_rehearsal")
 _LONGEST_NIGHT: Final = timedelta(days=40)
 _MOST_TURNS: Final = 20_000
+_SIGN_EVERY: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class Rehearsal:
     past: list[Happening] = field(default_factory=list)
     session: SessionId = SESSION
     """The session that events are about; a new session takes the place of its predecessor."""
+    silent: bool = False
+    """The working session gives no sign of life, until something is done about it."""
 
     _future: list[tuple[datetime, int, Event]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=count)
@@ -70,7 +73,7 @@ class Rehearsal:
 
     def __post_init__(self) -> None:
         self.now = self.start
-        before = self.start - timedelta(minutes=10)
+        before = self.start - timedelta(minutes=1)
         self._take(events.DaemonStarted(at=before, version="rehearsal", seed=self.seed))
         self._take(
             events.AgentUp(
@@ -104,10 +107,14 @@ class Rehearsal:
         for _ in range(_MOST_TURNS):
             due = next_deadline(self.world, self.policy)
             arriving = self._future[0][0] if self._future else None
-            upcoming = [instant for instant in (due, arriving) if instant is not None]
+            sign = self._next_sign()
+            upcoming = [instant for instant in (due, arriving, sign) if instant is not None]
             if not upcoming or min(upcoming) > until:
                 break
-            if arriving is not None and (due is None or arriving <= due):
+            if sign is not None and sign == min(upcoming):
+                self.now = max(self.now, sign)
+                self._take(events.SessionAlive(at=self.now, session=self.session, what="tool"))
+            elif arriving is not None and (due is None or arriving <= due):
                 self.now = max(self.now, arriving)
                 _, _, event = heapq.heappop(self._future)
                 self._take(event)
@@ -115,6 +122,13 @@ class Rehearsal:
                 self.now = max(self.now, due)
                 self._take(events.Ticked(at=self.now))
         self.now = max(self.now, until)
+
+    def _next_sign(self) -> datetime | None:
+        """When the working session gives its next sign of life."""
+        session = self.world.sessions[self.session]
+        if self.silent or session.status is not Status.WORKING:
+            return None
+        return max(session.since, session.alive_at or session.since) + _SIGN_EVERY
 
     # ── one turn ──────────────────────────────────────────────────────────────────────────────
 
@@ -153,6 +167,7 @@ class Rehearsal:
                 return [(took, _Ended(effect, Result.OK))]
 
     def _life(self, name: str, session: SessionId) -> list[tuple[timedelta, "_Later"]]:
+        self.silent = False
         if name in self.answers.no_effect:
             return []
         return [

@@ -43,10 +43,12 @@ def of_turn(
     line = _of_event(event)
     if line is not None:
         yield line
+    rules = {s.plan.decision: s.plan.rule for s in world.sessions.values() if s.plan is not None}
     for decision in decisions:
+        rules[decision.id] = decision.rule
         yield from _of_decision(decision, event, world)
     for effect in ordered:
-        yield _of_effect(effect, event.at, world)
+        yield _of_effect(effect, event.at, rules.get(effect.decision, ""))
 
 
 def _of_event(event: Event) -> Line | None:
@@ -68,9 +70,6 @@ def _of_event(event: Event) -> Line | None:
             return _line(event, "down", f"{event.agent} {event.cause} {how}".rstrip())
         case events.AgentUp():
             return _line(event, "up", f"{event.agent} {event.version}, {event.way}")
-        case events.CommandGiven():
-            name = type(event.command).__name__.lower()
-            return _line(event, "command", f"{name} by {event.by}")
         case events.EffectEnded() if event.result is not Result.OK:
             return _line(event, "outcome", f"{event.result}: {event.detail}")
         case _:
@@ -108,11 +107,7 @@ def _of_decision(decision: Decision, event: Event, world: World) -> Iterator[Lin
         yield Line(at=at, word="end", rule=decision.rule, text=text)
 
 
-def _of_effect(effect: Effect, at: datetime, world: World) -> Line:
-    rule = ""
-    for session in world.sessions.values():
-        if session.plan is not None and session.plan.decision == effect.decision:
-            rule = session.plan.rule
+def _of_effect(effect: Effect, at: datetime, rule: str) -> Line:
     match effect:
         case effects.Notify():
             return Line(at=at, word="tell", rule=rule, text=f"{effect.severity}: {effect.message}")

@@ -75,7 +75,7 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         _stop(draft, session, event, agent)
     if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
         return
-    if not any(_restarts(draft, s) for s in stopped):
+    if not stopped:
         _bring_back(draft, draft.agents[agent.id], event.at)
 
 
@@ -138,11 +138,6 @@ def _how(event: events.AgentDown) -> str:
     if event.exit_code is not None:
         return f"exited with code {event.exit_code}"
     return f"{event.cause}; how it ended is not known"
-
-
-def _restarts(draft: Draft, session: Session) -> bool:
-    """Whether the session's own plan looks after the server."""
-    return draft.sessions[session.id].plan is not None
 
 
 def _bring_back(draft: Draft, agent: Agent, at: datetime) -> None:

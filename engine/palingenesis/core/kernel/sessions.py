@@ -7,7 +7,7 @@ from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_asid
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
-from palingenesis.core.values import Severity, Status, Stop, StopReason, Way
+from palingenesis.core.values import BlockKind, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Session
 
 _REOPENED_BY_PERSON = frozenset(
@@ -146,12 +146,13 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
         session = _under_pause(draft, session, Status.BLOCKED)
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
         session = draft.move(session, "blocked", f"{block.kind}: {block.text}"[:200])
-    tool = f" ({block.tool})" if block.tool else ""
+    tool = f" for {block.tool}" if block.tool else ""
+    wanted = "permission" + tool if block.kind is BlockKind.PERMISSION else "you"
     draft.tell(
         session,
         Severity.WARNING,
         session.title or session.id,
-        f"{draft_kind(draft, session)} asks for a {block.kind}{tool}: {block.text}",
+        f"{_assistant(draft, session)} asks {wanted}: {block.text}",
         f"a {block.kind} reaches the person at once",
     )
     if session.status is Status.BLOCKED:
@@ -202,7 +203,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
         draft.move(draft.put(session), "person_prompted", "")
 
 
-def draft_kind(draft: Draft, session: Session) -> str:
+def _assistant(draft: Draft, session: Session) -> str:
     """Name of the session's assistant, for sentences."""
     agent = draft.agents.get(session.agent)
     return agent.assistant if agent else "the assistant"

@@ -12,6 +12,7 @@ from palingenesis.core.errors import ExitCode, InvalidConfigError, NotRunningErr
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.door import SCHEMA_VERSION, PolicyText
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.simulate import simulate
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _READ_BYTES_MAX = 1024 * 1024
 @click.group()
 def policy() -> None:
     """Check, show and rehearse policies."""
+
+
+policy.add_command(simulate)
 
 
 @policy.command()

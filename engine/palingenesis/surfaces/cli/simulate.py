@@ -1,0 +1,162 @@
+"""`policy simulate`: a night on a virtual clock, before the real one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from palingenesis import shipped
+from palingenesis.core.errors import ExitCode, InvalidConfigError
+from palingenesis.runtime.config import choose_policy
+from palingenesis.runtime.foreign_text import plain
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import say_json
+
+if TYPE_CHECKING:
+    from palingenesis.core.policy.model import Policy
+    from palingenesis.core.values import FactValue
+    from palingenesis.simulation.scenario import Scenario
+    from palingenesis.simulation.timeline import Line
+
+_File = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("scenario", required=False, type=_File)
+@click.argument("given", nargs=-1, metavar="[FACT=VALUE]...")
+@click.option("--policy", "policy_file", type=_File, help="The policy; otherwise the one in use.")
+@click.option("--reason", help="Instead of a scenario: a stop for this reason.")
+@click.option("--repeat", default=1, show_default=True, type=click.IntRange(1, 2000))
+@click.option("--every", default="170s", show_default=True, help="Time between two of them.")
+@click.option("--retry-after", help="What the server asks for, as in 90s.")
+@click.option("--for", "tail", default="10m", show_default=True, help="Time after the last one.")
+@click.option("--seed", default="rehearsal", show_default=True, help="Feeds the jitter.")
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.pass_context
+def simulate(
+    ctx: click.Context,
+    scenario: Path | None,
+    given: tuple[str, ...],
+    policy_file: Path | None,
+    reason: str | None,
+    repeat: int,
+    every: str,
+    retry_after: str | None,
+    tail: str,
+    seed: str,
+    as_json: bool,
+) -> None:
+    r"""Run a SCENARIO file, or stops of one --reason, through the real kernel on a virtual clock.
+
+    \b
+    palingenesis policy simulate --reason crash --repeat 6 --every 170s
+    palingenesis policy simulate --reason completed work.state=valid work.done=false
+    palingenesis policy simulate examples/scenarios/limits.yaml --policy my.yaml
+    """
+    from palingenesis.core.facts import parse_duration
+    from palingenesis.simulation.playing import play
+    from palingenesis.simulation.timeline import told
+
+    if scenario is not None and reason is not None and "=" in str(scenario):
+        given, scenario = (str(scenario), *given), None
+    if (scenario is None) == (reason is None):
+        raise click.UsageError("give a SCENARIO file or --reason")
+    desk = ctx.ensure_object(Desk)
+    policy = _policy(ctx, desk, policy_file)
+    if scenario is not None:
+        story = _read(ctx, scenario)
+    else:
+        story = _of_reason(reason or "", repeat, every, retry_after, seed, given)
+    night = play(policy, story, tail=parse_duration(tail))
+    lines = list(told(night.past))
+    if as_json:
+        rows = [
+            {"at": line.at.isoformat(), "word": line.word, "rule": line.rule, "text": line.text}
+            for line in lines
+        ]
+        end = night.world.sessions[night.session]
+        say_json({"schema_version": 1, "lines": rows, "status": end.status, "why": end.outlook})
+        return
+    for line in lines:
+        _say(line)
+    end = night.world.sessions[night.session]
+    why = f": {plain(end.outlook, 200)}" if end.outlook else ""
+    click.echo(f"the night ends {end.status}{why}")
+
+
+def _say(line: "Line") -> None:
+    rule = click.style(f"{plain(line.rule):18}", fg="cyan")
+    click.echo(f"  {line.at:%H:%M:%S}  {line.word:8} {rule} {plain(line.text, 300)}".rstrip())
+
+
+def _policy(ctx: click.Context, desk: Desk, given: Path | None) -> "Policy":
+    from palingenesis.core.policy.compile import compile_text
+    from palingenesis.runtime.config_file import load_config
+    from palingenesis.surfaces.cli.policy_text import report
+
+    paths = desk.paths
+    chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
+    path = chosen.path or shipped.policy()
+    text = _bytes(path)
+    schema = shipped.schema("policy").read_text(encoding="utf-8")
+    compiled = compile_text(text, name=path.stem, schema=schema)
+    if compiled.policy is None:
+        click.echo(report(compiled, text, str(path)), err=True)
+        ctx.exit(int(ExitCode.INVALID))
+    return compiled.policy
+
+
+def _read(ctx: click.Context, path: Path) -> "Scenario":
+    from palingenesis.simulation.scenario import read_scenario
+    from palingenesis.surfaces.cli.policy_text import render
+
+    text = _bytes(path)
+    found = read_scenario(text)
+    if found.scenario is None:
+        click.echo(render(found.diagnostics, text, str(path)), err=True)
+        ctx.exit(int(ExitCode.INVALID))
+    return found.scenario
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InvalidConfigError(f"cannot read {path}: {reason}") from error
+
+
+def _of_reason(
+    reason: str,
+    repeat: int,
+    every: str,
+    retry_after: str | None,
+    seed: str,
+    given: tuple[str, ...],
+) -> "Scenario":
+    from palingenesis.core.facts import did_you_mean, parse_duration
+    from palingenesis.core.values import StopReason
+    from palingenesis.simulation.scenario import Happens, Scenario
+
+    if reason not in set(StopReason):
+        advice = did_you_mean(reason, [*StopReason]) or f"one of: {', '.join(StopReason)}"
+        raise click.UsageError(f"'{reason}' is no stop reason; {advice}")
+    options = {"reason": reason}
+    if retry_after is not None:
+        parse_duration(retry_after)
+        options["retry_after"] = retry_after
+    stop = Happens(repeat=repeat, every=parse_duration(every), kind="stopped", options=options)
+    return Scenario(seed=seed, given=_facts(given), story=(stop,))
+
+
+def _facts(given: tuple[str, ...]) -> "dict[str, FactValue]":
+    from palingenesis.core.facts import FACTS, did_you_mean, parse
+
+    facts: dict[str, FactValue] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals or name not in FACTS:
+            advice = did_you_mean(name, FACTS)
+            raise click.UsageError(f"'{pair}' is no FACT=VALUE{f'; {advice}' if advice else ''}")
+        facts[name] = parse(name, text)
+    return facts
