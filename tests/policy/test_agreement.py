@@ -112,6 +112,15 @@ def test_the_policy_page_has_every_code_that_the_language_can_say() -> None:
     assert codes == documented
 
 
+def test_the_page_about_the_default_policy_explains_every_rule_in_its_order() -> None:
+    policy = compiled((ROOT / "policies/default.yaml").read_bytes()).policy
+    assert policy is not None
+
+    explained = re.findall(r"^### `(.*)`", page("default-policy.md"), re.MULTILINE)
+
+    assert explained == [rule.id for rule in policy.rules]
+
+
 EXAMPLES = sorted((ROOT / "examples/policies").glob("*.yaml"))
 SHIPPED = sorted((ROOT / "policies").glob("*.yaml"))
 
