@@ -98,11 +98,11 @@ def test_no_stop_leaves_the_default_policy_without_an_answer(reason, work):
 
 def test_the_same_seed_tells_the_same_night_and_another_one_another_jitter():
     scenario = stops("overloaded", repeat=3)
-    again = [line for line in told(play(DEFAULT, scenario).past)]
+    again = list(told(play(DEFAULT, scenario).past))
 
-    assert [line for line in told(play(DEFAULT, scenario).past)] == again
+    assert list(told(play(DEFAULT, scenario).past)) == again
     other = Scenario(seed="other", story=scenario.story)
-    assert [line for line in told(play(DEFAULT, other).past)] != again
+    assert list(told(play(DEFAULT, other).past)) != again
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -125,8 +125,8 @@ class Rehearsal:
 
     def _next_sign(self) -> datetime | None:
         """When the working session gives its next sign of life."""
-        session = self.world.sessions[self.session]
-        if self.silent or session.status is not Status.WORKING:
+        session = self.world.sessions.get(self.session)
+        if self.silent or session is None or session.status is not Status.WORKING:
             return None
         return max(session.since, session.alive_at or session.since) + _SIGN_EVERY
 
