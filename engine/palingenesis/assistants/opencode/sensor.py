@@ -16,7 +16,7 @@ from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
-from palingenesis.assistants.opencode.signals import Answered, Disposed, Signal
+from palingenesis.assistants.opencode.signals import Answered, Busy, Disposed, Retry, Signal
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported
 from palingenesis.assistants.opencode.watched import Book, Errand, Watched
 from palingenesis.core import events
@@ -254,23 +254,31 @@ class OpenCodeSensor:
         statuses = await client.statuses(directory)
         asked = await client.asked(directory)
 
-        def is_overtaken(session: str) -> bool:
-            watched = self._book.watched.get(session)
-            return watched is not None and watched.signals != before.get(session, 0)
-
+        overtaken = {k for k, w in self._book.watched.items() if w.signals != before.get(k, 0)}
         errands: list[Errand] = []
-        here = [w for w in self._book.watched.values() if w.info.directory == directory]
         for session, status in statuses.items():
-            if session not in self._book.watched and not is_overtaken(session):
-                errands += self._book.take(status)
-        for watched in here:
-            if not is_overtaken(watched.info.id):
-                errands += self._book.poll(watched, statuses.get(watched.info.id))
-                errands += self._settle_blocks(watched, {one.id for one in asked})
+            if session not in overtaken:
+                errands += self._found(session, status)
+        for watched in tuple(self._book.watched.values()):
+            key = watched.info.id
+            if key in overtaken or watched.info.directory != directory:
+                continue
+            if key not in statuses:
+                errands += self._book.poll_idle(watched)
+            errands += self._settle_blocks(watched, {one.id for one in asked})
         for one in asked:
-            if not is_overtaken(one.session) or one.session not in before:
+            if one.session not in overtaken:
                 errands += self._book.take(one)
         return errands
+
+    def _found(self, session: str, status: Busy | Retry) -> list[Errand]:
+        errands: list[Errand] = []
+        known = self._book.watched.get(session)
+        is_new = known is None or known.life.activity is Activity.IDLE
+        if isinstance(status, Retry) and is_new and session not in self._supervised():
+            # Found waiting for its retry: it is at work, and nobody has told so yet.
+            errands += self._book.take(Busy(session=session, directory=status.directory))
+        return errands + self._book.take(status)
 
     def _settle_blocks(self, watched: Watched, open_now: set[str]) -> list[Errand]:
         errands: list[Errand] = []

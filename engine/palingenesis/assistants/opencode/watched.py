@@ -4,7 +4,7 @@ Signals go in; events come out, coalesced; what needs a question to the server c
 errand. Nothing here talks to anybody.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -13,7 +13,6 @@ from palingenesis.assistants.opencode import life as lives
 from palingenesis.assistants.opencode.life import Activity, Life, fold, root_of
 from palingenesis.assistants.opencode.signals import (
     Asked,
-    Busy,
     Idle,
     MessageSeen,
     PartSeen,
@@ -163,10 +162,8 @@ class Book:
             errands += self._follow(watched, hint)
         return errands
 
-    def poll(self, watched: Watched, status: Busy | Retry | None) -> list[Errand]:
-        """What a poll says of one session; absent means idle."""
-        if status is not None:
-            return self.take(status)
+    def poll_idle(self, watched: Watched) -> list[Errand]:
+        """A poll does not find it at work."""
         if watched.life.activity is Activity.IDLE:
             return []
         return self.take(Idle(session=watched.info.id, directory=watched.info.directory))
@@ -193,11 +190,6 @@ class Book:
     def directories(self, of: Iterable[Watched]) -> list[str]:
         """Where these sessions live, each once."""
         return list(dict.fromkeys(w.info.directory for w in of if w.info.directory))
-
-    def info(self, session: str) -> SessionSummary | None:
-        """What is known of a watched session."""
-        watched = self.watched.get(session)
-        return watched.info if watched is not None else None
 
     # ── how ──
 
@@ -270,11 +262,6 @@ class Book:
         if watched.alive_at is None or at - watched.alive_at >= ALIVE_EVERY:
             watched.alive_at = at
             self._emit(events.SessionAlive(at=at, session=watched.id, what=what))
-
-
-def supervised_among(book: Book, ids: Collection[SessionId]) -> list[Watched]:
-    """Those of the book that are supervised."""
-    return [book.watched[one] for one in ids if one in book.watched]
 
 
 def _block(asked: Asked, at: datetime) -> Block:

@@ -1,0 +1,390 @@
+"""The sensor as plays: what OpenCode does, and what is told about it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.sensor import OpenCodeSensor
+from palingenesis.core import events as ev
+from palingenesis.core.errors import AssistantDeniedError, AssistantError
+from palingenesis.core.values import DownCause, SessionId, StopReason, Way
+from palingenesis.processes.exits import Exit
+from palingenesis.processes.identity import Identity
+from tests.opencode.live_adapter.fake import (
+    AGENT,
+    PASSWORD,
+    PLACE,
+    START,
+    FakeOpenCode,
+    FakeWork,
+    QuickClock,
+    Told,
+    answer,
+    play,
+    refused,
+    user,
+)
+
+ONE = SessionId("ses_1")
+LATER = START + timedelta(minutes=5)
+SOMEBODY = Identity(pid=2**22 + 1, start_ticks=1, boot_id="b")
+
+
+class FakeServer:
+    """A server whose end a test decides."""
+
+    way = Way.MANAGED
+
+    def __init__(self, fake: FakeOpenCode, **running: Any) -> None:
+        self.fake = fake
+        self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.ours = False
+        self.problem: AssistantError | None = None
+        self.now = {"version": fake.version, "identity": SOMEBODY, "started_at": START, **running}
+
+    @property
+    def running(self) -> Running | None:
+        return Running(origin=self.fake.origin, password=PASSWORD, **self.now)
+
+    async def up(self) -> Running:
+        if self.problem is not None:
+            raise self.problem
+        running = self.running
+        assert running is not None
+        return running
+
+    async def gone(self, running: Running) -> Exit:
+        return await asyncio.shield(self.end)
+
+    def stopped_by_us(self, running: Running) -> bool:
+        return self.ours
+
+    async def restart(self, grace_s: float) -> Running:
+        raise AssertionError
+
+
+Play = Callable[[FakeOpenCode, Told, FakeServer], Awaitable[None]]
+
+
+def watched(scene: Play, *, before: Callable[[FakeOpenCode], None] | None = None, **o: Any) -> None:
+    """Play a scene while the sensor watches."""
+
+    async def story(fake: FakeOpenCode) -> None:
+        if before is not None:
+            before(fake)
+        server = FakeServer(fake, **o.pop("running", {}))
+        told, clock = Told(), QuickClock(LATER)
+        sensor = OpenCodeSensor(AGENT, server, FakeWork(), clock, interval_s=0.05, **o)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(sensor.watch(told))
+            if server.running is not None and "version" not in o:
+                await told.wait(ev.AgentUp)
+            await scene(fake, told, server)
+            watching.cancel()
+
+    play(story)
+
+
+async def listed(told: Told) -> None:
+    await told.wait(ev.SessionSeen)
+    await asyncio.sleep(0.05)
+
+
+def speaks(fake: FakeOpenCode, message: dict[str, Any]) -> None:
+    fake.messages["ses_1"].append(message)
+    fake.push("message.updated", info=message["info"])
+    for part in message["parts"]:
+        fake.push("message.part.updated", part={**part, "sessionID": "ses_1"})
+
+
+def test_an_idle_session_is_only_seen() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), refused(2)]
+
+    async def scene(_fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+
+        assert [type(event) for event in told.events] == [ev.AgentUp, ev.SessionSeen]
+
+    watched(scene, before=before)
+
+
+def test_a_turn_is_told_from_the_prompt_to_the_stop_with_the_facts_before_it() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2, finish=None))
+        speaks(fake, answer(2))
+        fake.idle()
+        stop = await told.wait(ev.SessionStopped)
+
+        assert stop.stop.reason is StopReason.COMPLETED
+        assert [type(e).__name__ for e in told.events[2:]] == [
+            "PersonPrompted", "SessionWorking", "SessionAlive", "SessionProgressed",
+            "FactsObserved", "SessionStopped",
+        ]  # fmt: skip
+        facts = told.of(ev.FactsObserved)[0].facts
+        assert facts["session.model"] == "p/m"
+        assert facts["session.context_used"] == 0.11
+        assert facts["session.cost"] == 0.5
+        assert facts["session.messages"] == 2
+        assert facts["work.state"] == "absent"
+
+    watched(scene)
+
+
+def test_a_stop_is_told_once_however_often_the_session_is_idle() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2, finish=None))
+        error = refused(2)["info"]["error"]
+        fake.push("session.error", sessionID="ses_1", error=error)
+        fake.idle()  # not final yet: the answer is not completed
+        await asyncio.sleep(0.05)
+        assert told.of(ev.SessionStopped) == []
+
+        fake.messages["ses_1"][-1] = refused(2)
+        fake.idle()
+        await told.wait(ev.SessionStopped)
+        await asyncio.sleep(0.1)
+
+        assert [e.stop.reason for e in told.of(ev.SessionStopped)] == [StopReason.AUTH]
+
+    watched(scene)
+
+
+def test_what_is_found_at_work_at_the_start_is_told_as_working() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.session("ses_2")
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+        fake.messages["ses_2"] = [user(1), answer(2, finish=None)]
+        fake.status["ses_1"] = {"type": "busy"}
+        fake.status["ses_2"] = {"type": "retry", "attempt": 1, "message": "x", "next": 1}
+
+    async def scene(_fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        stop = await told.wait(ev.SessionStopped)
+
+        assert {e.session for e in told.of(ev.SessionWorking)} == {"ses_1", "ses_2"}
+        assert stop.session == "ses_2"
+        assert stop.stop.retrying
+
+    recently = {"updated": int(LATER.timestamp() * 1000), "created": 1}
+    watched(scene, before=lambda f: (before(f), f.sessions["ses_1"].update(time=recently))[0])
+
+
+def test_what_became_of_a_supervised_session_while_we_were_away_is_told() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.session("ses_2")
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None, text="")]
+        fake.messages["ses_2"] = [user(1), answer(2, finish=None, text="")]
+
+    async def scene(_fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        stop = await told.wait(ev.SessionStopped)
+        await asyncio.sleep(0.05)
+
+        assert [e.session for e in told.of(ev.SessionStopped)] == ["ses_1"]
+        assert stop.stop.reason is StopReason.CRASH
+
+    new = {"started_at": LATER, "adopted": False}
+    watched(scene, before=before, supervised=lambda: [ONE], running=new)
+
+
+def test_the_end_of_the_process_ends_everything_without_a_stop() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        await told.wait(ev.SessionWorking)
+        fake.status.clear()
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+        ended, server.end = server.end, asyncio.get_running_loop().create_future()
+        ended.set_result(Exit(signal="SIGKILL"))
+        down = await told.wait(ev.AgentDown)
+        await told.wait(ev.AgentUp, 2)
+        await asyncio.sleep(0.1)
+
+        assert (down.cause, down.signal) == (DownCause.EXITED, "SIGKILL")
+        assert told.of(ev.SessionStopped) == []
+
+    watched(scene)
+
+
+def test_an_end_of_our_own_doing_is_told_as_such() -> None:
+    async def scene(_fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        server.ours = True
+        ended, server.end = server.end, asyncio.get_running_loop().create_future()
+        ended.set_result(Exit(code=0))
+
+        assert (await told.wait(ev.AgentDown)).cause is DownCause.STOPPED
+
+    watched(scene)
+
+
+def test_a_question_that_the_stream_missed_is_found_by_looking_and_so_is_its_answer() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        asked = {"id": "per_1", "sessionID": "ses_1", "permission": "bash", "patterns": ["ls"]}
+        fake.permissions.append(asked)
+        blocked = await told.wait(ev.SessionBlocked)
+        assert (blocked.block.id, blocked.block.tool, blocked.block.text) == (
+            "per_1",
+            "bash",
+            "bash: ls",
+        )
+
+        fake.permissions.clear()
+        assert (await told.wait(ev.SessionUnblocked)).block == "per_1"
+
+    watched(scene)
+
+
+def test_after_a_broken_stream_what_was_missed_is_found() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        await told.wait(ev.SessionWorking)
+        fake.cut()
+        fake.status.clear()
+        fake.messages["ses_1"] = [user(1), answer(2)]
+        await told.wait(ev.SessionStopped)
+
+        assert told.of(ev.AgentDown) == []
+
+    watched(scene)
+
+
+def test_a_server_out_of_reach_is_told_once_and_its_return_too() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        await told.wait(ev.SessionWorking)
+        port = int(fake.origin.rpartition(":")[2])
+        await fake.vanish()
+        assert (await told.wait(ev.AgentDown)).cause is DownCause.UNREACHABLE
+
+        await fake.listen(port)
+        await told.wait(ev.AgentUp, 2)
+        await told.wait(ev.SessionWorking, 2)  # it went on without us
+        assert len(told.of(ev.AgentDown)) == 1
+
+    watched(scene)
+
+
+def test_signs_of_life_are_told_at_most_every_ten_seconds() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        for _ in range(200):
+            fake.push(
+                "message.part.delta", sessionID="ses_1", messageID="msg_1", delta="x", field="text"
+            )
+        await told.wait(ev.SessionAlive)
+        await asyncio.sleep(0.1)
+
+        assert len(told.of(ev.SessionAlive)) <= 2
+
+    watched(scene)
+
+
+def test_a_summary_of_our_own_making_is_no_stop() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        fake.messages["ses_1"] = [user(1), answer(2), answer(3, summary=True)]
+        fake.idle()
+        await asyncio.sleep(0.1)
+
+        assert told.of(ev.SessionStopped) == []
+
+    watched(scene, quiet={"ses_1"})
+
+
+def test_after_a_person_s_summary_the_earlier_stop_stands_under_a_new_key() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        order = user(3, parts=None)
+        order["parts"] = [{"id": "prt_3", "messageID": "msg_3", "type": "compaction"}]
+        summary = answer(4, summary=True)
+        fake.messages["ses_1"] = [user(1), refused(2), order, summary]
+        fake.idle()
+        stop = (await told.wait(ev.SessionStopped)).stop
+
+        assert stop.reason is StopReason.AUTH
+        assert stop.key.startswith(refused(2)["info"]["id"])
+        assert stop.key.endswith(summary["info"]["id"])
+
+    watched(scene)
+
+
+def test_a_deleted_session_is_gone() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.push("session.deleted", info={"id": "ses_1"})
+
+        assert (await told.wait(ev.SessionGone)).session == "ses_1"
+
+    watched(scene)
+
+
+def test_a_subagent_works_in_the_name_of_its_parent_and_has_no_stop_of_its_own() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        fake.session("ses_child", parentID="ses_1")
+        fake.push("session.created", info=fake.sessions["ses_child"])
+        fake.busy("ses_child")
+        fake.messages["ses_child"] = [user(5), refused(6)]
+        fake.idle("ses_child")
+        await told.wait(ev.SessionSeen, 2)
+        await asyncio.sleep(0.1)
+
+        assert told.of(ev.SessionSeen)[1].parent == "ses_1"
+        assert [e.session for e in told.of(ev.SessionWorking)] == ["ses_1"]
+        assert told.of(ev.SessionStopped) == []
+
+    watched(scene)
+
+
+def test_an_untested_version_is_told_and_watched() -> None:
+    async def scene(_fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        up = await told.wait(ev.AgentUp)
+
+        assert (up.version, up.supported) == ("2.0.3", False)
+
+    watched(scene, running={"version": "2.0.3"})
+
+
+def test_a_refused_password_is_told_as_refused() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        server = FakeServer(fake)
+        server.problem = AssistantDeniedError("it does not accept our password", "set it")
+        told = Told()
+        sensor = OpenCodeSensor(AGENT, server, FakeWork(), QuickClock())
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(sensor.watch(told))
+            down = await told.wait(ev.AgentDown)
+            watching.cancel()
+
+        assert down.cause is DownCause.REFUSED
+        assert down.detail == "it does not accept our password; set it"
+
+    play(story)
+
+
+def test_a_session_in_a_directory_of_its_own_is_looked_for_there() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        await told.wait(ev.SessionWorking)
+        await asyncio.sleep(0.1)
+
+        assert ("GET", "/session/status") in fake.asked
+        assert told.of(ev.SessionSeen)[0].directory == PLACE
+
+    watched(scene)
