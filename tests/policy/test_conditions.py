@@ -1,0 +1,137 @@
+"""What conditions mean, case by case; and how long a decision takes."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from time import perf_counter
+
+import pytest
+
+from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.policy.build import build
+from palingenesis.core.policy.conditions import Truth, compile_condition, facts_of, windows
+from palingenesis.core.policy.decide import decide
+from palingenesis.core.policy.explain import explain
+from palingenesis.core.policy.expressions import Scope
+from palingenesis.core.values import FactValue
+from tests.policy.texts import SHIPPED, policy
+
+FACTS: Mapping[str, FactValue] = {
+    "event": "stopped",
+    "stop.reason": "overloaded",
+    "stop.exit_code": -9,
+    "stop.message": "Weekly limit reached",
+    "stop.retrying": False,
+    "session.context_used": 0.86,
+    "session.cost": 1.2,
+    "session.age": timedelta(hours=1),
+    "session.idle": timedelta(minutes=1),
+    "episode.attempts": 2,
+    "episode.first_reason": "overloaded",
+    "count(crash, 15m)": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("stop.reason == 'overloaded'", True),
+        ("'overloaded' == stop.reason", True),
+        ("stop.reason != 'overloaded'", False),
+        ("stop.reason in ('rate_limit', 'overloaded')", True),
+        ("stop.reason not in ['rate_limit', 'overloaded']", False),
+        ("stop.reason == episode.first_reason", True),
+        ("session.context_used > 80%", True),
+        ("80% < session.context_used", True),
+        ("session.context_used > 86%", False),
+        ("session.context_used >= 86%", True),
+        ("session.cost >= $1.20", True),
+        ("session.age == 60m", True),
+        ("session.age > session.idle", True),
+        ("session.idle >= 1m30s", False),
+        ("stop.exit_code == -9", True),
+        ("episode.attempts in (1, 2)", True),
+        ("stop.retrying", False),
+        ("not stop.retrying", True),
+        ("stop.retrying == false", True),
+        ("count(crash, 15m) >= 3", True),
+        ("count('crash', 900s) >= 3", True),
+        ("count(crash, 16m) >= 3", None),
+        ("contains(stop.message, 'WEEKLY')", True),
+        ("contains(stop.model, 'gpt')", None),
+        ("matches(stop.message, '^Week.*reached$')", True),
+        ("matches(default(stop.model, 'none'), 'none')", True),
+        ("work.done", None),
+        ("not work.done", None),
+        ("work.done and stop.retrying", False),
+        ("work.done or not stop.retrying", True),
+        ("work.done and not stop.retrying", None),
+        ("stop.attempt > 3", None),
+        ("stop.attempt in (1, 2)", None),
+        ("stop.attempt not in (1, 2)", None),
+        ("known(stop.attempt)", False),
+        ("not known(stop.attempt)", True),
+        ("default(stop.attempt, 5) > 3", True),
+        ("default(work.done, false) or stop.retrying", False),
+        ("default(session.context_used, 0%) > 80%", True),
+        ("true", True),
+    ],
+)
+def test_a_condition_is_true_false_or_unknown(text: str, truth: Truth) -> None:
+    assert compile_condition((text,), Scope()).holds(FACTS) is truth
+
+
+def test_several_parts_mean_all_of_them() -> None:
+    def holds(*texts: str) -> Truth:
+        return compile_condition(texts, Scope()).holds(FACTS)
+
+    assert holds("true", "session.cost > $1") is True
+    assert holds("work.done", "session.cost > $1") is None
+    assert holds("work.done", "session.cost > $2") is False
+
+
+def test_a_condition_knows_what_it_asks_about() -> None:
+    condition = compile_condition(
+        ("(count(crash, 90m) > 1 or work.done) and known(stop.model)", "count(quota, 1d) > 0"),
+        Scope(),
+    )
+
+    assert windows(condition) == {("crash", timedelta(minutes=90)), ("quota", timedelta(days=1))}
+    assert facts_of(condition.parts[0].term) == ("count(crash, 1h30m)", "work.done", "stop.model")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"version": 2},
+        {"rules": [{}]},
+        {"rules": [{"id": "a", "do": [{"explode": {}}]}]},
+        {"rules": [{"id": "a", "do": [{"log": {}}]}]},
+        {"rules": [{"id": "a", "do": [{"wait": {"for": "soon"}}]}]},
+        {"rules": [{"id": "a", "do": [], "when": ["stop.reason == "]}]},
+        {"rules": [{"id": "a", "do": [], "event": ["never"]}]},
+        {"rules": 5},
+        {"default": {}},
+        {"define": [{"name": "a"}]},
+    ],
+)
+def test_a_damaged_resolved_form_is_refused_as_an_error_of_ours(damage: dict[str, object]) -> None:
+    whole: dict[str, object] = {"version": 1, "rules": [], "default": {"do": [{"finish": {}}]}}
+    assert build(whole).rules == ()
+
+    with pytest.raises(InvalidConfigError):
+        build({**whole, **damage})
+
+
+def test_one_decision_of_the_default_policy_with_all_reasons_takes_at_most_a_millisecond() -> None:
+    default = policy(SHIPPED.read_text(encoding="utf-8"))
+    facts = {**FACTS, "stop.reason": "unknown", "agent.way": "managed", "work.state": "valid"}
+    spans = []
+
+    for _ in range(50):
+        begun = perf_counter()
+        ruling = decide(default, facts, lambda *_: 0)
+        told = explain(default, facts, lambda *_: 0)
+        spans.append(perf_counter() - begun)
+
+    assert ruling.rule == told.rule == "default"
+    assert min(spans) <= 0.001
