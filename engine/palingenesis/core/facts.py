@@ -70,7 +70,7 @@ _E, _B, _I, _T = Kind.ENUM, Kind.BOOL, Kind.INT, Kind.TEXT
 _D, _R, _M = Kind.DURATION, Kind.RATIO, Kind.MONEY
 
 
-def _fact(  # noqa: PLR0913 - the columns of a table
+def _fact(
     name: str,
     kind: Kind,
     doc: str,
