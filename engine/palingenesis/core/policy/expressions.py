@@ -60,13 +60,10 @@ class Reading:
     term: Term | None
     mistakes: tuple[Mistake, ...]
     params: tuple[tuple[int, int, str], ...] = ()
-    defines: tuple[str, ...] = ()
 
 
-def read_expression(
-    text: str, scope: Scope, *, longest: int = LONGEST_EXPRESSION, condition: bool = True
-) -> Reading:
-    """Read one expression; with `condition` it has to be true or false.
+def read_expression(text: str, scope: Scope, *, longest: int = LONGEST_EXPRESSION) -> Reading:
+    """Read one condition of at most `longest` characters.
 
     Never raises. All mistakes that can be told apart are reported.
     """
@@ -87,7 +84,7 @@ def read_expression(
         return _too_much(f"the expression has {nodes} parts; {MOST_NODES} are allowed")
     reader = _Reader(lexed, scope, text)
     term = reader.term(tree.body)
-    if term is not None and condition:
+    if term is not None:
         check_bool(term, text, reader.note)
     if term is not None and size(term) > MOST_TERMS:
         return _too_much(f"the expression has more than {MOST_TERMS} parts once written out")
@@ -96,7 +93,6 @@ def read_expression(
         term=None if mistakes else term,
         mistakes=mistakes,
         params=tuple(sorted(reader.params)),
-        defines=tuple(reader.defines),
     )
 
 
@@ -182,7 +178,6 @@ class _Reader:
         self.scope = scope
         self.text = text
         self.params: list[tuple[int, int, str]] = []
-        self.defines: list[str] = []
 
     def note(self, mistake: Mistake) -> None:
         """Remember a mistake."""
@@ -347,7 +342,6 @@ class _Reader:
         if name.startswith("params."):
             return self._param(node, name.removeprefix("params."))
         if name in self.scope.defines:
-            self.defines.append(name)
             named = self.scope.defines[name]
             if named is None:
                 return None
