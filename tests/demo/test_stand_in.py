@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from palingenesis.demo import replies
-from palingenesis.demo.replies import Text, Tool
+from palingenesis.demo.replies import Status, Text, Tool
 from palingenesis.demo.stand_in.shapes import recorded
 from tests.live.bench import STAND_IN, Bench, is_alive
 from tests.live.calls import wait_until
@@ -49,6 +49,22 @@ def test_a_prompt_without_parts_is_refused(bench: Bench):
     session = bench.new_session()
 
     assert bench.api("POST", f"/session/{session}/prompt_async", {"text": "hi"})[0] == 400
+
+
+def test_a_number_that_is_none_is_refused(bench: Bench):
+    session = bench.new_session()
+
+    assert bench.api("GET", f"/session/{session}/message?limit=many")[0] == 400
+
+
+def test_a_provider_that_talks_nonsense_ends_the_turn_and_not_the_server(bench: Bench):
+    bench.provider.script(Status(status=200, body="this is no stream"))
+    session = bench.new_session()
+
+    answer = bench.prompt(session, "go")
+
+    assert answer["info"]["error"]["name"] == "UnknownError"
+    assert bench.get("/global/health")["healthy"]
 
 
 def test_payloads_have_the_shape_that_was_recorded(bench: Bench):

@@ -75,6 +75,8 @@ async def ask(model: Model, messages: list[Json], session: str) -> AsyncGenerato
         yield listener.end()
     except (OSError, asyncio.IncompleteReadError) as error:
         raise failures.broken(_RESET, url) from error
+    except (http11.BadRequestError, json.JSONDecodeError) as error:
+        raise failures.garbled(str(error), url) from error
     finally:
         writer.close()
 
@@ -84,7 +86,8 @@ async def _accepted(reader: asyncio.StreamReader, model: Model, url: str) -> Non
     try:
         async with asyncio.timeout(model.header_timeout_ms / 1000):
             status, reason, headers = await http11.read_response_head(reader)
-            if status == OK:
+            is_stream = headers.get("transfer-encoding", "").lower() == "chunked"
+            if status == OK and is_stream:
                 return
             length = int(headers.get("content-length", "0"))
             body = (await reader.readexactly(length)).decode("utf-8", "replace")
@@ -93,6 +96,8 @@ async def _accepted(reader: asyncio.StreamReader, model: Model, url: str) -> Non
         raise failures.broken(message, url) from error
     except (OSError, asyncio.IncompleteReadError) as error:
         raise failures.broken(_CLOSED, url) from error
+    if status == OK:
+        raise failures.garbled("The answer is no stream", url)
     raise failures.refused(status, reason, headers, body, url)
 
 

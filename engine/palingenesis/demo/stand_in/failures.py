@@ -98,6 +98,12 @@ def broken(message: str, url: str) -> CallError:
     return CallError("APIError", data, is_retryable=True)
 
 
+def garbled(message: str, url: str) -> CallError:
+    """An answer that cannot be read; asking again would not help."""
+    data = {"message": message, "metadata": {"url": url}}
+    return CallError("UnknownError", data)
+
+
 def spoilt(error: object) -> CallError:
     """An error object in the middle of a stream."""
     text = json.dumps(error, separators=(",", ":"))

@@ -64,7 +64,7 @@ class Server:
             if method == request.method and (found := _match(pattern, words)) is not None:
                 try:
                     return await handler(self, request, found)
-                except (BadPromptError, http11.BadRequestError) as error:
+                except (BadPromptError, http11.BadRequestError, ValueError) as error:
                     return _error(400, "BadRequestError", str(error))
                 except LookupError as error:
                     return _error(404, "NotFoundError", str(error.args[0]))
