@@ -189,6 +189,7 @@ class OpenCodeActuator:
         client: OpenCode,
     ) -> Standing | Outcome:
         """The session as it stands, settled; or why nothing is to be done."""
+        waited_for = ""
         for _ in range(_LOOKS):
             standing = await read_standing(client, effect.session)
             if standing is None:
@@ -196,8 +197,10 @@ class OpenCodeActuator:
             if why := why_superseded(standing, effect.stop):
                 return _superseded(why)
             wait_s = unsettled_s(standing, self._clock.now(), self._settle_s)
-            if not wait_s:
+            ended = standing.answer.id if standing.answer is not None else ""
+            if not wait_s or ended == waited_for:  # the server's clock may be ahead of ours
                 return standing
+            waited_for = ended
             await self._clock.sleep(wait_s)
         return _failed("the session does not settle")
 

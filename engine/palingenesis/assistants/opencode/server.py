@@ -346,7 +346,8 @@ class ManagedServer:
         tools = descendants(identity)
         await end(tools, grace_s=min(grace_s, TOOL_GRACE_S))
         await end([identity], grace_s=grace_s)
-        await is_gone_within(identity, 1.0)
+        if await is_gone_within(identity, 1.0) and self._child and self._child.pid == identity.pid:
+            await self._child.wait()  # nothing of it is left behind
 
 
 class PortTakenError(AssistantError):

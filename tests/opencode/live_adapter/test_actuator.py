@@ -1,0 +1,343 @@
+"""The actuator: fresh before, keyed while, verified after; and never against a person."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from palingenesis.assistants.opencode.actuator import OpenCodeActuator
+from palingenesis.assistants.opencode.attached import AttachedServer
+from palingenesis.assistants.opencode.ids import is_ours
+from palingenesis.assistants.opencode.running import Running
+from palingenesis.core import effects as ef
+from palingenesis.core.values import Result, SessionId, Way
+from palingenesis.processes.exits import Exit
+from palingenesis.runtime.ports import Handoff, Outcome
+from tests.opencode.live_adapter.fake import (
+    AGENT,
+    PASSWORD,
+    START,
+    FakeOpenCode,
+    FakeWork,
+    Json,
+    QuickClock,
+    answer,
+    message_key,
+    play,
+    refused,
+    user,
+)
+
+ONE = SessionId("ses_1")
+STOP = f"{message_key(2)}:end"
+BASE: dict[str, Any] = {"decision": 7, "session": ONE, "agent": AGENT}
+SILENT = ef.Resume(**BASE, id="7.0", stop=STOP, words=False, text="")
+WORDS = ef.Resume(**BASE, id="7.1", stop=STOP, words=True, text="Continue.")
+NEW = ef.NewSession(**BASE, id="7.2", stop=STOP, source="auto", if_missing="summary")
+
+
+class Standing:
+    """A server that stands."""
+
+    way = Way.MANAGED
+
+    def __init__(self, fake: FakeOpenCode) -> None:
+        self.running: Running | None = Running(
+            origin=fake.origin, version=fake.version, started_at=START, password=PASSWORD
+        )
+
+    async def up(self) -> Running:
+        assert self.running is not None
+        return self.running
+
+    async def gone(self, running: Running) -> Exit:
+        raise AssertionError
+
+    def stopped_by_us(self, running: Running) -> bool:
+        return False
+
+    async def restart(self, grace_s: float) -> Running:
+        return await self.up()
+
+
+def actuator(fake: FakeOpenCode, work: FakeWork | None = None) -> OpenCodeActuator:
+    fake.messages["ses_1"] = fake.messages["ses_1"] or [user(1), refused(2)]
+    clock = QuickClock()
+    return OpenCodeActuator(Standing(fake), work or FakeWork(), clock, quiet=set())
+
+
+def answers_at_once(fake: FakeOpenCode) -> None:
+    def on_prompt(session: str, body: Json) -> None:
+        key = body["messageID"]
+        said = fake.messages[session]
+        if all(message["info"]["id"] != key for message in said):
+            said.append({**user(len(said) + 1, id=key), "parts": body["parts"]})
+            said.append(answer(len(said) + 1, parentID=key))
+
+    fake.on_prompt = on_prompt
+
+
+def performed(
+    effect: ef.Effect,
+    expect: Callable[[FakeOpenCode, Outcome], None],
+    *,
+    before: Callable[[FakeOpenCode], None] = answers_at_once,
+    work: FakeWork | None = None,
+) -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        before(fake)
+        expect(fake, await actuator(fake, work).perform(effect))
+
+    play(story)
+
+
+def test_a_silent_rerun_says_nothing_under_a_key_of_ours() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        [(session, body)] = fake.prompts
+        assert (session, body["parts"]) == ("ses_1", [])
+        assert is_ours(body["messageID"])
+        assert body["model"] == {"providerID": "p", "modelID": "m"}
+
+    performed(SILENT, expect)
+
+
+def test_words_are_sent_as_one_part_marked_as_ours() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        [part] = fake.prompts[0][1]["parts"]
+        assert (part["text"], part["metadata"]) == ("Continue.", {"palingenesis": "7.1"})
+        assert part["id"].startswith("prt_")
+
+    performed(WORDS, expect)
+
+
+def test_the_same_effect_twice_is_one_prompt_also_after_our_own_crash() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        first = await actuator(fake).perform(SILENT)
+        again = await actuator(fake).perform(SILENT)
+        asked = await actuator(fake).reconcile(SILENT)
+
+        assert len(fake.prompts) == 1
+        assert asked is not None
+        assert first.data == again.data == asked.data
+        assert again.detail == "it had been sent before"
+
+    play(story)
+
+
+def test_what_was_never_sent_is_reconciled_as_not_done() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        assert await actuator(fake).reconcile(SILENT) is None
+
+    play(story)
+
+
+def test_a_prompt_that_nobody_answers_is_sent_once_more_with_the_same_key_and_then_fails() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.FAILED
+        assert "nothing came of it" in outcome.detail
+        assert len({body["messageID"] for _, body in fake.prompts}) == 1
+        assert len(fake.prompts) == 2
+
+    performed(SILENT, expect, before=lambda _fake: None)
+
+
+def person(fake: FakeOpenCode) -> None:
+    fake.messages["ses_1"] = [user(1), refused(2), user(3, "I am back")]
+
+
+def answered(fake: FakeOpenCode) -> None:
+    fake.messages["ses_1"] = [user(1), refused(2), user(3), answer(4)]
+
+
+def busy(fake: FakeOpenCode) -> None:
+    fake.status["ses_1"] = {"type": "busy"}
+
+
+def asking(fake: FakeOpenCode) -> None:
+    fake.permissions = [{"id": "per_1", "sessionID": "ses_1", "permission": "bash"}]
+
+
+def asking_child(fake: FakeOpenCode) -> None:
+    fake.session("ses_child", parentID="ses_1")
+    fake.permissions = [{"id": "per_1", "sessionID": "ses_child", "permission": "bash"}]
+
+
+def deleted(fake: FakeOpenCode) -> None:
+    fake.sessions.clear()
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        (person, "somebody has prompted it since"),
+        (answered, "somebody has prompted it since"),
+        (busy, "the session works again"),
+        (asking, "a permission waits for a person"),
+        (asking_child, "a permission waits for a person"),
+        (deleted, "the session was deleted"),
+    ],
+)
+@pytest.mark.parametrize("effect", [SILENT, WORDS, NEW, ef.Retry(**BASE, id="7.3", stop=STOP)])
+def test_when_reality_has_moved_on_nothing_is_sent(
+    before: Callable[[FakeOpenCode], None], why: str, effect: ef.Effect
+) -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome == Outcome(result=Result.SUPERSEDED, detail=why)
+        assert fake.prompts == []
+
+    performed(effect, expect, before=before)
+
+
+def test_after_a_crash_a_message_of_a_person_supersedes_and_silence_does_not() -> None:
+    down = replace(WORDS, stop=f"down:{START:%Y%m%dT%H%M%S.%fZ}")
+    long_ago = replace(WORDS, stop="down:20991101T000000.000000Z")
+
+    async def story(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+        answers_at_once(fake)
+        assert (await actuator(fake).perform(down)).result is Result.SUPERSEDED
+        assert (await actuator(fake).perform(long_ago)).result is Result.OK
+
+    play(story)
+
+
+def test_our_own_unanswered_prompt_is_no_reason_to_stop() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        ours = f"msg_{0x100000000000:012x}PALIN123456789"
+        fake.messages["ses_1"] = [user(1), refused(2), user(3, id=ours)]
+        answers_at_once(fake)
+
+    performed(SILENT, lambda _fake, out: _is_ok(out), before=before)
+
+
+def test_the_assistant_s_own_retry_is_ended_before_ours() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.status["ses_1"] = {"type": "retry", "attempt": 1, "message": "x", "next": 1}
+        answers_at_once(fake)
+
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        assert fake.aborted == ["ses_1"]
+        assert len(fake.prompts) == 1
+
+    performed(replace(SILENT, stop=f"{message_key(2)}:retry-1"), expect, before=before)
+
+
+def test_a_retry_says_the_last_words_again() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        assert [p["text"] for p in fake.prompts[0][1]["parts"]] == ["go"]
+
+    performed(ef.Retry(**BASE, id="7.3", stop=STOP, model="p/other"), expect)
+
+
+def test_a_new_session_carries_its_key_and_the_handoff() -> None:
+    work = FakeWork(Handoff(text="Do step 3.", origin="Next-step.md"))
+
+    async def story(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        first = await actuator(fake, work).perform(NEW)
+        again = await actuator(fake, work).perform(NEW)
+
+        [(session, body)] = fake.prompts
+        mark = fake.sessions[session]["metadata"]["palingenesis"]
+        assert mark == {"key": "7.2", "from": "ses_1", "stop": STOP}
+        assert body["parts"][0]["text"] == "Do step 3."
+        assert first.data["session"] == again.data["session"] == session
+        assert first.data["handoff"] == "Next-step.md"
+
+    play(story)
+
+
+def test_a_session_that_was_created_and_never_prompted_is_adopted() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.session("ses_2", metadata={"palingenesis": {"key": "6.2", "from": ONE, "stop": STOP}})
+        answers_at_once(fake)
+
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.data["session"] == "ses_2"
+        assert len(fake.sessions) == 2
+
+    performed(NEW, expect, before=before)
+
+
+@pytest.mark.parametrize("handoff", [None, Handoff(text="x", origin="written by palingenesis")])
+def test_without_a_document_a_policy_may_want_a_person_instead(handoff: Handoff | None) -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.FAILED
+        assert fake.prompts == []
+
+    performed(replace(NEW, if_missing="attention"), expect, work=FakeWork(handoff))
+
+
+def test_a_snapshot_is_kept_and_its_path_is_told() -> None:
+    work = FakeWork()
+
+    def expect(_fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.data == {"path": "/backups/1.md"}
+        assert "title of ses_1" in work.kept[0]
+
+    performed(ef.Snapshot(**BASE, id="7.4"), expect, work=work)
+
+
+def test_an_interrupt_of_an_idle_session_is_done_already() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert (outcome.result, fake.aborted) == (Result.OK, [])
+
+    performed(ef.Interrupt(**BASE, id="7.5"), expect)
+
+
+def test_an_interrupt_waits_until_the_session_is_idle() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert (outcome.result, fake.aborted) == (Result.OK, ["ses_1"])
+
+    performed(ef.Interrupt(**BASE, id="7.5"), expect, before=busy)
+
+
+def test_a_summary_is_believed_when_it_is_there() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome == Outcome(result=Result.OK, detail="summarised")
+        assert fake.messages["ses_1"][-1]["info"]["summary"]
+
+    performed(ef.Compact(**BASE, id="7.6", stop=STOP), expect)
+
+
+def test_a_version_that_was_not_tested_is_never_acted_on() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        outcome = await actuator(fake).perform(SILENT)
+
+        assert outcome.result is Result.FAILED
+        assert "only watched" in outcome.detail
+        assert fake.asked == []
+
+    play(story, version="1.18.16")
+
+
+def test_an_attached_server_is_never_restarted() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        server = AttachedServer(fake.origin, PASSWORD, QuickClock())
+        await server.up()
+        act = OpenCodeActuator(server, FakeWork(), QuickClock(), quiet=set())
+        outcome = await act.perform(ef.Restart(id="7.7", decision=7, agent=AGENT))
+
+        assert outcome.result is Result.FAILED
+        assert "never restarted by us" in outcome.detail
+
+    play(story)
+
+
+def test_a_server_that_vanished_is_a_failure_and_one_that_is_silent_is_unknown() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        act = actuator(fake)
+        await fake.vanish()
+        assert (await act.perform(SILENT)).result is Result.FAILED
+
+    play(story)
+
+
+def _is_ok(outcome: Outcome) -> None:
+    assert outcome.result is Result.OK

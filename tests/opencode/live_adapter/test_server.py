@@ -1,0 +1,256 @@
+"""The server that we run: started, adopted, protected, restarted, ended; with real processes."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from palingenesis.assistants.opencode.executable import (
+    data_directory,
+    database,
+    find_executable,
+    server_environment,
+)
+from palingenesis.assistants.opencode.record import Record, RecordFile
+from palingenesis.assistants.opencode.server import Launch, ManagedServer, origin_of
+from palingenesis.assistants.opencode.versions import is_beyond, is_supported, what_is_wrong
+from palingenesis.core.errors import AssistantError, BusyError
+from palingenesis.processes.exits import Exit
+from palingenesis.processes.finding import carrying
+from palingenesis.processes.identity import is_alive, send_signal
+from palingenesis.runtime.clock import SystemClock, SystemDice
+
+PRETEND = Path(__file__).parent / "pretend.py"
+Story = Callable[[ManagedServer], Awaitable[None]]
+
+
+def launch(tmp_path: Path, mode: str = "plain", port: int = 0) -> Launch:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700, exist_ok=True)
+    return Launch(
+        state=state,
+        directory=tmp_path,
+        environ={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        command=(sys.executable, str(PRETEND), mode),
+        port=port,
+    )
+
+
+def server(how: Launch) -> ManagedServer:
+    return ManagedServer(how, SystemClock(), SystemDice())
+
+
+def lives(story: Story, how: Launch) -> None:
+    async def go() -> None:
+        one = server(how)
+        try:
+            await story(one)
+        finally:
+            await one.stop(1.0)
+
+    asyncio.run(go())
+
+
+def test_it_is_started_and_its_record_is_for_our_eyes_only(tmp_path: Path) -> None:
+    how = launch(tmp_path)
+
+    async def story(one: ManagedServer) -> None:
+        running = await one.start()
+        assert running.version == "1.18.33"
+        assert not running.adopted
+        assert await one.up() == await one.start() == running
+        [record] = how.state.glob("*.json")
+        assert record.stat().st_mode & 0o777 == 0o600
+        assert running.password is not None
+        assert len(running.password) == 64
+        assert running.password not in repr(running)
+
+    lives(story, how)
+    assert list(how.state.glob("*.json")) == []
+
+
+def test_the_next_daemon_adopts_the_one_that_was_left_running(tmp_path: Path) -> None:
+    how = launch(tmp_path)
+
+    async def story(one: ManagedServer) -> None:
+        left = await one.start()
+        one.leave()
+        two = server(how)
+        adopted = await two.start()
+        assert adopted.identity == left.identity
+        assert adopted.adopted
+        assert adopted.password == left.password
+        await two.stop(1.0)
+
+    lives(story, how)
+
+
+def test_two_daemons_never_run_a_server_on_the_same_data(tmp_path: Path) -> None:
+    how = launch(tmp_path)
+
+    async def story(one: ManagedServer) -> None:
+        await one.start()
+        with pytest.raises(BusyError, match="another palingenesis runs a server on"):
+            await server(how).start()
+
+    lives(story, how)
+
+
+def test_its_end_is_seen_and_a_restart_ends_the_tools_it_left_behind(tmp_path: Path) -> None:
+    async def story(one: ManagedServer) -> None:
+        first = await one.start()
+        assert first.identity is not None
+        mark = {"OPENCODE_PID": str(first.identity.pid)}
+        assert len(carrying(mark)) == 1
+
+        send_signal(first.identity, signal.SIGKILL)
+        assert await one.gone(first) == Exit(signal="SIGKILL")
+        assert one.running is None
+        assert not one.stopped_by_us(first)
+        assert len(carrying(mark)) == 1  # an orphan now
+
+        second = await one.restart(1.0)
+        assert second.identity != first.identity
+        assert carrying(mark) == []
+
+    lives(story, launch(tmp_path, "tools"))
+
+
+def test_a_stop_ends_the_server_and_its_tools_and_is_known_as_ours(tmp_path: Path) -> None:
+    async def go() -> None:
+        one = server(launch(tmp_path, "tools"))
+        running = await one.start()
+        assert running.identity is not None
+        await one.stop(1.0)
+        assert not is_alive(running.identity)
+        assert one.stopped_by_us(running)
+        assert carrying({"OPENCODE_PID": str(running.identity.pid)}) == []
+
+    asyncio.run(go())
+
+
+def test_when_a_stranger_holds_the_port_another_one_is_taken_and_told(tmp_path: Path) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+
+        async def story(one: ManagedServer) -> None:
+            running = await one.start()
+            assert running.detail.startswith(f"port {port} is taken by another program; using ")
+
+        lives(story, launch(tmp_path, port=port))
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("broken", r"ended while it started \(exit code 1\): Configuration is invalid"),
+        ("open", "answers without its password; it was ended again"),
+        ("next", "would convert its database for good"),
+    ],
+)
+def test_a_server_that_cannot_be_used_is_told_and_not_left_behind(
+    tmp_path: Path, mode: str, told: str
+) -> None:
+    how = launch(tmp_path, mode)
+
+    async def story(one: ManagedServer) -> None:
+        with pytest.raises(AssistantError, match=told) as error:
+            await one.start()
+        assert "hunter2hunter2" not in error.value.message
+        assert one.running is None
+
+    lives(story, how)
+    assert carrying({"HOME": str(tmp_path)}) == []
+
+
+def test_a_missing_program_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(AssistantError, match="'opencode' is not on PATH") as told:
+        find_executable(None, {"PATH": str(tmp_path), "HOME": str(tmp_path)})
+    assert "npm install -g opencode-ai" in told.value.hint
+
+    with pytest.raises(AssistantError, match="names no program: /no/such"):
+        find_executable("/no/such", {"PATH": ""})
+
+
+def test_the_program_is_found_where_it_is_configured_named_on_path_or_usual(
+    tmp_path: Path,
+) -> None:
+    def program(path: Path) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        return path
+
+    usual = program(tmp_path / ".opencode/bin/opencode")
+    on_path = program(tmp_path / "bin/opencode")
+    other = program(tmp_path / "other/oc")
+    home = {"HOME": str(tmp_path), "PATH": ""}
+
+    assert find_executable(None, home) == usual
+    assert find_executable(None, {**home, "PATH": str(on_path.parent)}) == on_path
+    assert find_executable(None, {**home, "PALINGENESIS_OPENCODE": str(other)}) == other
+    assert find_executable(str(other), home) == other
+
+
+def test_our_settings_are_laid_over_those_of_the_person_and_an_agent_s_marks_are_left_out() -> None:
+    given = {
+        "OPENCODE_CONFIG_CONTENT": '{"theme": "dark", "mcp": {"hers": {}}}',
+        "OPENCODE_PID": "1",
+        "HOME": "/home/her",
+    }
+
+    out = server_environment(given, password="pw", settings={"mcp": {"ours": {}}})
+
+    assert json.loads(out["OPENCODE_CONFIG_CONTENT"]) == {
+        "theme": "dark",
+        "mcp": {"hers": {}, "ours": {}},
+    }
+    assert "OPENCODE_PID" not in out
+    assert data_directory(out) == Path("/home/her/.local/share/opencode")
+    assert database({**out, "OPENCODE_DB": "/x/y.db"}) == Path("/x/y.db")
+    with pytest.raises(AssistantError, match="is not JSON"):
+        server_environment({"OPENCODE_CONFIG_CONTENT": "{"}, password="x", settings={"a": 1})
+
+
+def test_a_torn_record_is_no_record(tmp_path: Path) -> None:
+    file = RecordFile(tmp_path, Path("/data"))
+    record = Record(
+        pid=1, start_ticks=2, boot_id="b", origin="http://x:1", password="s", data="/d", version="1"
+    )
+    file.write(record)
+    assert file.read() == record
+    assert "password" not in repr(record)
+
+    [path] = tmp_path.glob("*.json")
+    path.write_text(path.read_text()[:20])
+    assert file.read() is None
+
+
+@pytest.mark.parametrize(
+    ("version", "supported"),
+    [
+        ("1.18.16", False), ("1.18.17", True), ("1.18.33", True), ("1.19.3", True),
+        ("2.0.0", False), ("0.0.0-dev-1", False), ("", False), ("1.19", False),
+    ],
+)  # fmt: skip
+def test_only_tested_lines_are_acted_on(version: str, supported: bool) -> None:
+    assert is_supported(version) is supported
+    assert (what_is_wrong(version) == "") is supported
+
+
+def test_the_next_line_is_known_also_before_its_release() -> None:
+    assert is_beyond("2.0.0-beta.1")
+    assert not is_beyond("1.99.0")
+
+
+def test_a_server_that_listens_everywhere_is_reached_on_this_machine() -> None:
+    assert origin_of("0.0.0.0", 1) == "http://127.0.0.1:1"
+    assert origin_of("::1", 1) == "http://[::1]:1"
