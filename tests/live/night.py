@@ -12,7 +12,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,10 +27,31 @@ from palingenesis.control.client import ControlClient
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.demo.hosting import RunningProvider
 from palingenesis.demo.opencode_home import OpenCodeHome
+from palingenesis.demo.provider import ModelRequest
 from palingenesis.runtime.clock import SystemClock
 from tests.live.bench import free_port, wait_until
 
 START_S_MAX = 60.0
+QUIET_S = 3.0
+"""How long nothing may happen before a test believes that nothing will."""
+
+DEFAULT_POLICY = Path(__file__).parents[2] / "policies" / "default.yaml"
+
+TAKES_OVER_SOON = (
+    ("default(stop.retry_after, 0s) <= 5m", "default(stop.retry_after, 0s) <= 2s"),
+    ("delegate: {until: 5m}", "delegate: {until: 2s}"),
+    ("jitter: 1m", "jitter: 1s"),
+)
+"""Changes to the default policy: what it does after 5 minutes, it does after 2 seconds."""
+
+
+def default_policy(*changes: tuple[str, str]) -> str:
+    """The default policy with other numbers in it."""
+    text = DEFAULT_POLICY.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text, f"the default policy has no {old!r}"
+        text = text.replace(old, new)
+    return text
 
 
 class Told(ThreadingHTTPServer):
@@ -121,6 +144,7 @@ class Night:
                 process.kill()
             except psutil.NoSuchProcess:
                 continue
+        self._end_strays()
         psutil.wait_procs(list(self._processes.values()), timeout=5)
         self.told.close()
         self.provider.__exit__(kind, error, trace)
@@ -208,10 +232,10 @@ class Night:
         return str(self.session(id_).get("status", ""))
 
     def wait_for(self, id_: str, *statuses: str, timeout_s: float = 30.0) -> dict[str, Any]:
-        wait_until(
+        self.wait(
             lambda: self.status_of(id_) in statuses,
             timeout_s,
-            lambda: f"{' or '.join(statuses)}; it is {self.session(id_)}",
+            lambda: f"{id_} being {' or '.join(statuses)}",
         )
         return self.session(id_)
 
@@ -221,6 +245,82 @@ class Night:
 
     def rules(self, id_: str) -> list[str]:
         return [one["rule"] for one in self.decisions(id_) if one["kind"] == "decided"]
+
+    def wait_for_rules(self, id_: str, *rules: str, timeout_s: float = 30.0) -> None:
+        """Wait until so many rules have decided about it; they must be these, in this order."""
+        self.wait(
+            lambda: len(self.rules(id_)) >= len(rules),
+            timeout_s,
+            lambda: f"the rules {rules}",
+        )
+        assert self.rules(id_) == list(rules), self.story()
+
+    def wait_for_requests(self, count: int, timeout_s: float = 30.0) -> None:
+        """Wait until the provider has been asked so often; not more."""
+        self.wait(
+            lambda: len(self.provider.requests) >= count,
+            timeout_s,
+            lambda: f"{count} requests; there are {len(self.provider.requests)}",
+        )
+        assert len(self.provider.requests) == count, self.story()
+
+    def wait_for_told(self, words: str, timeout_s: float = 10.0) -> str:
+        """Wait until people were told something with these words; returns all of it."""
+        self.wait(
+            lambda: any(words in text for text in self.told.texts()),
+            timeout_s,
+            lambda: f"people being told {words!r}; they were told {self.told.texts()}",
+        )
+        return next(text for text in self.told.texts() if words in text)
+
+    def claim_quiet(self, seconds: float = QUIET_S) -> None:
+        """Nothing is asked of the provider, decided or told for a while."""
+
+        def seen() -> tuple[int, int, int]:
+            decided = len(self.decisions()) if self._daemon_lives() else 0
+            return len(self.provider.requests), decided, len(self.told.notices)
+
+        before, until = seen(), time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert seen() == before, self.story()
+            time.sleep(0.1)
+
+    def asked(self, id_: str) -> list[ModelRequest]:
+        """What the provider was really asked for that session."""
+        return [request for request in self.provider.requests if request.session == id_]
+
+    def wait(
+        self, condition: Callable[[], object], timeout_s: float, what: Callable[[], str]
+    ) -> None:
+        """Wait for a condition; when it does not come, tell the whole night."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, (
+                f"waited {timeout_s:g} s for {what()}\n{self.story()}"
+            )
+            time.sleep(0.05)
+
+    def now(self) -> datetime:
+        """The time by the wall's clock."""
+        return SystemClock().now()
+
+    def story(self) -> str:
+        """The night so far, for the message of a failed test."""
+        asked = [
+            f"{one.at:%H:%M:%S.%f} {one.session} {one.last_user_text[:60]!r} -> {one.ended}"
+            for one in self.provider.requests
+        ]
+        if not self._daemon_lives():
+            return "\n".join(["the daemon is down", *asked])
+        sessions = [
+            f"{one['id']} {one['status']} {one['for']} {one['rails']}"
+            for one in self.control.sessions()
+        ]
+        events = self.palin("events").stdout.splitlines()
+        return "\n".join([*events, *asked, *sessions, *self.told.texts()])
+
+    def _daemon_lives(self) -> bool:
+        return self.daemon is not None and self.daemon.poll() is None
 
     # ── OpenCode, past the daemon: what the person does ───────────────────────────────────────
 
@@ -260,6 +360,13 @@ class Night:
         assert agent["pid"] is not None
         return int(agent["pid"])
 
+    def kill_agent(self) -> int:
+        """SIGKILL to the server only; its tools live on, as they really do. Returns its pid."""
+        self._remember_processes()
+        pid = self.agent_pid()
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
     # ── files and processes ───────────────────────────────────────────────────────────────────
 
     def _write_files(self) -> None:
@@ -283,6 +390,16 @@ webhook_url = "{self.told.url}"
             self.policy_file.write_text(self._policy)
             self.policy_file.chmod(0o600)
 
+    def _end_strays(self) -> None:
+        """Whatever carries this home in its environment was started by this night."""
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("HOME") == str(self.home.home):
+                    process.kill()
+                    self._processes[process.pid] = process
+            except psutil.Error:
+                continue
+
     def _remember_processes(self) -> None:
         """All that the daemon started, so that nothing outlives the test."""
         roots = [self.daemon.pid] if self.daemon is not None else []
@@ -293,3 +410,20 @@ webhook_url = "{self.told.url}"
             except psutil.NoSuchProcess:
                 continue
             self._processes |= {child.pid: child for child in found}
+
+
+def instant(text: str) -> datetime:
+    """An instant as the control socket says it."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those of the processes that still run."""
+    found = []
+    for pid in pids:
+        try:
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+        except psutil.Error:
+            continue
+    return found
