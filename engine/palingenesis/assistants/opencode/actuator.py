@@ -31,7 +31,7 @@ from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.signals import Retry as OwnRetry
 from palingenesis.assistants.opencode.versions import is_supported
 from palingenesis.core import effects
-from palingenesis.core.errors import AssistantError, AssistantSilentError, JournalError
+from palingenesis.core.errors import AssistantSilentError, PalingenesisError
 from palingenesis.core.values import Result
 from palingenesis.runtime.ports import Clock, Outcome, Work
 
@@ -84,8 +84,8 @@ class OpenCodeActuator:
                 return await self._perform(effect, client)
         except AssistantSilentError as error:
             return Outcome(result=Result.UNKNOWN, detail=error.message)
-        except (AssistantError, JournalError) as error:
-            return _failed(error.message)
+        except PalingenesisError as error:
+            return _failed(f"{error.message}; {error.hint}" if error.hint else error.message)
 
     async def reconcile(self, effect: effects.Effect) -> Outcome | None:
         """See `ports.Actuator`. Only asks; what certainly did not happen is performed again."""
@@ -98,7 +98,7 @@ class OpenCodeActuator:
                 return Outcome(result=Result.OK, detail=detail)
             async with running.client() as client:
                 return await self._reconcile(effect, client)
-        except AssistantError as error:
+        except PalingenesisError as error:
             return Outcome(result=Result.UNKNOWN, detail=error.message)
 
     async def _perform(self, effect: effects.Effect, client: OpenCode) -> Outcome:

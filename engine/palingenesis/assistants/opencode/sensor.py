@@ -24,6 +24,7 @@ from palingenesis.core.errors import (
     AssistantDeniedError,
     AssistantError,
     AssistantUnreachableError,
+    PalingenesisError,
 )
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import AgentId, DownCause, SessionId
@@ -88,7 +89,7 @@ class OpenCodeSensor:
         while True:
             try:
                 running = await self._server.up()
-            except AssistantError as error:
+            except PalingenesisError as error:
                 self._tell_down(error)
                 await self._clock.sleep(min(_RETRY_START_S, _pause(attempt) * 5))
                 attempt += 1
@@ -136,7 +137,7 @@ class OpenCodeSensor:
             )
         )
 
-    def _tell_down(self, error: AssistantError) -> None:
+    def _tell_down(self, error: PalingenesisError) -> None:
         if self._told_down:
             return
         self._told_down = True
