@@ -1,7 +1,6 @@
 """The daemon as its surfaces see it: the `Door`, on top of the loop and the journal."""
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +13,14 @@ from palingenesis import __version__
 from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
 from palingenesis.core.effects import Notify
-from palingenesis.core.errors import JournalError, PalingenesisError
-from palingenesis.core.policy.build import build
-from palingenesis.core.record import from_plain
+from palingenesis.core.errors import PalingenesisError
 from palingenesis.core.values import Result, SessionId
-from palingenesis.core.world import Decision, World
+from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import door, views
-from palingenesis.runtime.considering import considered
+from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.loop import Loop
-from palingenesis.runtime.ports import Clock, Entry, Recorded
+from palingenesis.runtime.ports import Clock, Entry
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
@@ -74,6 +71,7 @@ class Front:
         self._reload = reload
         self._entrance = entrance
         self._stopping = stopping
+        self._recomputing = Recomputing(journal.policy)
         self._delivered_at: datetime | None = None
         self._undelivered = 0
         self._notices: set[str] = set()
@@ -125,7 +123,7 @@ class Front:
             )
         )
         ordered = reversed(found) if newest else iter(found)
-        return [views.event_row(_decoded(one), entry_to_plain(one)) for one in ordered]
+        return [views.event_row(views.decoded(one), entry_to_plain(one)) for one in ordered]
 
     async def changed(self, after: int) -> None:
         """See `Door`."""
@@ -138,19 +136,13 @@ class Front:
     ) -> Sequence[door.Explanation]:
         """See `Door`."""
         newest = islice(self._journal.entries(newest_first=True), _LOOKED_BACK)
-        entries = [_decoded(one) for one in newest][::-1]
-        titles = {str(s.id): s.title for s in self._loop.world.sessions.values()}
-        told = views.explanations(entries, titles, self._considered)
-        found = [
-            one
-            for one in told
-            if decision in (None, one["decision"]) and session in (None, one["session"])
-        ]
-        if decision is not None and not found:
-            raise PalingenesisError(f"no decision {decision} in the journal", "palingenesis events")
-        if decision is None:
-            found = [one for one in found if one["kind"] != "told"] or found
-        return found[-limit:]
+        return views.explanations(
+            [*newest][::-1],
+            self._recomputing,
+            session=session,
+            decision=decision,
+            limit=limit,
+        )
 
     async def command(self, name: door.CommandName, session: str | None, by: str) -> door.Answer:
         """See `Door`."""
@@ -195,10 +187,6 @@ class Front:
             "source": source,
         }
 
-    def _considered(self, decision: Decision) -> Sequence[door.Considered]:
-        found = self._journal.policy(decision.policy)
-        return considered(build(found[1]), decision) if found else ()
-
     def _command(self, name: door.CommandName, session: str | None) -> Command:
         kind = _COMMANDS[name]
         if session is None:
@@ -225,16 +213,3 @@ class Front:
 
 def _unknown(session: str) -> PalingenesisError:
     return PalingenesisError(f"no session '{session[:80]}'", "palingenesis sessions")
-
-
-def _decoded(recorded: Recorded) -> views.Written:
-    decisions: list[Decision] = []
-    for plain in recorded.decisions:
-        with contextlib.suppress(JournalError):
-            decisions.append(from_plain(Decision, plain))
-    return views.Written(
-        seq=recorded.seq,
-        event=recorded.event,
-        decisions=decisions,
-        effects=recorded.effects,
-    )

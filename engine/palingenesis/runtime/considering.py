@@ -1,7 +1,10 @@
 """What became of every rule in a past decision, recomputed from its facts and its policy."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
+from palingenesis.core.policy.build import build
 from palingenesis.core.policy.decide import Outcome
 from palingenesis.core.policy.explain import Considered, Reason, explain
 from palingenesis.core.policy.model import Policy
@@ -9,6 +12,27 @@ from palingenesis.core.world import Decision
 from palingenesis.runtime import door
 
 _REASONS_MOST = 6
+
+
+PolicyOf = Callable[[str], tuple[str, Mapping[str, Any]] | None]
+"""Name and resolved form of the policy that was adopted under a digest."""
+
+
+class Recomputing:
+    """Tells what became of every rule in decisions, with the policies that the journal kept."""
+
+    def __init__(self, policy_of: PolicyOf) -> None:
+        self._policy_of = policy_of
+        self._known: dict[str, Policy | None] = {}
+
+    def __call__(self, decision: Decision) -> Sequence[door.Considered]:
+        """See `considered`; empty when the policy is not known any more."""
+        digest = decision.policy
+        if digest not in self._known:
+            kept = self._policy_of(digest)
+            self._known[digest] = build(kept[1]) if kept is not None else None
+        policy = self._known[digest]
+        return considered(policy, decision) if policy is not None else ()
 
 
 def considered(policy: Policy, decision: Decision) -> list[door.Considered]:

@@ -154,8 +154,10 @@ class Loop:
             due = next_deadline(self.world, self.policy)
             wait = TICK if due is None else max(min(due - now, TICK), timedelta(0))
             self._turned.clear()
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._turned.wait(), max(wait.total_seconds(), 0.001))
+                async with asyncio.timeout(max(wait.total_seconds(), 0.001)):
+                    await self._turned.wait()
                 continue  # the world changed: look again what is due
             if self._queue.empty():
                 self.emit(events.Ticked(at=self._clock.now()))

@@ -5,17 +5,21 @@ down, so both say the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from palingenesis.core import events
 from palingenesis.core.effects import Effect, Notify
+from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show
 from palingenesis.core.plans import Delegate, Step, Wait
+from palingenesis.core.record import from_plain
 from palingenesis.core.values import FactValue, Status
 from palingenesis.core.world import Agent, Decision, Plan, Session, World
 from palingenesis.runtime import door
+from palingenesis.runtime.ports import Recorded
 from palingenesis.simulation.rehearsal import name_of
 from palingenesis.simulation.timeline import of_turn
 
@@ -28,6 +32,17 @@ class Written:
     event: Event
     decisions: Sequence[Decision]
     effects: Sequence[Effect]
+
+
+def decoded(recorded: Recorded) -> Written:
+    """An entry with its decisions; one of an unknown version is left out."""
+    decisions: list[Decision] = []
+    for plain in recorded.decisions:
+        with suppress(JournalError):
+            decisions.append(from_plain(Decision, plain))
+    return Written(
+        seq=recorded.seq, event=recorded.event, decisions=decisions, effects=recorded.effects
+    )
 
 
 def instant(at: datetime) -> str:
@@ -220,13 +235,42 @@ Consider = Callable[[Decision], Sequence[door.Considered]]
 
 
 def explanations(
-    entries: Iterable[Written], titles: Mapping[str, str], consider: Consider
-) -> Iterator[door.Explanation]:
-    """Why each decision in these entries was made, and what came of each of its steps.
+    entries: Iterable[Recorded],
+    consider: Consider,
+    *,
+    session: str | None,
+    decision: int | None,
+    limit: int,
+) -> list[door.Explanation]:
+    """Why decisions were made, and what came of each of their steps; oldest first.
 
-    `entries` must be complete from the decisions on: outcomes are looked up in later ones.
+    Args:
+        entries: the newest part of the journal, oldest first.
+        consider: recomputes what became of every rule.
+        session: only decisions about this session.
+        decision: only this decision.
+        limit: at most that many, the newest; what the kernel only told people is left out, unless
+            there is nothing else.
+
+    Raises:
+        PalingenesisError: there is no such decision among the entries.
     """
-    written = list(entries)
+    written = [decoded(one) for one in entries]
+    meant = [
+        one
+        for entry in written
+        for one in entry.decisions
+        if decision in (None, one.id) and session in (None, one.session)
+    ]
+    if decision is not None and not meant:
+        raise PalingenesisError(f"no decision {decision} in the journal", "palingenesis events")
+    if decision is None:
+        meant = [one for one in meant if one.kind != "told"] or meant
+    titles = {
+        entry.event.session: entry.event.title
+        for entry in written
+        if isinstance(entry.event, events.SessionSeen)
+    }
     outcomes = {
         entry.event.effect: entry.event
         for entry in written
@@ -236,24 +280,24 @@ def explanations(
     for entry in written:
         for effect in entry.effects:
             ordered.setdefault(effect.decision, []).append(effect)
-    for entry in written:
-        for decision in entry.decisions:
-            effects_of = ordered.get(decision.id, [])
-            yield {
-                "decision": decision.id,
-                "at": instant(decision.at),
-                "session": decision.session,
-                "title": titles.get(decision.session or "", ""),
-                "kind": decision.kind,
-                "event": decision.event,
-                "rule": decision.rule,
-                "why": decision.why,
-                "policy": decision.policy,
-                "limited": decision.limited,
-                "facts": {name: show(name, value) for name, value in decision.facts.items()},
-                "considered": list(consider(decision)) if decision.kind == "decided" else [],
-                "plan": list(_steps(decision, effects_of, outcomes)),
-            }
+    return [
+        {
+            "decision": one.id,
+            "at": instant(one.at),
+            "session": one.session,
+            "title": titles.get(one.session, "") if one.session else "",
+            "kind": one.kind,
+            "event": one.event,
+            "rule": one.rule,
+            "why": one.why,
+            "policy": one.policy,
+            "limited": one.limited,
+            "facts": {name: show(name, value) for name, value in one.facts.items()},
+            "considered": list(consider(one)) if one.kind == "decided" else [],
+            "plan": list(_steps(one, ordered.get(one.id, []), outcomes)),
+        }
+        for one in meant[-limit:]
+    ]
 
 
 def _steps(

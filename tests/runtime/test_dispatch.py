@@ -1,0 +1,137 @@
+"""Every effect gets exactly one outcome, whatever its actuator does."""
+
+import asyncio
+
+from palingenesis.core.effects import Effect, Log, Notify, Resume
+from palingenesis.core.events import EffectEnded, Event
+from palingenesis.core.values import AgentId, Result, SessionId, Severity
+from palingenesis.runtime.dispatch import Dispatch
+from palingenesis.runtime.ports import Outcome
+from tests.runtime.loopback import JumpingClock, ScriptedActuator, ScriptedChannel, names
+
+OK = Outcome(result=Result.OK)
+UNKNOWN = Outcome(result=Result.UNKNOWN, detail="it hung")
+FAILED = Outcome(result=Result.FAILED, detail="no")
+NEVER = Outcome(result=Result.SUPERSEDED, detail="gone for good")
+RESUME = Resume(
+    id="s-1.0",
+    decision=1,
+    session=SessionId("ses_1"),
+    agent=AgentId("opencode"),
+    stop="k",
+    words=False,
+    text="",
+)
+NOTIFY = Notify(
+    id="s-2.0", decision=2, session=None, severity=Severity.INFO, title="t", message="m"
+)
+
+
+def outcome_of(
+    effect: Effect,
+    *,
+    actuator: ScriptedActuator | None = None,
+    channels: tuple[ScriptedChannel, ...] = (),
+    taken_up: bool = False,
+) -> EffectEnded:
+    said: list[Event] = []
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            dispatch = Dispatch(
+                tasks=tasks,
+                emit=said.append,
+                actuator_of=lambda _: actuator,
+                channels=channels,
+                clock=JumpingClock(),
+            )
+            (dispatch.take_up if taken_up else dispatch.start)(effect)
+
+    asyncio.run(run())
+    (event,) = said
+    assert isinstance(event, EffectEnded)
+    assert event.effect == effect.id
+    return event
+
+
+def test_a_new_effect_is_performed_once():
+    actuator = ScriptedActuator()
+
+    assert outcome_of(RESUME, actuator=actuator).result is Result.OK
+    assert names(actuator.asked) == ["perform"]
+
+
+def test_an_effect_of_a_former_run_that_happened_is_not_done_again():
+    actuator = ScriptedActuator(seen=[OK])
+
+    assert outcome_of(RESUME, actuator=actuator, taken_up=True).result is Result.OK
+    assert names(actuator.asked) == ["reconcile"]
+
+
+def test_an_effect_of_a_former_run_that_did_not_happen_is_done():
+    actuator = ScriptedActuator(seen=[None])
+
+    assert outcome_of(RESUME, actuator=actuator, taken_up=True).result is Result.OK
+    assert names(actuator.asked) == ["reconcile", "perform"]
+
+
+def test_an_unknown_outcome_is_looked_into_before_the_same_key_is_sent_again():
+    actuator = ScriptedActuator(outcomes=[UNKNOWN, OK], seen=[None])
+
+    assert outcome_of(RESUME, actuator=actuator).result is Result.OK
+    assert names(actuator.asked) == ["perform", "reconcile", "perform"]
+
+
+def test_what_cannot_be_told_after_three_tries_stays_unknown():
+    actuator = ScriptedActuator(outcomes=[UNKNOWN] * 5)
+
+    assert outcome_of(RESUME, actuator=actuator).result is Result.UNKNOWN
+    assert names(actuator.asked).count("perform") == 3
+
+
+def test_a_broken_actuator_is_an_unknown_outcome_and_not_the_end_of_the_daemon():
+    actuator = ScriptedActuator(outcomes=[RuntimeError("boom")])
+
+    ended = outcome_of(RESUME, actuator=actuator)
+
+    assert ended.result is Result.UNKNOWN
+    assert "boom" in ended.detail
+
+
+def test_an_agent_nobody_can_reach_is_a_failure():
+    assert outcome_of(RESUME).result is Result.FAILED
+
+
+def test_a_log_line_is_always_ok():
+    line = Log(id="s-3.0", decision=3, session=None, message="here")
+
+    assert outcome_of(line).result is Result.OK
+
+
+def test_without_channels_there_is_nobody_to_tell():
+    assert outcome_of(NOTIFY).detail == "no channel is configured"
+
+
+def test_a_channel_is_tried_until_it_takes_the_notice():
+    channel = ScriptedChannel(outcomes=[FAILED, FAILED])
+
+    assert outcome_of(NOTIFY, channels=(channel,)).result is Result.OK
+    assert [notice.key for notice in channel.notices] == ["s-2.0"] * 3
+
+
+def test_a_channel_that_says_never_is_not_asked_again():
+    channel = ScriptedChannel(outcomes=[NEVER])
+
+    assert outcome_of(NOTIFY, channels=(channel,)).result is Result.FAILED
+    assert len(channel.notices) == 1
+
+
+def test_one_dead_channel_does_not_keep_the_others_from_telling():
+    dead = ScriptedChannel(name="dead", outcomes=[FAILED] * 50)
+    alive = ScriptedChannel(name="alive")
+
+    ended = outcome_of(NOTIFY, channels=(dead, alive))
+
+    assert ended.result is Result.OK
+    assert ended.data["alive"] == "ok"
+    assert len(alive.notices) == 1
