@@ -8,6 +8,7 @@ from palingenesis.assistants.opencode.freshness import (
     keys_of,
     seen_prompt,
 )
+from palingenesis.assistants.opencode.lineage import inherited
 from palingenesis.assistants.opencode.messages import read_message
 from palingenesis.assistants.opencode.prompting import (
     MARK,
@@ -112,7 +113,7 @@ class Continuing:
         todos = [todo.content for todo in await client.todos(effect.session) if todo.is_open]
         handoff = self._work.handoff(
             standing.info.directory,
-            transcript.written,
+            (*await inherited(client, effect.session), *transcript.written),
             source=effect.source,
             todos=todos,
             last=transcript.last_text,

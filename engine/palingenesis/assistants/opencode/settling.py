@@ -8,6 +8,7 @@ from typing import assert_never
 
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
+from palingenesis.assistants.opencode.lineage import inherited
 from palingenesis.assistants.opencode.messages import Message, read_message
 from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_of
 from palingenesis.assistants.opencode.running import Running
@@ -124,9 +125,10 @@ class Settling:
         """Everything it wrote so far binds documents to it; read once, then kept up to date."""
         if watched.history_read:
             return
+        before = await inherited(client, watched.info.id)
         said = _readable(await client.messages(watched.info.id))
         transcript = transcript_of(said)
-        watched.written = {**dict.fromkeys(transcript.written), **watched.written}
+        watched.written = {**dict.fromkeys((*before, *transcript.written)), **watched.written}
         watched.messages |= {message.id for message in said}
         if not watched.person and transcript.person is not None:
             watched.person = transcript.person.id
@@ -212,14 +214,26 @@ class Settling:
             "session.messages": len(watched.messages) if watched.history_read else None,
             "session.children": len(watched.life.children),
         }
-        written = tuple(dict.fromkeys((*watched.written, *transcript.written)))
-        facts |= self._work.facts(watched.info.directory, written)
-        work = tuple(sorted((k, v) for k, v in facts.items() if k.startswith("work.")))
-        at = self._clock.now()
+        watched.written |= dict.fromkeys(transcript.written)
+        facts |= self._read_work(watched)
+        self._emit(events.FactsObserved(at=self._clock.now(), session=watched.id, facts=facts))
+
+    def look_at_work(self, watched: Watched) -> None:
+        """Tell when its work has changed while it is at it: a turn may take hours."""
+        before = watched.work
+        facts = self._read_work(watched)
+        if before and watched.work != before:
+            at = self._clock.now()
+            self._emit(events.FactsObserved(at=at, session=watched.id, facts=facts))
+
+    def _read_work(self, watched: Watched) -> Mapping[str, FactValue | None]:
+        facts = self._work.facts(watched.info.directory, tuple(watched.written))
+        work = tuple(sorted(facts.items(), key=lambda fact: fact[0]))
         if watched.work and work != watched.work:
+            at = self._clock.now()
             self._emit(events.SessionProgressed(at=at, session=watched.id, what="work"))
         watched.work = work
-        self._emit(events.FactsObserved(at=at, session=watched.id, facts=facts))
+        return facts
 
     async def _newest(self, watched: Watched, client: OpenCode) -> tuple[Message, ...]:
         said = _readable(await client.messages(watched.info.id, limit=NEWEST))
