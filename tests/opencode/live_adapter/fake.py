@@ -262,14 +262,19 @@ class QuickClock:
 class FakeWork:
     """Nothing is bound, one handoff, backups in memory."""
 
-    def __init__(self, handoff: Handoff | None = None) -> None:
+    def __init__(
+        self,
+        handoff: Handoff | None = None,
+        facts: Callable[[], Mapping[str, FactValue | None]] = lambda: {"work.state": "absent"},
+    ) -> None:
         self.given = handoff
+        self.now = facts
         self.kept: list[str] = []
         self.written: tuple[str, ...] = ()
 
     def facts(self, directory: str, written: Any) -> Mapping[str, FactValue | None]:
         self.written = tuple(written)
-        return {"work.state": "absent"}
+        return self.now()
 
     def handoff(
         self, directory: str, written: Any, *, source: str, todos: Any, last: str

@@ -76,7 +76,8 @@ def watched(scene: Play, *, before: Callable[[FakeOpenCode], None] | None = None
             before(fake)
         server = FakeServer(fake, **o.pop("running", {}))
         told, clock = Told(), QuickClock(LATER)
-        sensor = OpenCodeSensor(AGENT, server, FakeWork(), clock, interval_s=0.05, **o)
+        work = o.pop("work", None) or FakeWork()
+        sensor = OpenCodeSensor(AGENT, server, work, clock, interval_s=0.05, **o)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(sensor.watch(told))
             if server.running is not None and "version" not in o:
@@ -289,6 +290,23 @@ def test_signs_of_life_are_told_at_most_every_ten_seconds() -> None:
         assert len(told.of(ev.SessionAlive)) <= 2
 
     watched(scene)
+
+
+def test_work_that_changes_during_a_long_turn_is_progress() -> None:
+    steps = [1]
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.busy()
+        await told.wait(ev.SessionWorking)
+        await asyncio.sleep(0.15)
+        assert told.of(ev.SessionProgressed) == []
+
+        steps.append(2)
+        assert (await told.wait(ev.SessionProgressed)).what == "work"
+        assert (await told.wait(ev.FactsObserved)).facts == {"work.steps_completed": 2}
+
+    watched(scene, work=FakeWork(facts=lambda: {"work.steps_completed": len(steps)}))
 
 
 def test_a_summary_of_our_own_making_is_no_stop() -> None:

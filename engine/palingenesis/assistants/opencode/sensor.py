@@ -18,7 +18,7 @@ from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.signals import Answered, Busy, Disposed, Retry, Signal
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported
-from palingenesis.assistants.opencode.watched import Book, Errand, Watched
+from palingenesis.assistants.opencode.watched import Began, Book, Errand, Watched
 from palingenesis.core import events
 from palingenesis.core.errors import (
     AssistantDeniedError,
@@ -225,6 +225,9 @@ class OpenCodeSensor:
     ) -> None:
         expected = await self._list(running, client) if is_first else []
         at_work = [w for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
+        for watched in at_work:
+            if watched.history_read:
+                self._settling.look_at_work(watched)
         in_doubt = [w for w in self._book.watched.values() if w.life.activity is Activity.UNKNOWN]
         for directory in dict.fromkeys([*self._book.directories([*at_work, *in_doubt]), *expected]):
             for errand in await self._look_into(client, directory):
@@ -305,6 +308,8 @@ class _Errands:
 
     def run(self, errand: Errand) -> None:
         """Begin it; never waits."""
+        if isinstance(errand, Began):
+            self.hasten.set()  # from now on there is something to look after
         key = self._settling.key_of(errand)
         if (earlier := self._tasks.pop(key, None)) is not None:
             earlier.cancel()

@@ -120,6 +120,7 @@ class Settling:
     async def _began(self, watched: Watched, client: OpenCode) -> None:
         await client.limits(watched.info.directory)
         await self._read_history(watched, client)
+        self.look_at_work(watched)
 
     async def _read_history(self, watched: Watched, client: OpenCode) -> None:
         """Everything it wrote so far binds documents to it; read once, then kept up to date."""
