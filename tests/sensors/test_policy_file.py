@@ -230,6 +230,19 @@ def test_pipes_directories_huge_and_distrusted_files_are_no_policies(tmp_path):
     assert "belongs to another" in trouble("theirs", lambda path: f"{path} belongs to another")
 
 
+def test_a_shipped_policy_holds_until_the_person_writes_one_of_her_own(tmp_path):
+    own, shipped = tmp_path / "policy.yaml", tmp_path / "shipped.yaml"
+    shipped.write_bytes(b"shipped")
+    source = FileSource(own, distrust=str_of, fallback=shipped)
+
+    assert source.read().content == b"shipped"
+    assert source.is_being_written() is False
+    own.write_bytes(b"own")
+    assert source.read().content == b"own"
+    own.unlink()
+    assert "gone" in source.read().trouble
+
+
 def test_the_directories_to_watch_are_those_of_every_link_on_the_way(tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()

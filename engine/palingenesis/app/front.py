@@ -44,7 +44,7 @@ class About:
     """What does not change while the daemon runs."""
 
     since: datetime
-    policy_path: Path
+    policy_path: Callable[[], Path]
     policy_origin: str
     channels: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -93,7 +93,7 @@ class Front:
             "policy": {
                 "name": world.policy_name,
                 "digest": world.policy,
-                "path": str(self._about.policy_path),
+                "path": str(self._about.policy_path()),
                 "stale": list(world.policy_problems),
             },
             "agents": [views.agent_status(agent) for agent in world.agents.values()],
@@ -174,7 +174,7 @@ class Front:
 
     def policy(self) -> door.PolicyText:
         """See `Door`."""
-        world, path = self._loop.world, self._about.policy_path
+        world, path = self._loop.world, self._about.policy_path()
         try:
             source = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

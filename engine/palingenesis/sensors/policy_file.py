@@ -46,10 +46,12 @@ class PolicyFile:
         current: str = "",
         stale: bool = False,
         distrust: Callable[[Path], str] = why_untrusted,
+        fallback: Path | None = None,
     ) -> None:
         """Take the file and the policy in force; see `Reload` for `current` and `stale`.
 
-        `distrust` says why a file must not steer us, "" when it may.
+        `distrust` says why a file must not steer us, "" when it may. `fallback` is what is read
+        until the file exists: a shipped policy, which is trusted.
         """
         self._path = path.absolute()
         self._clock = clock
@@ -58,7 +60,7 @@ class PolicyFile:
         self._watched: frozenset[_Place] = frozenset()
         self._reload = Reload(
             name=path.name,
-            source=FileSource(self._path, distrust=distrust),
+            source=FileSource(self._path, distrust=distrust, fallback=fallback),
             compiler=compiler,
             clock=clock,
             current=current,
@@ -122,12 +124,22 @@ class PolicyFile:
 class FileSource:
     """The file as a `Source`: small, regular, and nobody else's to write."""
 
-    def __init__(self, path: Path, *, distrust: Callable[[Path], str]) -> None:
+    def __init__(
+        self, path: Path, *, distrust: Callable[[Path], str], fallback: Path | None = None
+    ) -> None:
         self._path = path
         self._distrust = distrust
+        self._fallback = fallback
+        self._existed = False
 
     def read(self) -> Reading:
         """Look at the file now."""
+        if self._fallback is not None and not self._existed and not self._path.exists():
+            try:
+                return Reading(content=self._fallback.read_bytes())
+            except OSError as error:
+                return Reading(trouble=f"cannot read {self._fallback}: {error.strerror}")
+        self._existed = True
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -155,6 +167,8 @@ class FileSource:
         """
         if not hasattr(fcntl, "F_SETLEASE"):
             return None
+        if self._fallback is not None and not self._existed:
+            return False
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:

@@ -322,6 +322,7 @@ def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:
     """Fill the placeholders of a message with the facts of the decision."""
     values = {name: show(name, value) for name, value in plan.facts.items()}
     values["rule.id"] = plan.rule
+    values["rule.tries"] = str(plan.tries + 1)
     values["resume_at"] = _resume_at(session, plan)
     return fill(template, values)
 
