@@ -304,6 +304,33 @@ def test_without_a_backup_there_is_no_new_session():
     life << Status.ATTENTION
 
 
+# ── episodes ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_finished_turn_begins_no_trouble():
+    life = Life(NIGHT)
+
+    life >> stopped("completed") << Status.COMPLETED
+
+    assert life.session.episode is None
+
+
+def test_trouble_lasts_until_progress_has_held():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", key="a") >> passed(15) >> ended("resume") >> progressed
+    life >> passed(599) >> stopped("overloaded", key="b")
+    first = life.session.episode
+    assert first is not None
+    assert first.first_reason == "rate_limit"
+
+    life >> passed(15) >> ended("resume") >> progressed
+    life >> passed(600) >> stopped("overloaded", key="c")
+    second = life.session.episode
+    assert second is not None
+    assert second.first_reason == "overloaded"
+
+
 # ── completion ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -393,9 +420,44 @@ def test_a_silent_session_is_a_stall_only_where_a_rule_says_so():
     )
     life = Life(stalling)
 
-    life >> progressed >> passed(601) << Status.WORKING
+    life >> progressed >> passed(611) << Status.WORKING
     life.claim_nothing_more()
     life >> passed(600) << "interrupt" >> ended("interrupt") << "resume"
+
+
+def test_signs_of_life_are_told_now_and_then_and_are_no_stall_in_between():
+    stalling = policy(
+        rule("stall", "", {"interrupt": {}}, {"resume": {}}, event=["stalled"]),
+        **{"stall-after": "5s"},
+    )
+    life = Life(stalling)
+
+    for _ in range(6):
+        life >> alive >> passed(12) << Status.WORKING
+    life.claim_nothing_more()
+    life >> passed(3) << "interrupt"
+
+
+def test_a_sign_of_life_before_the_interrupt_ends_what_was_planned_about_a_stall():
+    careful = policy(
+        rule("stall", "", {"snapshot": {}}, {"interrupt": {}}, {"resume": {}}, event=["stalled"])
+    )
+    life = Life(careful)
+
+    life >> passed(700) << "snapshot" >> alive << Status.WORKING
+    life >> ended("snapshot", path="/backup.md") << Status.WORKING
+    life.claim_nothing_more()
+    assert life.decisions[-1].why == "it is alive after all"
+
+
+def test_a_sign_of_life_after_the_interrupt_is_the_end_of_the_turn_and_no_reason_to_stop():
+    stalling = policy(
+        rule("stall", "", {"interrupt": {}}, {"resume": {}}, event=["stalled"]),
+    )
+    life = Life(stalling)
+
+    life >> passed(700) << "interrupt" >> alive << Status.ACTING
+    life >> ended("interrupt") << "resume"
 
 
 # ── the operator ──────────────────────────────────────────────────────────────────────────────

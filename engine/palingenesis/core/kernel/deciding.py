@@ -14,6 +14,7 @@ from palingenesis.core.values import FactValue, Severity, Status, StopReason
 from palingenesis.core.world import Episode, Hold, Plan, Session
 
 _REMEMBERED: Final = 200
+_NO_TROUBLE: Final = frozenset({StopReason.COMPLETED, StopReason.USER_ABORT, StopReason.USER_EXIT})
 
 
 def rule_on(
@@ -30,14 +31,18 @@ def rule_on(
 
 
 def begin_episode(draft: Draft, session: Session, reason: StopReason) -> Session:
-    """A stop belongs to the running stretch of trouble, or begins a new one."""
+    """A stop belongs to the running stretch of trouble, or begins a new one.
+
+    A finished turn, and the person's own stop, are no trouble: they begin none.
+    """
     episode = session.episode
     held = (
         session.healthy_since is not None
         and draft.at - session.healthy_since >= draft.policy.healthy_after
     )
     if episode is None or held:
-        episode = Episode(started_at=draft.at, first_reason=reason)
+        trouble = reason not in _NO_TROUBLE
+        episode = Episode(started_at=draft.at, first_reason=reason) if trouble else None
     unproductive = session.unproductive
     if reason in PROVIDER_REFUSED and unproductive:
         unproductive -= 1  # the provider's "not now" says nothing about the prompt
