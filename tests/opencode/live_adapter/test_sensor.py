@@ -340,6 +340,27 @@ def test_after_a_person_s_summary_the_earlier_stop_stands_under_a_new_key() -> N
     watched(scene)
 
 
+def test_answers_that_come_to_nothing_without_end_are_told_once_as_a_retry_of_its_own() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        for number in range(2, 30):
+            parent = user(1)["info"]["id"]
+            speaks(fake, answer(number, finish=None, text="", parentID=parent))
+            fake.messages["ses_1"].pop()
+            speaks(fake, answer(number, finish="unknown", text="", parentID=parent))
+            await asyncio.sleep(0.01)
+        stop = (await told.wait(ev.SessionStopped)).stop
+        await asyncio.sleep(0.1)
+
+        assert len(told.of(ev.SessionStopped)) == 1
+        assert (stop.retrying, stop.retry_at) == (True, None)
+        assert stop.evidence["spinning"] is True
+
+    watched(scene)
+
+
 def test_a_deleted_session_is_gone() -> None:
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
         await listed(told)

@@ -19,6 +19,7 @@ from palingenesis.assistants.opencode.transcript import (
     transcript_of,
 )
 from palingenesis.assistants.opencode.watched import (
+    SPINNING,
     Began,
     Book,
     Errand,
@@ -133,6 +134,9 @@ class Settling:
         watched.messages |= {message.id for message in said}
         if not watched.person and transcript.person is not None:
             watched.person = transcript.person.id
+        if watched.is_at_work:
+            tools = watched.life.tools | _running_tools(said)
+            watched.life = replace(watched.life, tools=tools)
         watched.history_read = True
 
     async def _tell_retry(self, watched: Watched, retry: Retry, client: OpenCode) -> None:
@@ -148,7 +152,8 @@ class Settling:
         began = running.started_at if running.identity is not None else None
         for pause_s in (*_PAUSES_S, None):
             await self._clock.sleep(pause_s or 0.0)
-            if watched.is_at_work and watched.life.hollow == 0:
+            if watched.is_at_work:
+                await self._tell_spinning(watched, client)
                 return
             said = await self._newest(watched, client)
             owner = Owner(dead=pause_s is None, server_started=began)
@@ -169,8 +174,35 @@ class Settling:
             self._book.spoke(watched, transcript.person.id)
         await self._read_history(watched, client)
         await self._tell_facts(watched, transcript, client, retrying=False)
-        if not watched.is_at_work or watched.life.hollow:
+        if not watched.is_at_work:
             self._tell_stop(watched, stop)
+
+    async def _tell_spinning(self, watched: Watched, client: OpenCode) -> None:
+        """OpenCode asks again at once, and again, because every answer is cut off.
+
+        It will not stop by itself: this is its own retry, without an end and without a pause.
+        """
+        if watched.life.hollow < SPINNING:
+            return
+        said = await self._newest(watched, client)
+        while said and (said[-1].role == "user" or said[-1].completed is None):
+            said = said[:-1]
+        transcript = transcript_of(said)
+        stop = stop_of(transcript, at=self._clock.now(), zones=self._zones)
+        if stop is None or transcript.answer is None or not watched.is_at_work:
+            return
+        turn = transcript.answer.parent or transcript.answer.id
+        spinning = replace(
+            stop,
+            key=f"{turn}:spinning",
+            retrying=True,
+            attempt=watched.life.hollow,
+            message=stop.message or "the provider cuts every answer off",
+            evidence={**stop.evidence, "spinning": True},
+        )
+        if spinning.key != watched.told:
+            await self._tell_facts(watched, transcript, client, retrying=True)
+            self._tell_stop(watched, spinning)
 
     def _is_being_summarised(self, watched: Watched, said: tuple[Message, ...]) -> bool:
         return watched.info.id in self._quiet and bool(said)
@@ -260,6 +292,13 @@ async def _limited(client: OpenCode, directory: str) -> Mapping[tuple[str, str],
 
 def _readable(raw: list[Mapping[str, object]]) -> tuple[Message, ...]:
     return tuple(message for message in map(read_message, raw) if message is not None)
+
+
+def _running_tools(said: tuple[Message, ...]) -> frozenset[str]:
+    """Tools of the newest answer that run: they began before anybody listened."""
+    last = said[-1] if said else None
+    parts = last.parts if last is not None else ()
+    return frozenset(p.id for p in parts if p.tool is not None and p.tool.status == "running")
 
 
 def _before_summary(said: tuple[Message, ...]) -> int:
