@@ -1,9 +1,14 @@
 """The composition root: the only room that knows every adapter, and wires them together."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.paths import Paths
+
+if TYPE_CHECKING:
+    from palingenesis.app.demo import Morning, Show
 
 
 def run(
@@ -24,3 +29,12 @@ def run(
     from palingenesis.app.daemon import run_daemon
 
     return run_daemon(config=config, paths=paths, policy=policy, server=server, debug=debug)
+
+
+def run_demo(
+    *, environ: Mapping[str, str], executable: str | None, show: "Show", keeps: bool, debug: bool
+) -> "Morning":
+    """Play a night in fast motion; see `palingenesis.app.demo.run_demo`."""
+    from palingenesis.app.demo import run_demo as play
+
+    return play(environ=environ, executable=executable, show=show, keeps=keeps, debug=debug)

@@ -15,6 +15,8 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
     effect = draft.open.pop(event.effect, None)
     if effect is None:
         return
+    if isinstance(effect, effects.Restart) and event.result is Result.OK:
+        _answers_again(draft, effect)
     for session in list(draft.sessions.values()):
         plan = session.plan
         if plan is None or plan.effect != event.effect:
@@ -23,6 +25,16 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
             _under_pause(draft, session, event)
         elif session.status is Status.ACTING:
             _ended(draft, session, plan, effect, event)
+
+
+def _answers_again(draft: Draft, effect: effects.Restart) -> None:
+    """A restart that went well is proof that the agent answers, though its sensor has yet to say.
+
+    Without it the plan's next step would find the agent down and order one more restart.
+    """
+    agent = draft.agents.get(effect.agent)
+    if agent is not None and not agent.up:
+        draft.agents[agent.id] = replace(agent, up=True, since=draft.at, started_at=draft.at)
 
 
 def _ended(
