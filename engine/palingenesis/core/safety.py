@@ -25,6 +25,8 @@ BREAKER: Final = timedelta(minutes=30)
 """How long an open breaker waits before one more restart is tried."""
 WAIT_MAX: Final = timedelta(days=8)
 """No wait is longer; whatever the server said, it is probed then."""
+SIGNS_EVERY: Final = timedelta(seconds=10)
+"""Sensors tell signs of life no more often: the latest one may be so much younger than told."""
 RECHECK: Final = timedelta(minutes=5)
 """How soon a step that needs an agent looks for it again."""
 

@@ -140,6 +140,8 @@ class Life:
     blocks: Mapping[str, Asked] | None = None
     children: frozenset[str] = frozenset()
     """Subagents that work: a parent with running children is not stalled."""
+    tools: frozenset[str] = frozenset()
+    """Tools that run, by the id of their part: a build may be silent for long."""
     steps: int = 0
     """Answers begun since the session was last idle."""
     hollow: int = 0
@@ -249,7 +251,13 @@ def _busy(life: Life) -> tuple[Life, Hints]:
     if not began:
         return again, ()
     return replace(
-        again, failure=None, steps=0, hollow=0, answers=frozenset(), ended=frozenset()
+        again,
+        failure=None,
+        tools=frozenset(),
+        steps=0,
+        hollow=0,
+        answers=frozenset(),
+        ended=frozenset(),
     ), (Working(),)
 
 
@@ -265,7 +273,12 @@ def _answer(life: Life, message: Message) -> tuple[Life, Hints]:
         hints.append(PersonSpoke(message=life.unread))  # empty: a silent re-run by somebody else
         life = replace(life, unread="")
     if message.id not in life.answers:
-        life = replace(life, answers=life.answers | {message.id}, steps=life.steps + 1)
+        life = replace(
+            life,
+            answers=life.answers | {message.id},
+            steps=life.steps + 1,
+            tools=frozenset(),  # an answer begins when the tools of the last one have ended
+        )
         hints.append(Alive(what="step"))
     if message.completed is None or message.id in life.ended:
         return life, tuple(hints)
@@ -288,7 +301,9 @@ def _user(life: Life, message: Message) -> tuple[Life, Hints]:
 
 def _work(life: Life, part: Part) -> tuple[Life, Hints]:
     if part.tool is not None:
-        return replace(life, hollow=0), (Alive(what="tool"),)
+        runs = part.tool.status == "running"
+        tools = life.tools | {part.id} if runs else life.tools - {part.id}
+        return replace(life, hollow=0, tools=tools), (Alive(what="tool"),)
     return life, (Alive(what="text" if part.kind in {"text", "reasoning"} else "step"),)
 
 

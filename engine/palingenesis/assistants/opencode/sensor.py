@@ -226,6 +226,7 @@ class OpenCodeSensor:
         expected = await self._list(running, client) if is_first else []
         at_work = [w for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
         for watched in at_work:
+            self._book.look_at_tools(watched)
             if watched.history_read:
                 self._settling.look_at_work(watched)
         in_doubt = [w for w in self._book.watched.values() if w.life.activity is Activity.UNKNOWN]

@@ -6,7 +6,7 @@ errand. Nothing here talks to anybody.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from palingenesis.assistants.opencode import life as lives
@@ -22,11 +22,11 @@ from palingenesis.assistants.opencode.signals import (
     Signal,
 )
 from palingenesis.core import events
+from palingenesis.core.safety import SIGNS_EVERY
 from palingenesis.core.values import AgentId, Block, SessionId
 from palingenesis.runtime.ports import Emit
 from palingenesis.wire.redaction import redact
 
-ALIVE_EVERY = timedelta(seconds=10)
 SPINNING = 5
 """So many answers in a row that came to nothing are worth a look."""
 
@@ -191,6 +191,11 @@ class Book:
         """Where these sessions live, each once."""
         return list(dict.fromkeys(w.info.directory for w in of if w.info.directory))
 
+    def look_at_tools(self, watched: Watched) -> None:
+        """A tool or a subagent that runs is alive, however silent it is."""
+        if watched.is_at_work and (watched.life.tools or watched.life.children):
+            self._alive(watched, "tool" if watched.life.tools else "child", self._now())
+
     # ── how ──
 
     def _of(
@@ -259,7 +264,7 @@ class Book:
     def _alive(self, watched: Watched, what: str, at: datetime) -> None:
         if what == "todo":
             self._emit(events.SessionProgressed(at=at, session=watched.id, what="todo"))
-        if watched.alive_at is None or at - watched.alive_at >= ALIVE_EVERY:
+        if watched.alive_at is None or at - watched.alive_at >= SIGNS_EVERY:
             watched.alive_at = at
             self._emit(events.SessionAlive(at=at, session=watched.id, what=what))
 

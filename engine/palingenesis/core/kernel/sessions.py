@@ -68,6 +68,16 @@ def session_alive(draft: Draft, event: events.SessionAlive) -> None:
         verified(draft, session)
     elif session.status is Status.STALLED:
         draft.move(session, "went_on", "")
+    elif _was_no_stall(session):
+        draft.move(cancel(draft, session, "it is alive after all"), "went_on", "")
+
+
+def _was_no_stall(session: Session) -> bool:
+    """Whether a sign of life comes while we prepare to deal with a stall: nothing is ended yet."""
+    plan = session.plan
+    if plan is None or plan.event != "stalled" or plan.acted or session.aborting:
+        return False
+    return session.status in PLANNED or session.status is Status.ACTING
 
 
 def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:

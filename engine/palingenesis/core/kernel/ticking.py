@@ -9,6 +9,7 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import advance, again
 from palingenesis.core.plans import Delegate, Wait
 from palingenesis.core.policy.model import Policy
+from palingenesis.core.safety import SIGNS_EVERY
 from palingenesis.core.values import Status
 from palingenesis.core.world import Session, World
 
@@ -79,7 +80,8 @@ def _waits_until(session: Session) -> datetime | None:
 def _stall_at(session: Session, policy: Policy) -> datetime | None:
     if not session.supervised or session.parent is not None:
         return None
-    signs = (session.since, session.alive_at, session.stall_told_at)
+    alive_at = session.alive_at and session.alive_at + SIGNS_EVERY
+    signs = (session.since, alive_at, session.stall_told_at)
     last = max(instant for instant in signs if instant is not None)
     return last + max(policy.stall_after, timedelta(seconds=1))
 
