@@ -31,7 +31,7 @@ def run(*, config, paths, policy, server, debug):
 
     async def serve():
         served = ControlServer(door, paths.socket)
-        door.stop = served.close
+        door.stop = lambda *, agents: served.close()
         await served.serve()
 
     asyncio.run(serve())

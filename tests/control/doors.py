@@ -183,7 +183,8 @@ class StandInDoor:
     async def reload(self) -> Answer:
         return self.reload_answer
 
-    def stop(self) -> None:
+    def stop(self, *, agents: bool) -> None:
+        self.agents_too = agents
         self.stopped.set()
 
     def open(self, session: str | None) -> Entrance:

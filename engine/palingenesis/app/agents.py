@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.executable import find_executable
+from palingenesis.assistants.opencode.observed import ObservedSensor
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
@@ -61,28 +62,43 @@ class Agents:
         }
 
 
-def make_agents(
-    *,
-    config: Config,
-    state: Path,
-    server_url: str | None,
-    environ: Mapping[str, str],
-    work: Work,
-    clock: Clock,
-    dice: Dice,
-    at_work: Callable[[], Collection[SessionId]],
-) -> Agents:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the agents of one daemon live in."""
+
+    config: Config
+    state: Path
+    environ: Mapping[str, str]
+    work: Work
+    clock: Clock
+    dice: Dice
+    server_url: str | None = None
+    """Somebody's server to attach to, instead of running one."""
+    at_work: Callable[[], Collection[SessionId]] = tuple
+    """Sessions that were at work when we last ran."""
+    owned: Callable[[], Collection[SessionId]] = tuple
+    """Sessions of our own servers, which the person's programs may list too."""
+    launch: Launch | None = None
+    """Starts the managed server in another way than the configuration says."""
+    observes: bool = True
+    """Whether the person's own programs are looked for."""
+
+
+def make_agents(around: Surroundings) -> Agents:
     """Make what watches and acts, as the configuration says. Nothing is started yet."""
+    config, environ, clock = around.config, around.environ, around.clock
+    work = around.work
     interval_s = config.daemon.check_interval.total_seconds()
     executable = _executable(config, environ)
     server: Server | None = None
     managed: ManagedServer | None = None
     agent = MANAGED
-    if server_url is not None:
-        server = AttachedServer(server_url, environ.get(PASSWORD_VARIABLE), clock)
-        agent = AgentId(f"opencode@{server_url.partition('://')[2].rstrip('/') or server_url}")
+    if (url := around.server_url) is not None:
+        server = AttachedServer(url, environ.get(PASSWORD_VARIABLE), clock)
+        agent = AgentId(f"opencode@{url.partition('://')[2].rstrip('/') or url}")
     elif config.opencode.mode == "managed":
-        managed = ManagedServer(_launch(config, state, environ), clock, dice)
+        launch = around.launch or _launch(config, around.state, environ)
+        managed = ManagedServer(launch, clock, around.dice)
         server = managed
     sensors: list[Sensor] = []
     actuators: dict[AgentId, Actuator] = {}
@@ -94,12 +110,14 @@ def make_agents(
             work,
             clock,
             interval_s=interval_s,
-            supervised=at_work,
+            supervised=around.at_work,
             quiet=quiet,
             zones=zone,
         )
         sensors.append(sensor)
         actuators[agent] = OpenCodeActuator(server, work, clock, quiet=quiet)
+    if around.observes:
+        sensors.append(ObservedSensor(clock, interval_s=interval_s, owned=around.owned, zones=zone))
     return Agents(
         sensors=tuple(sensors),
         actuators=actuators,

@@ -6,11 +6,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from palingenesis import __version__, shipped
-from palingenesis.app.agents import Agents, make_agents
+from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.front import About, Front
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
@@ -18,13 +19,14 @@ from palingenesis.core.errors import InvalidConfigError, JournalError, Palingene
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
 from palingenesis.core.policy.build import build
 from palingenesis.core.record import to_plain
-from palingenesis.core.values import SessionId, Status
+from palingenesis.core.values import SessionId, Status, Way
 from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
 from palingenesis.runtime import door
 from palingenesis.runtime.clock import SystemClock, SystemDice
 from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
+from palingenesis.runtime.config_file import load_config
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.paths import Paths
@@ -41,6 +43,9 @@ _AT_WORK = frozenset(
     {Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING, Status.ACTING}
 )
 _SNAPSHOT_EVERY = 500
+
+MakeAgents = Callable[[Surroundings], Agents]
+"""`make_agents`, or something that makes other ones."""
 
 
 def run_daemon(
@@ -78,6 +83,7 @@ class Daemon:
         environ: Mapping[str, str],
         journal: SqliteJournal,
         clock: Clock | None = None,
+        make: MakeAgents = make_agents,
     ) -> None:
         self._config = config
         self._paths = paths
@@ -86,7 +92,9 @@ class Daemon:
         self._journal = journal
         self._clock = clock or SystemClock()
         self._dice = SystemDice()
+        self._make = make
         self._stopping = asyncio.Event()
+        self._ends_agents = False
         recovered = recover(journal)
         if recovered.differing:
             log.warning("%d recorded turns would be decided otherwise now", recovered.differing)
@@ -107,18 +115,20 @@ class Daemon:
             PalingenesisError: it cannot begin.
         """
         clock, loop = self._clock, self.loop
-        path = self._choice.path or shipped.policy()
-        policy_file = await self._adopt_policy(path)
+        policy_file = await self._adopt_policy()
         work = FolderWork(backups=self._paths.backups, globs=_globs(self._config))
-        agents = make_agents(
-            config=self._config,
-            state=self._paths.state,
-            server_url=server_url,
-            environ=self._environ,
-            work=work,
-            clock=clock,
-            dice=self._dice,
-            at_work=self._sessions_at_work,
+        agents = self._make(
+            Surroundings(
+                config=self._config,
+                state=self._paths.state,
+                environ=self._environ,
+                work=work,
+                clock=clock,
+                dice=self._dice,
+                server_url=server_url,
+                at_work=lambda: self._at_start,
+                owned=self._owned,
+            )
         )
         channels = make_channels(self._config.notifications, environ=self._environ, clock=clock)
         front = Front(
@@ -127,14 +137,14 @@ class Daemon:
             clock=clock,
             about=About(
                 since=clock.now(),
-                policy_path=path,
+                policy_path=self._policy_path,
                 policy_origin=self._choice.origin,
                 channels=tuple(channel.name for channel in channels),
                 warnings=(*self._config.warnings, *(d.told() for d in self._journal.damage)),
             ),
             reload=lambda: self._reload(policy_file),
             entrance=agents.entrance,
-            stopping=self._stopping,
+            stop=self.stop,
         )
         control = ControlServer(front, self._paths.socket)
         self._listen_to_signals(policy_file)
@@ -150,37 +160,56 @@ class Daemon:
             running = [
                 tasks.create_task(loop.run(dispatch)),
                 tasks.create_task(control.serve()),
-                tasks.create_task(policy_file.watch(loop.emit)),
+                tasks.create_task(policy_file.watch(self._say)),
                 tasks.create_task(Host(clock=clock).watch(loop.emit)),
                 *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
             ]
             for effect in list(loop.world.open.values()):
                 dispatch.take_up(effect)
-            log.info("watching; policy %s (%s)", path, self._choice.origin)
+            log.info("watching; policy %s (%s)", self._policy_path(), self._choice.origin)
             await self._stopping.wait()
             control.close()
             await self._farewell(agents)
             for task in (*running, *_others(tasks)):
                 task.cancel()
 
+    def stop(self, agents: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback's argument
+        """Let `run` come to its end; `agents`: end the managed server too."""
+        self._ends_agents = agents
+        self._stopping.set()
+
     # ── the policy ────────────────────────────────────────────────────────────────────────────
 
-    async def _adopt_policy(self, path: Path) -> PolicyFile:
+    def _policy_path(self) -> Path:
+        """The file that decides now: the person's own as soon as there is one."""
+        own = self._choice.path or self._paths.policy_file
+        return own if self._choice.path or own.exists() else shipped.policy()
+
+    def _say(self, event: Event) -> None:
+        """Hand in what the policy file has to say, under the name of the file that says it."""
+        if isinstance(event, PolicyAdopted):
+            name = self._policy_path().stem
+            event = replace(event, name=name, resolved={**event.resolved, "name": name})
+        self.loop.emit(event)
+
+    async def _adopt_policy(self) -> PolicyFile:
         """Begin with the policy file; when it is bad, with the last good one, if there is one."""
-        world = self.loop.world
+        world, path = self.loop.world, self._choice.path
         policy_file = PolicyFile(
-            path,
+            path or self._paths.policy_file,
             compiler=CompilerProcess(
-                name=path.name,
-                schema=shipped.schema("policy"),
+                name=self._policy_path().stem, schema=shipped.schema("policy")
             ),
             clock=self._clock,
             current=world.policy,
             stale=bool(world.policy_problems),
+            fallback=None if path else shipped.policy(),
         )
+        path = self._policy_path()
         said: list[Event] = []
         verdict = await policy_file.check(said.append)
-        if verdict.answer in {Answer.REFUSED, Answer.BUSY} and not world.policy:
+        named_now = self._choice.origin == "--policy"
+        if verdict.answer in {Answer.REFUSED, Answer.BUSY} and (named_now or not world.policy):
             error = InvalidConfigError(
                 f"the policy {path} cannot be used", f"palingenesis policy validate {path}"
             )
@@ -200,7 +229,10 @@ class Daemon:
         return policy_file
 
     async def _reload(self, policy_file: PolicyFile) -> door.Answer:
-        verdict = await policy_file.check(self.loop.emit)
+        verdict = await policy_file.check(self._say)
+        stale = self._config_changed()
+        if stale:
+            return {"ok": False, "message": stale}
         match verdict.answer:
             case Answer.ADOPTED:
                 return {"ok": True, "message": f"policy {verdict.digest[:8]} is in force"}
@@ -215,10 +247,27 @@ class Daemon:
                     "problems": list(verdict.problems),
                 }
 
+    def _config_changed(self) -> str:
+        """What a person should know when config.toml is not what this daemon runs with."""
+        try:
+            now = load_config(self._paths)
+        except PalingenesisError as error:
+            return f"config.toml cannot be read again: {error.message}"
+        if now == self._config:
+            return ""
+        return "config.toml has changed; `palingenesis daemon restart` puts that into effect"
+
     # ── while it runs ─────────────────────────────────────────────────────────────────────────
 
-    def _sessions_at_work(self) -> frozenset[SessionId]:
-        return self._at_start
+    def _owned(self) -> frozenset[SessionId]:
+        """Sessions that our own or an attached server works on."""
+        world = self.loop.world
+        served = {agent.id for agent in world.agents.values() if agent.way is not Way.OBSERVED}
+        return frozenset(
+            session.id
+            for session in world.sessions.values()
+            if session.supervised and session.agent in served
+        )
 
     def _snapshot_now_and_then(self, seq: int, _entry: object, _world: object) -> None:
         if seq % _SNAPSHOT_EVERY == 0:
@@ -241,7 +290,9 @@ class Daemon:
             async with asyncio.timeout(5):
                 await self.loop.submit(stopped)
         self._snapshot()
-        if agents.managed is not None:
+        if agents.managed is not None and self._ends_agents:
+            await agents.managed.stop()
+        elif agents.managed is not None:
             agents.managed.leave()
 
 

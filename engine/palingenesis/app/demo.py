@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from palingenesis.app.agents import Agents, make_agents
+from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.conducting import Conductor
 from palingenesis.app.daemon import Daemon
 from palingenesis.assistants.opencode.executable import ask_version, find_executable
@@ -39,7 +39,6 @@ from palingenesis.journal.lock import lock
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.config import Config, DaemonConfig, OpenCodeConfig, PolicyChoice
 from palingenesis.runtime.paths import Paths
-from palingenesis.runtime.ports import Clock, Work
 
 STAND_IN = (sys.executable, "-m", "palingenesis.demo.stand_in")
 NIGHT_S_MAX = 150.0
@@ -230,26 +229,27 @@ class _Night:
             raise asyncio.CancelledError  # a signal asked the daemon to stop
         return playing.result()
 
-    def _maker(self, cast: Cast) -> Callable[..., Agents]:
+    def _maker(self, cast: Cast) -> Callable[[Surroundings], Agents]:
         """Make the agents as ever, but in real time and with tonight's program."""
 
-        def make(*, state: Path, work: Work, clock: Clock, **given: Any) -> Agents:
-            assert clock is self._clock, "the daemon lives by the night's clock"
-            environ = self._home.environment()
+        def make(around: Surroundings) -> Agents:
+            assert around.clock is self._clock, "the daemon lives by the night's clock"
+            launch = Launch(
+                state=around.state,
+                directory=self._home.project,
+                environ=around.environ,
+                executable=cast.program if cast.is_real else None,
+                command=() if cast.is_real else STAND_IN,
+                port=0,
+            )
             made = make_agents(
-                state=state,
-                work=NightWork(work, self._clock),
-                clock=self._real,
-                launch=Launch(
-                    state=state,
-                    directory=self._home.project,
-                    environ=environ,
-                    executable=cast.program if cast.is_real else None,
-                    command=() if cast.is_real else STAND_IN,
-                    port=0,
-                ),
-                observes=False,  # the person's own programs are none of its business
-                **given,
+                replace(
+                    around,
+                    work=NightWork(around.work, self._clock),
+                    clock=self._real,
+                    launch=launch,
+                    observes=False,  # the person's own programs are none of its business
+                )
             )
             self._server = made.managed
             return replace(

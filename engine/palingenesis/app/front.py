@@ -62,7 +62,7 @@ class Front:
         about: About,
         reload: Reload,
         entrance: Entrance,
-        stopping: asyncio.Event,
+        stop: Callable[[bool], None],
     ) -> None:
         self._loop = loop
         self._journal = journal
@@ -70,7 +70,7 @@ class Front:
         self._about = about
         self._reload = reload
         self._entrance = entrance
-        self._stopping = stopping
+        self._stop = stop
         self._recomputing = Recomputing(journal.policy)
         self._delivered_at: datetime | None = None
         self._undelivered = 0
@@ -158,9 +158,9 @@ class Front:
         """See `Door`."""
         return await self._reload()
 
-    def stop(self) -> None:
+    def stop(self, *, agents: bool) -> None:
         """See `Door`."""
-        self._stopping.set()
+        self._stop(agents)
 
     def open(self, session: str | None) -> door.Entrance:
         """See `Door`."""

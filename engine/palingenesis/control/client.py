@@ -87,9 +87,9 @@ class ControlClient:
         """Have configuration and policy read again."""
         return cast("Answer", self._post("/v1/reload", {}))
 
-    def stop(self) -> None:
-        """Have the daemon shut down; returns at once."""
-        self._post("/v1/stop", {})
+    def stop(self, *, agents: bool = False) -> None:
+        """Have the daemon shut down, and its agents too if asked; returns at once."""
+        self._post("/v1/stop", {"agents": agents})
 
     def open(self, session: str | None) -> Entrance:
         """How to attach a TUI."""

@@ -118,9 +118,8 @@ class _Routes:
         return _answer(await self._door.reload())
 
     async def stop(self, request: Request) -> Response:
-        # A body that nobody read would turn the answer into a reset connection.
-        await _document(request)
-        self._door.stop()
+        document = await _document(request)
+        self._door.stop(agents=document.get("agents") is True)
         return _answer({"ok": True, "message": "stopping"})
 
     async def _follow(self, after: int, session: str | None) -> AsyncIterator[bytes]:

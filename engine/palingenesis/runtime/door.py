@@ -250,8 +250,8 @@ class Door(Protocol):
         """Read configuration and policy again; a bad one is refused and the last good one stays."""
         ...
 
-    def stop(self) -> None:
-        """Begin to shut down; agents keep running. Returns at once."""
+    def stop(self, *, agents: bool) -> None:
+        """Begin to shut down; agents keep running unless they are meant too. Returns at once."""
         ...
 
     def open(self, session: str | None) -> Entrance:

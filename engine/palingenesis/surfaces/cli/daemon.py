@@ -96,11 +96,24 @@ def start(
 
 
 @daemon.command()
+@click.option("--agents", is_flag=True, help="End the OpenCode server that it runs as well.")
 @click.pass_obj
-def stop(desk: Desk) -> None:
+def stop(desk: Desk, agents: bool) -> None:
     """Stop the daemon; agents keep running. Does nothing when it does not run."""
-    pid = _stop(desk)
+    left = _left_running(desk) if not agents else ""
+    pid = _stop(desk, agents=agents)
     click.echo("the daemon is not running" if pid is None else f"the daemon stopped (pid {pid})")
+    if pid is not None and left:
+        click.echo(f"{left} runs on; the next daemon takes it over", err=True)
+
+
+def _left_running(desk: Desk) -> str:
+    """The managed server that will be left alone, for people."""
+    with contextlib.suppress(PalingenesisError):
+        for agent in desk.client().status()["agents"]:
+            if agent["up"] and agent["way"] == "managed":
+                return f"{agent['id']} (pid {agent['pid']})"
+    return ""
 
 
 @daemon.command()
@@ -246,7 +259,7 @@ def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
     return error
 
 
-def _stop(desk: Desk) -> int | None:
+def _stop(desk: Desk, *, agents: bool = False) -> int | None:
     """Stop the daemon and wait until it is gone; its pid, or None when it did not run."""
     client = desk.client()
     try:
@@ -255,7 +268,7 @@ def _stop(desk: Desk) -> int | None:
     except (NotRunningError, ProcessLookupError):
         return None
     try:
-        client.stop()
+        client.stop(agents=agents)
         ready, _, _ = select.select([ended], [], [], _STOP_S)
     finally:
         os.close(ended)
