@@ -355,17 +355,32 @@ class Night:
             connection.close()
         return json.loads(raw) if raw else None
 
-    def agent_pid(self) -> int:
+    def agent_pid(self, *, of_any: bool = False) -> int | None:
+        """The managed server's process; None while there is none, if that is asked for."""
         (agent,) = [a for a in self.control.status()["agents"] if a["way"] == "managed"]
-        assert agent["pid"] is not None
-        return int(agent["pid"])
+        pid = agent["pid"]
+        assert of_any or pid is not None, f"no server runs\n{self.story()}"
+        return pid
+
+    def settle(self) -> None:
+        """OpenCode swallows a prompt in the second after the end of a turn."""
+        time.sleep(1.0)
+
+    def has_passed(self, instant_: str) -> bool:
+        """Whether that instant of a status is over."""
+        return self.now() > instant(instant_)
 
     def kill_agent(self) -> int:
         """SIGKILL to the server only; its tools live on, as they really do. Returns its pid."""
-        self._remember_processes()
         pid = self.agent_pid()
-        os.kill(pid, signal.SIGKILL)
+        assert pid is not None
+        self.send(pid, signal.SIGKILL)
         return pid
+
+    def send(self, pid: int, number: signal.Signals) -> None:
+        """Send a signal to one process of this night."""
+        self._remember_processes()
+        os.kill(pid, number)
 
     # ── files and processes ───────────────────────────────────────────────────────────────────
 

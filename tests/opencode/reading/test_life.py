@@ -75,6 +75,29 @@ def test_after_an_error_every_idle_is_worth_a_look_because_only_the_last_is_fina
     assert life.failure.message == "no"
 
 
+def test_only_a_prompt_that_came_before_the_work_began_was_taken_up() -> None:
+    life, _ = lived([user("msg_1"), status("busy"), *IDLE])
+    assert life.begun == "msg_1"
+
+    life, _ = lived([user("msg_2"), *IDLE], life)
+    assert (life.user, life.begun) == ("msg_2", "msg_1")
+
+
+def test_a_tool_runs_until_it_is_told_to_have_ended_or_the_next_answer_begins() -> None:
+    def tool(identity: str, state: str) -> Payload:
+        return part("msg_2", "tool", id=identity, tool="bash", state={"status": state})
+
+    begun = [user("msg_1"), status("busy"), assistant("msg_2")]
+    life, _ = lived([*begun, tool("prt_1", "pending")])
+    assert life.tools == frozenset()
+    life, _ = lived([tool("prt_1", "running"), tool("prt_2", "running")], life)
+    assert life.tools == {"prt_1", "prt_2"}
+    life, _ = lived([tool("prt_1", "completed")], life)
+    assert life.tools == {"prt_2"}
+    life, _ = lived([assistant("msg_3")], life)
+    assert life.tools == frozenset()
+
+
 def test_working_again_forgets_the_error() -> None:
     life, _ = lived([status("busy"), ERROR, *IDLE, status("busy")])
 

@@ -45,6 +45,21 @@ def test_an_aborted_retry_is_the_users_abort_and_its_turn_can_be_rerun_without_w
     assert stop.evidence["aborted_retry"] is True
 
 
+def test_a_turn_that_was_aborted_before_its_answer_began_is_the_users_abort() -> None:
+    asked = read_transcript([ASKED])
+    soon = datetime.fromtimestamp(CREATED_MS / 1000, UTC) + timedelta(seconds=2)
+
+    stop = stop_of(asked, at=soon, begun="msg_1")
+
+    assert stop is not None
+    assert (stop.reason, stop.words) == ("user_abort", False)
+    assert stop_of(asked, at=soon) is None  # nobody was seen to work on it: wait for its answer
+    failed = Failure(name="UnknownError", message="Model not found: x/y.")
+    other = stop_of(asked, at=soon, begun="msg_1", failure=failed)
+    assert other is not None
+    assert other.reason == "model_not_found"
+
+
 def test_a_turn_that_ended_after_tool_calls_is_unknown_and_says_so() -> None:
     stop = stop_of(answer(tool("bash", "error"), finish="tool-calls"), at=AT)
 

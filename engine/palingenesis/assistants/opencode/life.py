@@ -149,6 +149,8 @@ class Life:
     todos: tuple[Todo, ...] = ()
     user: str = ""
     """Id of the newest user message."""
+    begun: str = ""
+    """Id of the user message that OpenCode began to work on last."""
     unread: str = ""
     """A user message of which no part was seen yet: not known whose it is."""
     prompt: str = ""
@@ -247,7 +249,7 @@ def _content(
 
 def _busy(life: Life) -> tuple[Life, Hints]:
     began = life.activity in {Activity.IDLE, Activity.UNKNOWN}
-    again = replace(life, activity=Activity.BUSY, retry=None)
+    again = replace(life, activity=Activity.BUSY, retry=None, begun=life.user)
     if not began:
         return again, ()
     return replace(

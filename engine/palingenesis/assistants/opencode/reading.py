@@ -51,6 +51,7 @@ def stop_of(
     status: Busy | Idle | Retry | None = None,
     failure: Failure | None = None,
     owner: Owner = ALIVE,
+    begun: str = "",
     zones: Zones | None = None,
 ) -> Stop | None:
     """The stop of a session, or None while it works, or while its end is not final yet.
@@ -61,6 +62,8 @@ def stop_of(
         status: what `GET /session/status` says; None: absent there, which means idle.
         failure: the latest `session.error` of this turn (`Life.failure`).
         owner: the process behind it.
+        begun: the prompt that OpenCode was seen to work on, once it is long enough idle
+            (`Life.begun`); idle without an answer and without an error, it was aborted.
         zones: time-zone data, see `core.stops.times`.
     """
     if isinstance(status, Retry) and not owner.dead:
@@ -71,6 +74,11 @@ def stop_of(
     if transcript.user is None and answer is None:
         return None
     if answer is None:
+        assert transcript.user is not None
+        if failure is None and not owner.dead and transcript.user.id == begun:
+            told: Told = {"unanswered": True, "aborted_early": True}
+            abort = StopReason.USER_ABORT
+            return _told(transcript.user, abort, told, kind="end", words=False)
         return _unanswered(transcript, failure, owner, at, zones)
     if answer.completed is None:
         return _crashed(answer, owner) if _is_orphan(answer, owner) else None

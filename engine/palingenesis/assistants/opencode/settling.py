@@ -39,6 +39,8 @@ NEWEST = 30
 _MORE = 400
 _PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Between two looks at a turn whose end is not written yet; 12 s in all."""
+_EARLY_ABORT_S = 1.0
+"""An idle so long, with neither answer nor error, is no gap between two steps any more."""
 
 
 class Settling:
@@ -150,8 +152,10 @@ class Settling:
 
     async def _settle(self, watched: Watched, client: OpenCode, running: Running) -> None:
         began = running.started_at if running.identity is not None else None
+        idle_s = 0.0
         for pause_s in (*_PAUSES_S, None):
             await self._clock.sleep(pause_s or 0.0)
+            idle_s += pause_s or 0.0
             if watched.is_at_work:
                 await self._tell_spinning(watched, client)
                 return
@@ -159,7 +163,8 @@ class Settling:
             owner = Owner(dead=pause_s is None, server_started=began)
             if self._is_being_summarised(watched, said):
                 return
-            stop = self._stop_of(watched, said, owner, self._clock.now())
+            begun = watched.life.begun if idle_s >= _EARLY_ABORT_S else ""
+            stop = self._stop_of(watched, said, owner, self._clock.now(), begun=begun)
             if stop is not None:
                 await self._finish(watched, said, stop, client)
                 return
@@ -208,7 +213,13 @@ class Settling:
         return watched.info.id in self._quiet and bool(said)
 
     def _stop_of(
-        self, watched: Watched, said: tuple[Message, ...], owner: Owner, at: datetime
+        self,
+        watched: Watched,
+        said: tuple[Message, ...],
+        owner: Owner,
+        at: datetime,
+        *,
+        begun: str,
     ) -> Stop | None:
         """A summary on demand is no turn: what stood before it still stands, under a new key."""
         last = said[-1] if said else None
@@ -217,7 +228,14 @@ class Settling:
             earlier = said[: _before_summary(said)]
             stop = stop_of(transcript_of(earlier), at=at, owner=owner, zones=self._zones)
             return replace(stop, key=f"{stop.key}:{last.id}") if stop is not None else None
-        return stop_of(transcript_of(said), at=at, failure=failure, owner=owner, zones=self._zones)
+        return stop_of(
+            transcript_of(said),
+            at=at,
+            failure=failure,
+            owner=owner,
+            begun=begun,
+            zones=self._zones,
+        )
 
     def _tell_stop(self, watched: Watched, stop: Stop) -> None:
         if stop.key == watched.told:
