@@ -168,7 +168,7 @@ class _Night:
         """The real OpenCode if there is one that was tested; else the stand-in, and why."""
         try:
             program = str(find_executable(self._executable, self._environ))
-            version = ask_version((program,), self._home.environment())
+            version = ask_version((program,), self._environment())
         except PalingenesisError as error:
             return self._stand_in(error.message)
         if not is_supported(version):
@@ -176,8 +176,14 @@ class _Night:
         return Cast(is_real=True, version=version, program=program)
 
     def _stand_in(self, why: str) -> Cast:
-        version = ask_version(STAND_IN, self._home.environment())
+        version = ask_version(STAND_IN, self._environment())
         return Cast(is_real=False, version=version, program=" ".join(STAND_IN), why=why)
+
+    def _environment(self) -> dict[str, str]:
+        """What the server inherits; also what it unpacks for itself stays in the night's folder."""
+        folder = self._root / "tmp"
+        folder.mkdir(exist_ok=True)
+        return self._home.environment({"TMPDIR": str(folder)})
 
     # ── the daemon ────────────────────────────────────────────────────────────────────────────
 
@@ -194,7 +200,7 @@ class _Night:
                 config=_CONFIG,
                 paths=paths,
                 choice=PolicyChoice(path=None, origin="shipped"),
-                environ=self._home.environment(),
+                environ=self._environment(),
                 journal=journal,
                 clock=self._clock,
                 make=self._maker(cast),
@@ -223,7 +229,7 @@ class _Night:
                 await asyncio.wait({running, playing}, return_when=asyncio.FIRST_COMPLETED)
                 daemon.stop()
                 playing.cancel()
-        except* PalingenesisError as errors:
+        except BaseExceptionGroup as errors:
             raise _first_of(errors) from None
         if playing.cancelled():
             raise asyncio.CancelledError  # a signal asked the daemon to stop
@@ -288,12 +294,11 @@ class _Night:
         )
 
 
-def _first_of(errors: BaseExceptionGroup[PalingenesisError]) -> PalingenesisError:
+def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that a person is told, out of however many groups it comes in."""
     first: BaseException = errors
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    assert isinstance(first, PalingenesisError)
     return first
 
 

@@ -33,6 +33,8 @@ class Savings:
     """From a stop until verified work, over all saves."""
     prompts: int = 0
     """Prompts that were sent, or may have been."""
+    reruns: int = 0
+    """Unanswered turns that were run again without a word; these are no prompts."""
     restarts: int = 0
     notices: int = 0
     backups: tuple[str, ...] = ()
@@ -110,9 +112,16 @@ def _ordered(so_far: Savings, effect: Effect) -> Savings:
         return replace(so_far, notices=so_far.notices + 1)
     if not isinstance(effect, _Prompt | effects.Snapshot):
         return so_far
-    prompts = so_far.prompts + isinstance(effect, _Prompt)
     under_way = {**so_far.under_way, effect.id: effect}
-    return replace(so_far, prompts=prompts, under_way=under_way)
+    return _set_to_work(replace(so_far, under_way=under_way), effect, 1)
+
+
+def _set_to_work(so_far: Savings, effect: Effect, count: int) -> Savings:
+    if isinstance(effect, effects.Resume) and not effect.words:
+        return replace(so_far, reruns=so_far.reruns + count)
+    if isinstance(effect, _Prompt):
+        return replace(so_far, prompts=so_far.prompts + count)
+    return so_far
 
 
 def _ended(so_far: Savings, event: events.EffectEnded) -> Savings:
@@ -125,7 +134,7 @@ def _ended(so_far: Savings, event: events.EffectEnded) -> Savings:
         path = event.data.get("path", "")
         return replace(so_far, backups=(*so_far.backups, path)) if path else so_far
     if event.result in {Result.FAILED, Result.SUPERSEDED}:
-        return replace(so_far, prompts=so_far.prompts - 1)
+        return _set_to_work(so_far, effect, -1)
     heir = event.data.get("session", "")
     if isinstance(effect, effects.NewSession) and heir and effect.session in so_far.troubled:
         troubled = dict(so_far.troubled)

@@ -6,7 +6,7 @@ at the wrong moment upsets it and is seen.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from palingenesis.core.savings import Savings
 from palingenesis.core.values import Status
 from palingenesis.demo.provider import ModelRequest
 from palingenesis.demo.replies import Reply, Text, Tool, context_overflow, rate_limited
+from palingenesis.demo.replies import Status as Refusal
 
 WORK_TITLE = "Product requirements"
 WORK_PROMPT = "Write the product requirements, step by step, and record each step in docs/prd.md."
@@ -29,8 +30,10 @@ NIGHT = timedelta(hours=8)
 
 WORK_RULES = ("own-retry-long", "context-full", "crash", "finished")
 ASIDE_RULES = ("respect-user",)
-OUR_PROMPTS = 3
-"""After the limit, in the new session, after the crash."""
+SAVES = 3
+"""After the limit, with the full context, after the crash."""
+OUR_PROMPTS = 2
+"""In the new session, and after the crash; the limited turn is run again without a word."""
 
 
 def evening(now: datetime) -> datetime:
@@ -45,7 +48,7 @@ class Story:
         self._project = project
         self._script: list[Reply] = [
             self._document(BEFORE_LIMIT),
-            rate_limited(int(RETRY_AFTER.total_seconds())),
+            _limited(),
             self._document(BEFORE_OVERFLOW),
             self._next_step(BEFORE_OVERFLOW + 1),
             context_overflow(),
@@ -90,6 +93,16 @@ class Story:
     @property
     def _path(self) -> str:
         return str(self._project / "docs" / "prd.md")
+
+
+def _limited() -> Refusal:
+    error = {
+        "message": "Usage limit reached. Your limit resets in 2 hours.",
+        "type": "rate_limit_error",
+        "param": None,
+        "code": "rate_limit_exceeded",
+    }
+    return replace(rate_limited(int(RETRY_AFTER.total_seconds())), body={"error": error})
 
 
 def _long(opening: str) -> Text:
@@ -180,9 +193,9 @@ def judged(end: Ending) -> tuple[Expectation, ...]:
             f"{len(ours)}: {[prompt.text[:40] for prompt in ours]}",
         ),
         (
-            "the journal counts as many",
-            end.savings.prompts == len(ours),
-            str(end.savings.prompts),
+            "the journal counts as many, and one turn run again without a word",
+            (end.savings.prompts, end.savings.reruns) == (len(ours), 1),
+            f"{end.savings.prompts} and {end.savings.reruns}",
         ),
         (
             "the provider was asked for exactly what the story has",
@@ -199,7 +212,7 @@ def judged(end: Ending) -> tuple[Expectation, ...]:
             bool(end.savings.backups) and not lost,
             f"missing: {lost}",
         ),
-        ("every trouble became work again", end.savings.saves == OUR_PROMPTS, str(end.savings)),
+        ("every trouble became work again", end.savings.saves == SAVES, f"{end.savings.saves} did"),
         ("one crash, one restart", end.savings.restarts == 1, str(end.savings.restarts)),
         (
             f"the work is done, {STEPS} of {STEPS}",

@@ -13,7 +13,7 @@ from palingenesis.core import effects, events
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.plans import Delegate, Wait
-from palingenesis.core.values import Result, SessionId, Status
+from palingenesis.core.values import Result, SessionId, Status, StopReason
 from palingenesis.core.world import Decision, Session, World
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
@@ -22,6 +22,8 @@ from palingenesis.simulation.timeline import Line, of_turn
 _ENDS = frozenset({Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED})
 _OURS = frozenset({"do", "wait", "end"})
 """Words of a rehearsal that a real night tells in its own way."""
+_INSTEAD = frozenset({"person", "idle"})
+"""Turns with one of these words are told by us alone."""
 _OF_AGENTS = frozenset({"up", "down"})
 _MOST = 300
 
@@ -45,6 +47,7 @@ class Teller:
         self._waits: dict[SessionId, datetime] = {}
         self._statuses: dict[SessionId, Status] = {}
         self._steps: dict[str, str] = {}
+        self._aborting: frozenset[SessionId] = frozenset()
 
     def tell(
         self, event: Event, decisions: Sequence[Decision], ordered: Iterable[Effect], world: World
@@ -52,6 +55,12 @@ class Teller:
         """What one turn has to say, in order."""
         ordered = tuple(ordered)
         told = [*self._news(event, world)]
+        if told and told[0].word in _INSTEAD:
+            self._remember(ordered, world)
+            return told
+        ends = [*self._ends(world, event.at)]
+        if isinstance(event, events.EffectEnded):
+            told += ends  # an old session ends before its heir is told of
         titles = {one.session: _title(world, one.session) for one in decisions if one.session}
         about = _title(world, getattr(event, "session", None))
         about = about or next(iter(titles.values()), "")
@@ -60,10 +69,15 @@ class Teller:
             for line in of_turn(event, decisions, ordered, world)
             if line.word not in _OURS
         ]
-        told += self._ends(world, event.at)
+        if not isinstance(event, events.EffectEnded):
+            told += ends
         told += self._new_waits(world, event.at)
-        self._ordered |= {effect.id: effect for effect in ordered}
+        self._remember(ordered, world)
         return told
+
+    def _remember(self, ordered: Iterable[Effect], world: World) -> None:
+        self._ordered |= {effect.id: effect for effect in ordered}
+        self._aborting = frozenset(one.id for one in world.sessions.values() if one.aborting)
 
     def _news(self, event: Event, world: World) -> Iterator[Told]:
         match event:
@@ -73,8 +87,15 @@ class Teller:
                 rules = len(event.resolved.get("rules", ()))
                 text = f"policy {event.name} is in force: {rules} rules"
                 yield Told(at=event.at, word="policy", text=text)
-            case events.SessionWorking():
+            case events.PersonPrompted():
+                yield _about(world, event.session, event.at, "person", "the person prompts it")
+            case events.SessionWorking() if not _is_our_doing(world, event.session):
                 yield _about(world, event.session, event.at, "begins", "begins to work")
+            case events.SessionStopped(stop=stop) if (
+                event.session in self._aborting and stop.reason is StopReason.USER_ABORT
+            ):
+                text = "it is idle: our own interrupt, not a person's"
+                yield _about(world, event.session, event.at, "idle", text)
             case events.FactsObserved() if event.session is not None:
                 yield from self._work(world, event.session, event.at)
             case events.EffectEnded() if event.result is Result.OK:
@@ -88,6 +109,8 @@ class Teller:
         if done is None or total is None:
             return
         text = f"its document has {done} of {total} steps done"
+        step = facts.get("work.step")
+        text += f"; next is {step}" if step else ""
         if self._steps.get(session) != text:
             self._steps[session] = text
             yield _about(world, session, at, "work", text)
@@ -120,6 +143,15 @@ class Teller:
                 yield Told(at=at, word="wait", text=text, about=plain(session.title, 48))
 
 
+def _is_our_doing(world: World, session: SessionId) -> bool:
+    """Whether we are setting a session to work just now: then "works again" will follow."""
+    known = world.sessions.get(session)
+    if known is not None and known.plan is not None:
+        return True
+    prompts = effects.Resume | effects.Retry | effects.NewSession
+    return any(isinstance(effect, prompts) for effect in world.open.values())
+
+
 def passed(at: datetime, span: timedelta) -> Told:
     """The line of a jump."""
     return Told(at=at, word="time", text=f"{say_span(span)} pass")
@@ -148,6 +180,8 @@ def _done(effect: effects.SessionEffect | effects.Restart, event: events.EffectE
 
 def _end(session: Session) -> str:
     match session.status:
+        case Status.COMPLETED if session.successor is not None:
+            return "over: its work goes on in the new session"
         case Status.COMPLETED:
             return f"completed: {plain(session.outlook, 120)}"
         case Status.STOOD_DOWN:

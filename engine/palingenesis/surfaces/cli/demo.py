@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 _WIDTH_MAX: Final = 100
 _WIDTH_MIN: Final = 60
-_INDENT: Final = 20
 
 _MARKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "start": ("·", ".", "bright_black"),
     "policy": ("·", ".", "bright_black"),
     "up": ("▲", "^", "green"),
     "down": ("▼", "v", "red"),
+    "idle": ("·", ".", "bright_black"),
     "begins": ("▶", ">", "green"),
     "work": ("▪", "-", "green"),
     "stop": ("✗", "x", "red"),
@@ -63,7 +63,7 @@ _ASCII: Final = str.maketrans(
 
 NEXT: Final = (
     ("palingenesis daemon start", "begin to watch"),
-    ("palingenesis open", "work in OpenCode on the watched server"),
+    ("palingenesis open", "work on the watched server"),
     ("palingenesis policy show", "the policy that you saw at work"),
     ("palingenesis policy validate my.yaml", "check one of your own"),
     ("palingenesis policy simulate --reason quota", "rehearse it before the night"),
@@ -91,22 +91,25 @@ def demo(desk: Desk, as_json: bool, keeps: bool) -> int:
         keeps=keeps,
         debug=desk.debug,
     )
-    if as_json:
-        say_json(as_facts(morning))
+    if isinstance(show, Silence):
+        say_json(as_facts(morning, show.lines))
     else:
-        assert isinstance(show, Timeline)
         show.morning(morning)
     return ExitCode.OK if morning.is_good else ExitCode.FAILURE
 
 
 class Silence:
-    """Watches a night without a word."""
+    """Watches a night without a word, and remembers it."""
+
+    def __init__(self) -> None:
+        self.lines: list[Told] = []
 
     def begins(self, cast: "Cast", at: datetime, home: Path) -> None:
         """Say nothing."""
 
     def line(self, told: "Told") -> None:
-        """Say nothing."""
+        """Remember it."""
+        self.lines.append(told)
 
 
 class Timeline:
@@ -118,9 +121,11 @@ class Timeline:
         encoding = (sys.stdout.encoding or "").lower().replace("-", "")
         self._is_rich = encoding == "utf8"
         self._about = ""
+        self._home = ""
 
     def begins(self, cast: "Cast", at: datetime, home: Path) -> None:
         """Who plays tonight, and where."""
+        self._home = f"{home}/"
         self._say(click.style("palingenesis demo: a night in fast motion", bold=True))
         if cast.is_real:
             who = f"the real one, {cast.version}, at {cast.program}"
@@ -131,10 +136,11 @@ class Timeline:
             ("model", "scripted, on this machine: no account, no network"),
             ("policy", "the shipped default, unchanged"),
             ("clock", f"begins at {at:%H:%M} UTC and jumps over the waits"),
-            ("folder", f"{home}, removed afterwards"),
+            ("folder", str(home)),
         )
         for name, text in rows:
             self._paragraph(f"  {name:<10}", click.style(f"  {name:<10}", fg="cyan"), text)
+        self._say()
 
     def line(self, told: "Told") -> None:
         """One line of the night."""
@@ -174,7 +180,9 @@ class Timeline:
             self._paragraph(f"  {mark} ", click.style(f"  {mark} ", fg=color), text)
         self._say()
         if morning.kept_in is not None:
-            self._say(f"Kept: {morning.kept_in}")
+            self._say(f"The night's journal and backups are in {morning.kept_in}")
+        else:
+            self._say("The night's folder is removed; --keep keeps it.")
         self._say("Now your own nights:")
         for command, what in NEXT:
             self._say(f"  {click.style(f'{command:<44}', fg='cyan')} {what}")
@@ -189,6 +197,7 @@ class Timeline:
     def _paragraph(self, head: str, styled: str, text: str, *, strong: str = "") -> None:
         """A head, and a text that is wrapped beside it."""
         room = max(self._width - len(head), 20)
+        text = text.replace(self._home, "…/") if self._home else text
         lines = textwrap.wrap(self._safe(text), room, break_on_hyphens=False) or [""]
         if strong and lines[0].startswith(strong):
             lines[0] = click.style(strong, bold=True) + lines[0][len(strong) :]
@@ -205,7 +214,7 @@ class Timeline:
         click.echo(line)
 
 
-def as_facts(morning: "Morning") -> dict[str, object]:
+def as_facts(morning: "Morning", lines: "Sequence[Told]") -> dict[str, object]:
     """The night's facts, for scripts."""
     saved = morning.savings
     cast = morning.cast
@@ -226,6 +235,8 @@ def as_facts(morning: "Morning") -> dict[str, object]:
         "handed_over": saved.handed_over,
         "success_rate": saved.success_rate,
         "waited_s": round(saved.waited.total_seconds(), 1),
+        "prompts": saved.prompts,
+        "reruns": saved.reruns,
         "restarts": saved.restarts,
         "notices": saved.notices,
         "backups": list(saved.backups),
@@ -238,6 +249,16 @@ def as_facts(morning: "Morning") -> dict[str, object]:
         "expectations": [
             {"what": one.what, "holds": one.holds, "instead": one.instead}
             for one in morning.expectations
+        ],
+        "timeline": [
+            {
+                "at": one.at.isoformat(),
+                "session": one.about,
+                "word": one.word,
+                "rule": one.rule,
+                "text": one.text,
+            }
+            for one in lines
         ],
         "kept_in": str(morning.kept_in) if morning.kept_in is not None else None,
     }
@@ -253,6 +274,7 @@ def _summary(morning: "Morning") -> Iterator[tuple[str, str]]:
     ours, theirs = morning.prompts_by_us, morning.prompts_by_people
     counted = f"{ours} by palingenesis, {theirs} by the person (counted at the provider)"
     yield "prompts sent", counted
+    yield "without a word", f"{saved.reruns} turn run again as it was"
     yield "model requests", str(morning.requests)
     yield "restarts", str(saved.restarts)
     yield "notices", f"{saved.notices} (no channel is configured in the demo)"
@@ -260,7 +282,8 @@ def _summary(morning: "Morning") -> Iterator[tuple[str, str]]:
         yield "backup", path
     needs = "; ".join(f"{title}: {why}" for title, why in morning.needs_a_person)
     yield "needs a person", needs or "nothing"
-    yield "really took", f"{morning.took_s:.0f} s"
+    night = say_span(morning.ended_at - morning.began_at)
+    yield "the night", f"{night}, in {morning.took_s:.0f} s"
 
 
 def _configured(desk: Desk) -> str | None:
