@@ -110,13 +110,11 @@ class Conductor:
     # ── the story ─────────────────────────────────────────────────────────────────────────────
 
     async def _happen(self, loop: Loop, server: Callable[[], ManagedServer | None]) -> None:
-        def agent_is_up(world: World) -> bool:
-            return MANAGED in world.agents and world.agents[MANAGED].up
-
-        await self._until(loop, agent_is_up)
+        await self._until(loop, lambda world: MANAGED in world.agents)
         managed = server()
         running = managed.running if managed is not None else None
-        assert running is not None, "an agent that is up has a server that runs"
+        if running is None:
+            raise AstrayError  # it never came up, and that was told
         async with running.client() as client:
             await self._person(loop, client)
         await self._until(loop, lambda _: self._story.crash_is_due)

@@ -185,7 +185,7 @@ def judged(end: Ending) -> tuple[Expectation, ...]:
         (
             f"the rules of the work were {', '.join(WORK_RULES)}",
             work_rules == WORK_RULES,
-            ", ".join(work_rules),
+            ", ".join(work_rules) or "none",
         ),
         (
             f"the provider saw {OUR_PROMPTS} prompts of ours",
@@ -210,7 +210,7 @@ def judged(end: Ending) -> tuple[Expectation, ...]:
         (
             "the full conversation was backed up first",
             bool(end.savings.backups) and not lost,
-            f"missing: {lost}",
+            f"missing: {lost}" if lost else "there is none",
         ),
         ("every trouble became work again", end.savings.saves == SAVES, f"{end.savings.saves} did"),
         ("one crash, one restart", end.savings.restarts == 1, str(end.savings.restarts)),

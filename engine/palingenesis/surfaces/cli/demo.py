@@ -30,7 +30,7 @@ _MARKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "down": ("▼", "v", "red"),
     "idle": ("·", ".", "bright_black"),
     "begins": ("▶", ">", "green"),
-    "work": ("▪", "-", "green"),
+    "work": ("▪", "-", "blue"),
     "stop": ("✗", "x", "red"),
     "block": ("?", "?", "magenta"),
     "person": ("☺", "@", "magenta"),
@@ -40,11 +40,11 @@ _MARKS: Final[Mapping[str, tuple[str, str, str]]] = {
     "cancel": ("§", "=", "yellow"),
     "rail": ("#", "#", "red"),
     "tell": ("»", "!", "magenta"),
-    "did": ("→", "*", "blue"),
+    "did": ("→", "*", "green"),
     "outcome": ("✗", "x", "yellow"),
     "wait": ("…", "~", "yellow"),
     "works": ("✓", "+", "green"),
-    "end": ("■", "#", "bright_white"),
+    "end": ("■", "#", "blue"),
 }
 """By word: its mark, the same in ASCII, its colour."""
 
@@ -83,7 +83,7 @@ def demo(desk: Desk, as_json: bool, keeps: bool) -> int:
     """
     from palingenesis.app import run_demo
 
-    show = Silence() if as_json else Timeline()
+    show = Silence() if as_json else Timeline(desk.environ)
     morning = run_demo(
         environ=desk.environ,
         executable=_configured(desk),
@@ -115,11 +115,11 @@ class Silence:
 class Timeline:
     """Prints a night while it happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str]) -> None:
         columns = shutil.get_terminal_size().columns - 1
         self._width = max(_WIDTH_MIN, min(columns, _WIDTH_MAX))
         encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-        self._is_rich = encoding == "utf8"
+        self._is_rich = encoding == "utf8" and not _is_c_locale(environ)
         self._about = ""
         self._home = ""
 
@@ -214,6 +214,12 @@ class Timeline:
         click.echo(line)
 
 
+def _is_c_locale(environ: Mapping[str, str]) -> bool:
+    """Whether the person asked for the C locale; Python itself writes UTF-8 there."""
+    named = (environ.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return next((name for name in named if name), "") in {"C", "POSIX"}
+
+
 def as_facts(morning: "Morning", lines: "Sequence[Told]") -> dict[str, object]:
     """The night's facts, for scripts."""
     saved = morning.savings
@@ -267,14 +273,17 @@ def as_facts(morning: "Morning", lines: "Sequence[Told]") -> dict[str, object]:
 def _summary(morning: "Morning") -> Iterator[tuple[str, str]]:
     saved = morning.savings
     reasons = ", ".join(f"{reason} {count}" for reason, count in saved.stops.items())
-    yield "stops", f"{saved.stopped} ({reasons})"
+    yield "stops", f"{saved.stopped} ({reasons})" if reasons else "none"
     rate = "" if saved.success_rate is None else f", {saved.success_rate:.0%} of what was answered"
     yield "saves", f"{saved.saves} stops became work again without a person{rate}"
     yield "time waited", say_span(saved.waited)
     ours, theirs = morning.prompts_by_us, morning.prompts_by_people
     counted = f"{ours} by palingenesis, {theirs} by the person (counted at the provider)"
     yield "prompts sent", counted
-    yield "without a word", f"{saved.reruns} turn run again as it was"
+    yield (
+        "without a word",
+        f"{saved.reruns} {'turn' if saved.reruns == 1 else 'turns'} run again as before",
+    )
     yield "model requests", str(morning.requests)
     yield "restarts", str(saved.restarts)
     yield "notices", f"{saved.notices} (no channel is configured in the demo)"
