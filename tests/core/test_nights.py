@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from palingenesis.core import commands, effects
-from palingenesis.core.values import SessionId, Severity, Status, WorkState
+from palingenesis.core.events import AgentDown, SessionSeen
+from palingenesis.core.values import AgentId, DownCause, SessionId, Severity, Status, Way, WorkState
 from tests.core.life import (
     AGENT,
     SES,
@@ -304,6 +305,26 @@ def test_without_a_backup_there_is_no_new_session():
     life << Status.ATTENTION
 
 
+def test_an_agent_that_never_comes_up_is_listed_and_told_about_once():
+    life = Life(NIGHT)
+    gone = AgentDown(
+        at=life.now,
+        agent=AgentId("opencode@127.0.0.1:1"),
+        cause=DownCause.UNREACHABLE,
+        assistant="opencode",
+        way=Way.ATTACHED,
+        detail="nobody answers",
+    )
+
+    life.take(gone)
+    life.take(gone)
+
+    assert text_of(life.orders[0]) == "opencode@127.0.0.1:1 cannot be watched: nobody answers"
+    life << "notify"
+    life.claim_nothing_more()
+    assert not life.world.agents[gone.agent].up
+
+
 # ── episodes ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -517,8 +538,6 @@ def test_a_session_in_attention_is_decided_anew_on_release():
 def test_a_session_that_was_never_seen_working_is_listed_and_not_touched():
     life = Life(NIGHT)
     old = SessionId("ses_yesterday")
-    from palingenesis.core.events import SessionSeen
-
     life.take(SessionSeen(at=life.now, session=old, agent=AGENT, title="yesterday"))
     life >> stopped("crash", session=old)
 

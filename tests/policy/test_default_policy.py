@@ -42,6 +42,10 @@ def kinds(ruling: Ruling) -> list[str]:
         ("user_exit", {}, "respect-user"),
         ("user_abort", OPEN, "respect-user"),
         ("completed", {}, "finished"),
+        ("completed", {"operator.seen": timedelta(minutes=2)}, "finished-in-sight"),
+        ("completed", {"operator.seen": timedelta(minutes=2), "episode.first_reason": "quota"},
+         "finished"),
+        ("quota", {"count(quota, 12h)": 2}, "quota-still"),
         ("completed", DONE, "finished"),
         ("completed", OPEN, "unfinished"),
         ("completed", {"work.state": "torn"}, "torn-work"),
@@ -71,7 +75,9 @@ def kinds(ruling: Ruling) -> list[str]:
         ("crash", {"agent.way": "attached"}, "attached-back"),
         ("crash", {"agent.way": "observed", "agent.up": False}, "observed"),
         ("unknown", {}, "default"),
-        ("rate_limit", {"stop.retrying": True}, "own-retry-short"),
+        ("rate_limit", {"stop.retrying": True}, "own-retry-long"),
+        ("rate_limit", {"stop.retrying": True, "stop.retry_after": timedelta(seconds=3)},
+         "own-retry-short"),
         ("rate_limit", {"stop.retrying": True, "stop.retry_after": timedelta(hours=5)},
          "own-retry-long"),
         ("rate_limit", {"agent.supported": False}, "observed"),
@@ -120,7 +126,7 @@ def test_every_rule_that_acts_gives_up_somewhere_except_for_limits() -> None:
         if any(isinstance(step, PROMPTS) for step in rule.steps) and rule.limit is None
     }
 
-    assert endless == {"own-retry-long", "quota", "throttled"}
+    assert endless == {"own-retry-long", "quota-still", "quota", "throttled"}
 
 
 def test_every_new_session_is_preceded_by_a_snapshot() -> None:

@@ -103,6 +103,9 @@ class AgentDown(_Happened):
     signal: str | None = None
     """Name of the signal that ended it; None when the way it ended is not known."""
     detail: str = ""
+    assistant: str = ""
+    way: Way | None = None
+    """These two tell who an agent would be that was never up; not needed for a known one."""
 
 
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────

@@ -149,6 +149,8 @@ class OpenCodeSensor:
                 agent=self._agent,
                 cause=DownCause.REFUSED if denied else DownCause.UNREACHABLE,
                 detail=f"{error.message}; {error.hint}" if error.hint else error.message,
+                assistant=ASSISTANT,
+                way=self._server.way,
             )
         )
 

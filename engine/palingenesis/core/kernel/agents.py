@@ -55,6 +55,7 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
     """An agent is gone: whoever was at work there has stopped."""
     agent = draft.agents.get(event.agent)
     if agent is None:
+        _never_came_up(draft, event)
         return
     draft.agents[agent.id] = replace(
         agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None
@@ -77,6 +78,31 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         return
     if not stopped:
         _bring_back(draft, draft.agents[agent.id], event.at)
+
+
+def _never_came_up(draft: Draft, event: events.AgentDown) -> None:
+    """An agent that was to be there is not: list it, and say so once."""
+    if event.way is None:
+        return
+    draft.agents[event.agent] = Agent(
+        id=event.agent,
+        assistant=event.assistant,
+        way=event.way,
+        version="",
+        supported=True,
+        up=False,
+        since=event.at,
+        started_at=event.at,
+        down=event.cause,
+        detail=event.detail,
+    )
+    draft.tell(
+        None,
+        Severity.CRITICAL,
+        event.agent,
+        f"{event.agent} cannot be watched: {event.detail}",
+        "an agent that does not come up is told about",
+    )
 
 
 def _was_at_work(session: Session) -> bool:

@@ -103,6 +103,8 @@ def start(
         facts=facts,
     )
     episode = session.episode
+    if episode is None and event == "stalled":
+        episode = Episode(started_at=draft.at, first_reason=StopReason.TIMEOUT)
     if episode is not None:
         episode = replace(episode, tries={**episode.tries, ruling.rule: tries + 1})
     session = replace(
