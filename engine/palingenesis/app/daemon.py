@@ -114,38 +114,13 @@ class Daemon:
         Raises:
             PalingenesisError: it cannot begin.
         """
-        clock, loop = self._clock, self.loop
+        loop = self.loop
         policy_file = await self._adopt_policy()
-        work = FolderWork(backups=self._paths.backups, globs=_globs(self._config))
-        agents = self._make(
-            Surroundings(
-                config=self._config,
-                state=self._paths.state,
-                environ=self._environ,
-                work=work,
-                clock=clock,
-                dice=self._dice,
-                server_url=server_url,
-                at_work=lambda: self._at_start,
-                owned=self._owned,
-            )
+        agents = self._make(self._surroundings(server_url))
+        channels = make_channels(
+            self._config.notifications, environ=self._environ, clock=self._clock
         )
-        channels = make_channels(self._config.notifications, environ=self._environ, clock=clock)
-        front = Front(
-            loop=loop,
-            journal=self._journal,
-            clock=clock,
-            about=About(
-                since=clock.now(),
-                policy_path=self._policy_path,
-                policy_origin=self._choice.origin,
-                channels=tuple(channel.name for channel in channels),
-                warnings=(*self._config.warnings, *(d.told() for d in self._journal.damage)),
-            ),
-            reload=lambda: self._reload(policy_file),
-            entrance=agents.entrance,
-            stop=self.stop,
-        )
+        front = self._front(policy_file, agents, [channel.name for channel in channels])
         control = ControlServer(front, self._paths.socket)
         self._listen_to_signals(policy_file)
         loop.attend(self._snapshot_now_and_then)
@@ -155,13 +130,13 @@ class Daemon:
                 emit=loop.emit,
                 actuator_of=agents.actuator_of,
                 channels=channels,
-                clock=clock,
+                clock=self._clock,
             )
             running = [
                 tasks.create_task(loop.run(dispatch)),
                 tasks.create_task(control.serve()),
                 tasks.create_task(policy_file.watch(self._say)),
-                tasks.create_task(Host(clock=clock).watch(loop.emit)),
+                tasks.create_task(Host(clock=self._clock).watch(loop.emit)),
                 *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
             ]
             for effect in list(loop.world.open.values()):
@@ -172,6 +147,36 @@ class Daemon:
             await self._farewell(agents)
             for task in (*running, *_others(tasks)):
                 task.cancel()
+
+    def _surroundings(self, server_url: str | None) -> Surroundings:
+        return Surroundings(
+            config=self._config,
+            state=self._paths.state,
+            environ=self._environ,
+            work=FolderWork(backups=self._paths.backups, globs=_globs(self._config)),
+            clock=self._clock,
+            dice=self._dice,
+            server_url=server_url,
+            at_work=lambda: self._at_start,
+            owned=self._owned,
+        )
+
+    def _front(self, policy_file: PolicyFile, agents: Agents, channels: list[str]) -> Front:
+        return Front(
+            loop=self.loop,
+            journal=self._journal,
+            clock=self._clock,
+            about=About(
+                since=self._clock.now(),
+                policy_path=self._policy_path,
+                policy_origin=self._choice.origin,
+                channels=tuple(channels),
+                warnings=(*self._config.warnings, *(d.told() for d in self._journal.damage)),
+            ),
+            reload=lambda: self._reload(policy_file),
+            entrance=agents.entrance,
+            stop=self.stop,
+        )
 
     def stop(self, agents: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback's argument
         """Let `run` come to its end; `agents`: end the managed server too."""

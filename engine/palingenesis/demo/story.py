@@ -171,66 +171,88 @@ class Ending:
 
 def judged(end: Ending) -> tuple[Expectation, ...]:
     """Every expectation of the story."""
-    prompts = prompts_in(end.requests)
-    ours = [prompt for prompt in prompts if prompt.is_ours]
+    prompts = [prompt for prompt in prompts_in(end.requests) if prompt.is_ours]
+    return (*_at_work(end, prompts), *_kept(end), *_aside(end))
+
+
+def _expected(what: str, holds: bool, instead: object) -> Expectation:  # noqa: FBT001 - the verdict
+    return Expectation(what=what, holds=holds, instead="" if holds else str(instead))
+
+
+def _at_work(end: Ending, ours: Sequence[Prompt]) -> tuple[Expectation, ...]:
+    """What was decided about the work, and what the provider saw of it."""
+    rules = tuple(rule for session, rule in end.rules if session in end.work)
     heir = [prompt.text for prompt in ours if end.work[1:] and prompt.session == end.work[1]]
-    work_rules = tuple(rule for session, rule in end.rules if session in end.work)
-    aside_rules = tuple(rule for session, rule in end.rules if session == end.aside)
-    last = end.aside_stopped_at
-    late = [r for r in end.requests if r.session == end.aside and last is not None and r.at > last]
-    lost = [path for path in end.savings.backups if not Path(path).is_file()]
-    completed = [end.statuses.get(session) for session in end.work]
     next_step = f"step {BEFORE_OVERFLOW + 1}"
-    found = (
-        (
+    counted = (end.savings.prompts, end.savings.reruns)
+    return (
+        _expected(
             f"the rules of the work were {', '.join(WORK_RULES)}",
-            work_rules == WORK_RULES,
-            ", ".join(work_rules) or "none",
+            rules == WORK_RULES,
+            ", ".join(rules) or "none",
         ),
-        (
+        _expected(
             f"the provider saw {OUR_PROMPTS} prompts of ours",
             len(ours) == OUR_PROMPTS,
             f"{len(ours)}: {[prompt.text[:40] for prompt in ours]}",
         ),
-        (
+        _expected(
             "the journal counts as many, and one turn run again without a word",
-            (end.savings.prompts, end.savings.reruns) == (len(ours), 1),
-            f"{end.savings.prompts} and {end.savings.reruns}",
+            counted == (len(ours), 1),
+            counted,
         ),
-        (
+        _expected(
             "the provider was asked for exactly what the story has",
             end.unexpected == 0,
             f"{end.unexpected} more",
         ),
-        (
+        _expected(
             f"the new session was told to begin with {next_step}",
             bool(heir) and next_step in heir[0].lower(),
             heir[0][:200] if heir else "it was told nothing",
         ),
-        (
+    )
+
+
+def _kept(end: Ending) -> tuple[Expectation, ...]:
+    """That nothing was lost, and that all of it came to its end."""
+    lost = [path for path in end.savings.backups if not Path(path).is_file()]
+    completed = [end.statuses.get(session) for session in end.work]
+    return (
+        _expected(
             "the full conversation was backed up first",
             bool(end.savings.backups) and not lost,
             f"missing: {lost}" if lost else "there is none",
         ),
-        ("every trouble became work again", end.savings.saves == SAVES, f"{end.savings.saves} did"),
-        ("one crash, one restart", end.savings.restarts == 1, str(end.savings.restarts)),
-        (
+        _expected(
+            "every trouble became work again",
+            end.savings.saves == SAVES,
+            f"{end.savings.saves} did",
+        ),
+        _expected("one crash, one restart", end.savings.restarts == 1, end.savings.restarts),
+        _expected(
             f"the work is done, {STEPS} of {STEPS}",
             end.steps == (STEPS, STEPS) and all(s is Status.COMPLETED for s in completed),
             f"{end.steps}, {[str(status) for status in completed]}",
         ),
-        (
+    )
+
+
+def _aside(end: Ending) -> tuple[Expectation, ...]:
+    """That the session which the person stopped was left alone."""
+    rules = tuple(rule for session, rule in end.rules if session == end.aside)
+    last = end.aside_stopped_at
+    late = [r for r in end.requests if r.session == end.aside and last is not None and r.at > last]
+    status = end.statuses.get(end.aside)
+    return (
+        _expected(
             "the person's stop was respected",
-            aside_rules == ASIDE_RULES and end.statuses.get(end.aside) is Status.STOOD_DOWN,
-            f"{aside_rules}, {end.statuses.get(end.aside)}",
+            rules == ASIDE_RULES and status is Status.STOOD_DOWN,
+            f"{rules}, {status}",
         ),
-        (
+        _expected(
             "nothing was asked of that session after the stop",
             last is not None and not late,
             f"{len(late)} requests" if last is not None else "it was never stopped",
         ),
-    )
-    return tuple(
-        Expectation(what=what, holds=holds, instead="" if holds else instead)
-        for what, holds, instead in found
     )

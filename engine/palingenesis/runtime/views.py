@@ -14,7 +14,7 @@ from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show
-from palingenesis.core.plans import Delegate, Step, Wait
+from palingenesis.core.plans import Delegate, Restart, Step, Wait
 from palingenesis.core.record import from_plain
 from palingenesis.core.values import FactValue, Status
 from palingenesis.core.world import Agent, Decision, Plan, Session, World
@@ -307,15 +307,20 @@ def _steps(
 ) -> Iterator[door.Step]:
     done: dict[int, Effect] = {}
     for effect in effects_of:
-        digits = effect.id.rpartition(".")[2].rstrip("sr")
-        if digits.isdigit() and not effect.id.endswith(("s", "r")):
-            done[int(digits)] = effect
+        # `3` is the third step, `3s` a backup made for it, `3r…` a restart that it needed.
+        number, _, restart = effect.id.rpartition(".")[2].partition("r")
+        if number.isdigit() and (not restart or _is_restart(decision, int(number))):
+            done[int(number)] = effect
     if not decision.plan:
         for effect in effects_of:
             yield _step(name_of(effect), effect, outcomes)
         return
     for index, step in enumerate(decision.plan):
         yield _step(step_name(step), done.get(index), outcomes)
+
+
+def _is_restart(decision: Decision, index: int) -> bool:
+    return index < len(decision.plan) and isinstance(decision.plan[index], Restart)
 
 
 def _step(

@@ -267,7 +267,7 @@ def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
         case Refused():
             return _refused(draft, session, plan, verdict)
         case _:
-            effect = order_restart(draft, agent, plan.decision, f"{plan.index}r")
+            effect = order_restart(draft, agent, plan.decision, f"{plan.index}r{draft.at:%H%M%S%f}")
             acting = replace(plan, effect=effect.id, deadline=None, because="")
             return draft.move(draft.put(replace(session, plan=acting)), "act", "Restart")
 

@@ -228,7 +228,8 @@ PACK: tuple[Signature, ...] = (
         "rate.text",
         _R.RATE_LIMIT,
         "text",
-        r"^\W*rate limit\W*$|\brate limit (?:reached|exceeded)\b|\brate.?limited\b|\btoo many requests\b"
+        r"^\W*rate limit\W*$|\brate limit (?:reached|exceeded)\b|\brate.?limited\b"
+        r"|\btoo many requests\b"
         r"|\bexceed(?:ed)? .{0,40}rate limit\b|\btoo many tokens, please wait\b"
         r"|\bexceeded your current quota\b",
         0.75,
