@@ -38,7 +38,7 @@ QUIET_S = 3.0
 DEFAULT_POLICY = Path(__file__).parents[2] / "policies" / "default.yaml"
 
 TAKES_OVER_SOON = (
-    ("default(stop.retry_after, 0s) <= 5m", "default(stop.retry_after, 0s) <= 2s"),
+    ("<= 5m", "<= 2s"),
     ("delegate: {until: 5m}", "delegate: {until: 2s}"),
     ("jitter: 1m", "jitter: 1s"),
 )
@@ -170,20 +170,22 @@ class Night:
             }
         )
 
-    def start(self) -> None:
-        """Start the daemon and wait until it and its OpenCode answer."""
+    def start(
+        self, *, until_agent_up: bool = True, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start the daemon and wait until it answers, and its OpenCode too."""
         log = (self.root / "daemon.log").open("ab")
         with log:
             self.daemon = subprocess.Popen(
                 [sys.executable, "-m", "palingenesis", "daemon", "run", *self._flags],
-                env=self.environment(),
+                env={**self.environment(), **(environment or {})},
                 cwd=self.project,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(self._is_up, START_S_MAX, "the daemon and its agent")
+        wait_until(lambda: self._is_up(until_agent_up), START_S_MAX, "the daemon and its agent")
         self._remember_processes()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -193,14 +195,14 @@ class Night:
         self.daemon.send_signal(number)
         return self.daemon.wait(15)
 
-    def _is_up(self) -> bool:
+    def _is_up(self, agents_too: bool) -> bool:
         if self.daemon is not None and self.daemon.poll() is not None:
             raise AssertionError(f"the daemon ended: {self.log()[-3000:]}")
         try:
             status = self.control.status()
         except PalingenesisError:
             return False
-        return any(agent["up"] for agent in status["agents"])
+        return not agents_too or any(agent["up"] for agent in status["agents"])
 
     @property
     def control(self) -> ControlClient:
@@ -244,7 +246,12 @@ class Night:
         return [dict(one) for one in self.control.explain(session=id_, decision=None, limit=100)]
 
     def rules(self, id_: str) -> list[str]:
+        """The rules that decided about it, in their order."""
         return [one["rule"] for one in self.decisions(id_) if one["kind"] == "decided"]
+
+    def alarms(self) -> list[str]:
+        """What people were told, without the good news."""
+        return [text for text in self.told.texts() if not text.startswith("Done:")]
 
     def wait_for_rules(self, id_: str, *rules: str, timeout_s: float = 30.0) -> None:
         """Wait until so many rules have decided about it; they must be these, in this order."""
@@ -290,7 +297,12 @@ class Night:
         return [request for request in self.provider.requests if request.session == id_]
 
     def wait(
-        self, condition: Callable[[], object], timeout_s: float, what: Callable[[], str]
+        self,
+        condition: Callable[[], object],
+        timeout_s: float,
+        what: Callable[[], str],
+        *,
+        every_s: float = 0.05,
     ) -> None:
         """Wait for a condition; when it does not come, tell the whole night."""
         deadline = time.monotonic() + timeout_s
@@ -298,7 +310,7 @@ class Night:
             assert time.monotonic() < deadline, (
                 f"waited {timeout_s:g} s for {what()}\n{self.story()}"
             )
-            time.sleep(0.05)
+            time.sleep(every_s)
 
     def now(self) -> datetime:
         """The time by the wall's clock."""
