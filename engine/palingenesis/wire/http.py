@@ -18,7 +18,7 @@ from palingenesis.core.errors import WireDeadlineError, WireError
 from palingenesis.wire.sse import ServerSentEvent, SseParser
 
 if TYPE_CHECKING:
-    import httpx
+    from palingenesis.wire.lean import httpx
 
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 CONNECT_S = 5.0
@@ -114,7 +114,7 @@ class Wire:
             WireDeadlineError: nothing complete within `timeout_s`.
             WireError: no connection, a broken answer, or one that is too large.
         """
-        import httpx
+        from palingenesis.wire.lean import httpx
 
         if json is not None:
             content = json_text.dumps(json).encode()
@@ -162,7 +162,7 @@ class Wire:
             WireDeadlineError: not opened within `open_s`, or nothing came for `silence_s`.
             WireError: no connection, not an event stream, or it broke.
         """
-        import httpx
+        from palingenesis.wire.lean import httpx
 
         client = self._open()
         request = client.build_request(
@@ -192,7 +192,7 @@ class Wire:
     async def _events(
         self, response: "httpx.Response", silence_s: float
     ) -> AsyncIterator[ServerSentEvent]:
-        import httpx
+        from palingenesis.wire.lean import httpx
 
         parser = SseParser()
         try:
@@ -206,7 +206,7 @@ class Wire:
 
     def _open(self) -> "httpx.AsyncClient":
         if self._client is None:
-            import httpx
+            from palingenesis.wire.lean import httpx
 
             # httpx writes complete URLs, webhook secrets included, at INFO.
             logging.getLogger("httpx").setLevel(logging.CRITICAL)
