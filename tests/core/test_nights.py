@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from palingenesis.core import commands, effects
-from palingenesis.core.events import AgentDown, SessionSeen
+from palingenesis.core.events import AgentDown, AgentUp, SessionSeen
 from palingenesis.core.values import AgentId, DownCause, SessionId, Severity, Status, Way, WorkState
 from tests.core.life import (
     AGENT,
@@ -323,6 +323,35 @@ def test_an_agent_that_never_comes_up_is_listed_and_told_about_once():
     life << "notify"
     life.claim_nothing_more()
     assert not life.world.agents[gone.agent].up
+
+
+def test_an_observed_session_whose_program_crashed_goes_on_on_the_managed_server():
+    life = Life(policy(rule("go-on", "stop.reason == 'crash'", {"resume": {}})), way=Way.OBSERVED)
+    managed = AgentId("opencode-managed")
+    life.take(
+        AgentUp(
+            at=life.now,
+            agent=managed,
+            assistant="opencode",
+            way=Way.MANAGED,
+            version="1.18.33",
+            supported=True,
+            started_at=life.now,
+        )
+    )
+
+    life >> died() << "resume"
+
+    assert life.session.agent == managed
+    life.claim_nothing_more()
+
+
+def test_an_observed_session_whose_program_runs_is_not_taken_away():
+    life = Life(policy(rule("go-on", "", {"resume": {}})), way=Way.OBSERVED)
+
+    life >> stopped("rate_limit") << "notify" << Status.ATTENTION
+
+    life.claim_nothing_more()
 
 
 # ── episodes ────────────────────────────────────────────────────────────────────────────────

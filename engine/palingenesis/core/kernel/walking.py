@@ -78,10 +78,12 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             reopen = draft.at + step.reopen_after if step.reopen_after else None
             return draft.put(replace(session, reopen_at=reopen))
         case plans.Snapshot() | plans.Interrupt():
+            session = _inherited(draft, session)
             verdict = may_touch(draft.now(), session, by_person=plan.rule == OPERATOR)
             return _act(draft, session, plan, step, verdict)
         case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact():
             by_person = plan.rule == OPERATOR
+            session = _inherited(draft, session)
             verdict = may_prompt(draft.now(), session, draft.at, by_person=by_person)
             return _act(draft, session, plan, step, verdict)
         case _:
@@ -280,6 +282,14 @@ def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effec
     draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped)
     draft.order(effect)
     return effect
+
+
+def _inherited(draft: Draft, session: Session) -> Session:
+    """A session whose own program has ended goes over to the managed server, where it lives on."""
+    owner = _owner(draft, session)
+    if owner is None or owner.id == session.agent:
+        return session
+    return draft.put(replace(session, agent=owner.id))
 
 
 def _owner(draft: Draft, session: Session) -> Agent | None:
