@@ -18,9 +18,11 @@ from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import door, views
+from palingenesis.runtime.bounded_file import read_bounded
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
+from palingenesis.sensors.policy_file import POLICY_BYTES_MAX
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
@@ -176,7 +178,7 @@ class Front:
         """See `Door`."""
         world, path = self._loop.world, self._about.policy_path()
         try:
-            source = path.read_text(encoding="utf-8")
+            source = read_bounded(path, POLICY_BYTES_MAX, silence_s=0.0).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise PalingenesisError(f"cannot read {path}: {error}") from error
         return {

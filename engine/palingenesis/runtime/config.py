@@ -113,7 +113,10 @@ class ConfigProblemsError(InvalidConfigError):
 
     def __init__(self, problems: tuple[str, ...], source: str) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        super().__init__(f"the configuration {source} has {count}")
+        super().__init__(
+            f"the configuration {source} has {count}",
+            hint="correct it, or move it away: without it the defaults hold",
+        )
         self.problems = problems
 
 

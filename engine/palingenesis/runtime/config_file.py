@@ -15,6 +15,7 @@ from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import parse_duration
+from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.config import (
     Config,
     ConfigProblemsError,
@@ -29,6 +30,8 @@ from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.trust import is_readable_by_others, why_untrusted
 
 CONFIG_BYTES_MAX = 256 * 1024
+_WITHOUT = "without it the defaults hold"
+_MARK = "\ufeff"
 
 Read = Callable[[object], object]
 """Checks one value and gives it its type; raises ValueError with what was expected instead."""
@@ -48,14 +51,20 @@ def load_config(paths: Paths) -> Config:
                 f"the configuration is not safe to use: {reason}",
                 hint=f"chmod go-w {path} {path.parent}",
             )
-        with path.open("rb") as stream:
-            raw = stream.read(CONFIG_BYTES_MAX + 1)
+        raw = read_bounded(path, CONFIG_BYTES_MAX + 1, silence_s=0.1)
         exposed = is_readable_by_others(path)
-    except FileNotFoundError:
-        return Config()
+    except FileNotFoundError as error:
+        if not path.is_symlink():
+            return Config()
+        raise InvalidConfigError(
+            f"cannot read {path}: it is a link to a file that does not exist",
+            hint=f"restore that file, or remove the link: {_WITHOUT}",
+        ) from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InvalidConfigError(f"cannot read {path}: {reason}") from error
+        raise InvalidConfigError(
+            f"cannot read {path}: {why_not(error)}",
+            hint=f"make it a file that you can read, or move it away: {_WITHOUT}",
+        ) from error
     config = parse_config(raw, path)
     if exposed and isinstance(config.notifications.webhook_url, str):
         text = f"{path}: warning: other users can read your webhook's address: chmod 600 it"
@@ -73,9 +82,9 @@ def parse_config(text: bytes | str, source: Path) -> Config:
         message = f"{source}: error: larger than {CONFIG_BYTES_MAX // 1024} KiB"
         raise ConfigProblemsError((message,), str(source))
     try:
-        decoded = text if isinstance(text, str) else text.decode("utf-8")
+        decoded = (text if isinstance(text, str) else text.decode("utf-8")).removeprefix(_MARK)
         tree = tomllib.loads(decoded)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigProblemsError((_syntax_problem(error, source),), str(source)) from error
     reading = _Reading(decoded, source)
     values = {section: reading.section(section, tree.get(section)) for section in SECTIONS}
@@ -317,6 +326,8 @@ def _syntax_problem(error: Exception, source: Path) -> str:
         return f"{source}: error: not UTF-8 (byte {error.start + 1})"
     if isinstance(error, RecursionError):
         return f"{source}: error: nested too deeply"
+    if "int_max_str_digits" in str(error):
+        return f"{source}: error: a number has too many digits"
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
     if found is None:
         return f"{source}: error: {_short(str(error), 200).lower()}"

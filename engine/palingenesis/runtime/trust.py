@@ -15,7 +15,7 @@ def why_untrusted(path: Path) -> str:
     Raises:
         OSError: the file cannot be looked at.
     """
-    target = path.resolve(strict=True)
+    target = Path(os.path.realpath(path, strict=True))  # `resolve` calls a loop no OSError
     for place in (target, target.parent):
         status = place.stat()
         if status.st_uid not in (os.getuid(), 0):

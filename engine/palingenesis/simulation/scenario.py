@@ -14,7 +14,7 @@ story:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -46,6 +46,11 @@ _KINDS: Final = (
 _STEP: Final = ("after", "repeat", "every", "set", *_KINDS)
 _STOPPED: Final = ("reason", "retry_after", "message", "http_status", "retrying", "words")
 _BLOCKED: Final = ("kind", "text", "tool")
+_ADVICE: Final = {
+    "Y008": "keep one scenario per file; remove '---'",
+    "Y009": "the shortest scenario has 'version: 1' and 'story: [died]'",
+}
+"""Ways out that are others than a policy's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,8 @@ def read_scenario(text: str | bytes) -> Read:
     """Read a scenario file. Never raises because of what is in it."""
     root, findings = read(text)
     if root is None:
-        return Read(scenario=None, diagnostics=findings.in_order())
+        told = (replace(one, help=_ADVICE.get(one.code, one.help)) for one in findings.in_order())
+        return Read(scenario=None, diagnostics=tuple(told))
     scenario = _Reader(findings).scenario(root)
     good = None if findings.refused else scenario
     return Read(scenario=good, diagnostics=findings.in_order())

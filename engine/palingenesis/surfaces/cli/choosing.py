@@ -22,6 +22,9 @@ def choose_session(rows: Sequence[SessionStatus], asked: str | None) -> SessionS
     Raises:
         UnclearSessionError: none fits, or more than one.
     """
+    if asked is not None and not asked.strip():
+        # Every id begins with it, and a script whose variable is empty means none of them.
+        raise UnclearSessionError("the session's name is empty", hint="palingenesis sessions")
     if asked is None:
         found = list(rows)
         said = "no session given"

@@ -32,7 +32,7 @@ _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ (DEBUG|INFO) ")
 _START_SPAN = timedelta(seconds=30)
 _STOP_S = 30
 
-_PolicyFile = click.Path(dir_okay=False, path_type=Path)
+_PolicyFile = click.Path(path_type=Path)
 
 
 @click.group()
@@ -41,7 +41,7 @@ def daemon() -> None:
 
 
 @daemon.command()
-@click.option("--policy", type=_PolicyFile, help="The policy to use.")
+@click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
 @click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
 @click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
@@ -65,8 +65,8 @@ def run(
     ctx.exit(int(code))
 
 
-@daemon.command()
-@click.option("--policy", type=_PolicyFile, help="The policy to use.")
+@daemon.command(short_help="Start the daemon in the background.")
+@click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
 @click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--foreground", is_flag=True, help="The same as 'daemon run'.")
@@ -88,14 +88,14 @@ def start(
     _refuse_sudo(desk, allow_root)
     with contextlib.suppress(NotRunningError):
         click.echo(f"the daemon runs already (pid {desk.client().status()['pid']})")
+        if policy or server or debug:
+            click.echo("what you asked for is not in effect: it was running before", err=True)
+            click.echo("hint: palingenesis daemon restart, with the same options", err=True)
         return
-    flags = ["--policy", str(policy.expanduser().absolute())] if policy else []
-    flags += ["--server", server] if server else []
-    flags += ["--debug"] if debug else []
-    _start(desk, flags)
+    _start(desk, _flags(policy, server, debug))
 
 
-@daemon.command()
+@daemon.command(short_help="Stop the daemon; agents keep running.")
 @click.option("--agents", is_flag=True, help="End the OpenCode server that it runs as well.")
 @click.pass_obj
 def stop(desk: Desk, agents: bool) -> None:
@@ -117,18 +117,27 @@ def _left_running(desk: Desk) -> str:
 
 
 @daemon.command()
-@click.option("--policy", type=_PolicyFile, help="The policy to use.")
+@click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
 @click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.option("--debug", is_flag=True, help="Log more.")
+@click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
 @click.pass_obj
-def restart(desk: Desk, policy: Path | None, server: str | None) -> None:
+def restart(
+    desk: Desk, policy: Path | None, server: str | None, debug: bool, allow_root: bool
+) -> None:
     """Stop the daemon if it runs, and start it."""
-    _refuse_sudo(desk, allowed=False)
+    _refuse_sudo(desk, allow_root)
     _stop(desk)
+    _start(desk, _flags(policy, server, debug))
+
+
+def _flags(policy: Path | None, server: str | None, debug: bool) -> list[str]:
     flags = ["--policy", str(policy.expanduser().absolute())] if policy else []
-    _start(desk, [*flags, *(["--server", server] if server else [])])
+    flags += ["--server", server] if server else []
+    return flags + (["--debug"] if debug else [])
 
 
-@daemon.command()
+@daemon.command(short_help="Have configuration and policy read again.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 @click.pass_obj
 def reload(desk: Desk, as_json: bool) -> None:
@@ -146,7 +155,7 @@ def reload(desk: Desk, as_json: bool) -> None:
         click.echo(plain(answer["message"], 500))
 
 
-@daemon.command()
+@daemon.command(short_help="Whether the daemon runs, and where its things are.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:

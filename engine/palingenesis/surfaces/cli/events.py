@@ -25,7 +25,7 @@ def events(
     desk: Desk, since: str | None, session: str | None, limit: int, follow: bool, as_json: bool
 ) -> None:
     """What happened, oldest first; also with the daemon down."""
-    instant = _read_since(since) if since else None
+    instant = _read_since(since) if since is not None else None
     client = desk.client()
     try:
         chosen = _whole_id(session, [row["id"] for row in client.sessions()]) if session else None
@@ -42,6 +42,8 @@ def events(
             say_json({"schema_version": SCHEMA_VERSION, "events": rows})
         else:
             _say(rows, as_json=False)
+            if not rows:
+                click.echo("nothing happened that fits", err=True)
         return
     _say(rows, as_json=as_json)
     last = rows[-1]["seq"] if rows else _newest(client.events(limit=1))

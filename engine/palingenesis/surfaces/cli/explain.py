@@ -26,7 +26,7 @@ def explain(desk: Desk, what: str | None, limit: int, as_json: bool) -> None:
     asked = what if number is None else None
     client = desk.client()
     try:
-        session = choose_session(client.sessions(), asked)["id"] if asked else None
+        session = choose_session(client.sessions(), asked)["id"] if asked is not None else None
         told = client.explain(session=session, decision=number, limit=limit)
     except NotRunningError:
         from palingenesis.surfaces.cli.offline import read_explanations

@@ -1,15 +1,18 @@
 """`policy simulate`: a night on a virtual clock, before the real one."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from palingenesis import shipped
-from palingenesis.core.errors import ExitCode, InvalidConfigError
+from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -18,18 +21,32 @@ if TYPE_CHECKING:
     from palingenesis.simulation.scenario import Scenario
     from palingenesis.simulation.timeline import Line
 
-_File = click.Path(dir_okay=False, path_type=Path)
+_File = click.Path(path_type=Path)
 
 
-@click.command()
+EXAMPLES = """\b
+Examples:
+  palingenesis policy simulate --reason crash --repeat 6 --every 170s
+  palingenesis policy simulate --reason completed work.state=valid work.done=false
+  palingenesis policy simulate examples/scenarios/01-limits.yaml --policy my.yaml
+"""
+
+
+@click.command(short_help="Rehearse a night on a virtual clock.", epilog=EXAMPLES)
 @click.argument("scenario", required=False, type=_File)
 @click.argument("given", nargs=-1, metavar="[FACT=VALUE]...")
-@click.option("--policy", "policy_file", type=_File, help="The policy; otherwise the one in use.")
+@click.option(
+    "--policy", "policy_file", type=_File, metavar="FILE", help="The policy; else the one in use."
+)
 @click.option("--reason", help="Instead of a scenario: a stop for this reason.")
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(1, 2000))
-@click.option("--every", default="170s", show_default=True, help="Time between two of them.")
-@click.option("--retry-after", help="What the server asks for, as in 90s.")
-@click.option("--for", "tail", default="10m", show_default=True, help="Time after the last one.")
+@click.option(
+    "--every", default="170s", show_default=True, type=Span(), help="Time between two of them."
+)
+@click.option("--retry-after", type=Span(), help="What the server asks for, as in 90s.")
+@click.option(
+    "--for", "tail", default="10m", show_default=True, type=Span(), help="Time after the last one."
+)
 @click.option("--seed", default="rehearsal", show_default=True, help="Feeds the jitter.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
@@ -40,20 +57,13 @@ def simulate(
     policy_file: Path | None,
     reason: str | None,
     repeat: int,
-    every: str,
-    retry_after: str | None,
-    tail: str,
+    every: timedelta,
+    retry_after: timedelta | None,
+    tail: timedelta,
     seed: str,
     as_json: bool,
 ) -> None:
-    r"""Run a SCENARIO file, or stops of one --reason, through the real kernel on a virtual clock.
-
-    \b
-    palingenesis policy simulate --reason crash --repeat 6 --every 170s
-    palingenesis policy simulate --reason completed work.state=valid work.done=false
-    palingenesis policy simulate examples/scenarios/limits.yaml --policy my.yaml
-    """
-    from palingenesis.core.facts import parse_duration
+    """Run a SCENARIO file, or stops of one --reason, through the real kernel on a virtual clock."""
     from palingenesis.simulation.playing import play
     from palingenesis.simulation.timeline import told
 
@@ -62,12 +72,12 @@ def simulate(
     if (scenario is None) == (reason is None):
         raise click.UsageError("give a SCENARIO file or --reason")
     desk = ctx.ensure_object(Desk)
-    policy = _policy(ctx, desk, policy_file)
+    policy = _policy(desk, policy_file)
     if scenario is not None:
-        story = _read(ctx, scenario)
+        story = _read(scenario)
     else:
         story = _of_reason(reason or "", repeat, every, retry_after, seed, given)
-    night = play(policy, story, tail=parse_duration(tail))
+    night = play(policy, story, tail=tail)
     lines = list(told(night.past))
     if as_json:
         rows = [
@@ -89,52 +99,55 @@ def _say(line: "Line") -> None:
     click.echo(f"  {line.at:%H:%M:%S}  {line.word:8} {rule} {plain(line.text, 300)}".rstrip())
 
 
-def _policy(ctx: click.Context, desk: Desk, given: Path | None) -> "Policy":
+def _policy(desk: Desk, given: Path | None) -> "Policy":
     from palingenesis.core.policy.compile import compile_text
     from palingenesis.runtime.config_file import load_config
-    from palingenesis.surfaces.cli.policy_text import report
+    from palingenesis.surfaces.cli.policy_text import render
 
     paths = desk.paths
     chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
     path = chosen.path or shipped.policy()
-    text = _bytes(path)
+    text = read_given(path, hint=f"{chosen.origin} names this file")
     schema = shipped.schema("policy").read_text(encoding="utf-8")
     compiled = compile_text(text, name=path.stem, schema=schema)
     if compiled.policy is None:
-        click.echo(report(compiled, text, str(path)), err=True)
-        ctx.exit(int(ExitCode.INVALID))
+        click.echo(render(compiled.diagnostics, text, str(path)), err=True, nl=False)
+        raise InvalidConfigError(
+            f"the policy {path} cannot be used", hint=f"palingenesis policy validate {path}"
+        )
     return compiled.policy
 
 
-def _read(ctx: click.Context, path: Path) -> "Scenario":
+def _read(path: Path) -> "Scenario":
     from palingenesis.simulation.scenario import read_scenario
     from palingenesis.surfaces.cli.policy_text import render
 
-    text = _bytes(path)
+    text = read_given(path, hint="give a scenario file, or --reason")
     found = read_scenario(text)
     if found.scenario is None:
-        click.echo(render(found.diagnostics, text, str(path)), err=True)
-        ctx.exit(int(ExitCode.INVALID))
+        click.echo(render(found.diagnostics, text, str(path)), err=True, nl=False)
+        raise InvalidConfigError(
+            f"the scenario {path} cannot be used",
+            hint=f"a policy is given with --policy {path}"
+            if _is_a_policy(text)
+            else "a scenario is 'version: 1' and a 'story:', as in examples/scenarios",
+        )
     return found.scenario
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InvalidConfigError(f"cannot read {path}: {reason}") from error
+def _is_a_policy(text: bytes) -> bool:
+    return any(line.startswith((b"rules:", b"default:")) for line in text.splitlines())
 
 
 def _of_reason(
     reason: str,
     repeat: int,
-    every: str,
-    retry_after: str | None,
+    every: timedelta,
+    retry_after: timedelta | None,
     seed: str,
     given: tuple[str, ...],
 ) -> "Scenario":
-    from palingenesis.core.facts import did_you_mean, parse_duration
+    from palingenesis.core.facts import did_you_mean, show_duration
     from palingenesis.core.values import StopReason
     from palingenesis.simulation.scenario import Happens, Scenario
 
@@ -143,9 +156,8 @@ def _of_reason(
         raise click.UsageError(f"'{reason}' is no stop reason; {advice}")
     options = {"reason": reason}
     if retry_after is not None:
-        parse_duration(retry_after)
-        options["retry_after"] = retry_after
-    stop = Happens(repeat=repeat, every=parse_duration(every), kind="stopped", options=options)
+        options["retry_after"] = show_duration(retry_after)
+    stop = Happens(repeat=repeat, every=every, kind="stopped", options=options)
     return Scenario(seed=seed, given=_facts(given), story=(stop,))
 
 
@@ -158,5 +170,8 @@ def _facts(given: tuple[str, ...]) -> "dict[str, FactValue]":
         if not equals or name not in FACTS:
             advice = did_you_mean(name, FACTS)
             raise click.UsageError(f"'{pair}' is no FACT=VALUE{f'; {advice}' if advice else ''}")
-        facts[name] = parse(name, text)
+        try:
+            facts[name] = parse(name, text)
+        except InvalidConfigError as error:
+            raise click.UsageError(error.message) from None
     return facts

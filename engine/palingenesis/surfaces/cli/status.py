@@ -10,6 +10,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION, SessionStatus, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import read_time, say_json, say_session, say_time, short_ids
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -66,14 +67,13 @@ def sessions(desk: Desk, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--timeout", default="30s", show_default=True, metavar="SPAN")
+@click.option("--timeout", default="30s", show_default=True, type=Span(), metavar="SPAN")
 @click.pass_obj
-def wait(desk: Desk, timeout: str) -> None:
+def wait(desk: Desk, timeout: timedelta) -> None:
     """Wait until the daemon answers; exit code 6 when it does not."""
-    from palingenesis.core.facts import parse_duration
     from palingenesis.surfaces.cli.patience import Patience
 
-    patience = Patience(parse_duration(timeout))
+    patience = Patience(timeout)
     while True:
         try:
             desk.client(timeout_s=2.0).status()

@@ -32,7 +32,7 @@ def _steer(
         chosen = None
         if session is not None or not for_all:
             rows = client.sessions()
-            fitting = rows if session else [row for row in rows if fits(row)]
+            fitting = rows if session is not None else [row for row in rows if fits(row)]
             chosen = choose_session(fitting, session)
         answer = client.command(name, chosen["id"] if chosen else None, _BY)
         if as_json:
