@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.assistants.opencode.attached import AttachedServer
-from palingenesis.assistants.opencode.executable import find_executable
+from palingenesis.assistants.opencode.executable import database, find_executable
 from palingenesis.assistants.opencode.observed import ObservedSensor
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
@@ -117,7 +117,15 @@ def make_agents(around: Surroundings) -> Agents:
         sensors.append(sensor)
         actuators[agent] = OpenCodeActuator(server, work, clock, quiet=quiet)
     if around.observes:
-        sensors.append(ObservedSensor(clock, interval_s=interval_s, owned=around.owned, zones=zone))
+        sensors.append(
+            ObservedSensor(
+                clock,
+                interval_s=interval_s,
+                owned=around.owned,
+                data=database(environ),
+                zones=zone,
+            )
+        )
     return Agents(
         sensors=tuple(sensors),
         actuators=actuators,

@@ -91,6 +91,8 @@ class ObservedSensor:
         clock: what time it is.
         interval_s: seconds between two looks.
         owned: sessions of our own servers, which share the database: not told here.
+        data: only programs with this database are hers in our sense; one in a container or with
+            another home lives in another world. None: all.
         zones: time-zone data, see `core.stops.times`.
     """
 
@@ -100,9 +102,11 @@ class ObservedSensor:
         *,
         interval_s: float = 5.0,
         owned: Callable[[], Collection[SessionId]] = tuple,
+        data: Path | None = None,
         zones: Zones | None = None,
     ) -> None:
         self._clock = clock
+        self._data = data
         self._interval_s = interval_s
         self._owned = owned
         self._zones = zones
@@ -121,6 +125,8 @@ class ObservedSensor:
                         continue
                     if "OPENCODE_PID" in found.environment:
                         continue  # an agent's own tool, not a program of the person
+                    if self._data is not None and database(found.environment) != self._data:
+                        continue
                     group.create_task(self._observe(found, program))
                 await self._clock.sleep(self._interval_s)
 
