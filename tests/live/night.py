@@ -202,7 +202,8 @@ class Night:
             status = self.control.status()
         except PalingenesisError:
             return False
-        return not agents_too or any(agent["up"] for agent in status["agents"])
+        ours = [agent for agent in status["agents"] if agent["way"] != "observed"]
+        return not agents_too or any(agent["up"] for agent in ours)
 
     @property
     def control(self) -> ControlClient:
