@@ -140,3 +140,14 @@ def test_every_mistake_in_a_scenario_is_told_at_once_with_its_place():
 @given(st.text(max_size=300) | st.binary(max_size=300))
 def test_no_text_breaks_the_reader_of_scenarios(text):
     read_scenario(text)
+
+
+def test_the_scenario_on_the_reference_page_can_be_played():
+    page = (ROOT / "docs" / "reference" / "scenarios.md").read_text(encoding="utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+
+    found = read_scenario(text)
+
+    assert found.diagnostics == ()
+    assert found.scenario is not None
+    assert "works" in words(play(DEFAULT, found.scenario))

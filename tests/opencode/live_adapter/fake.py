@@ -17,7 +17,7 @@ from palingenesis.runtime.ports import Handoff
 
 Json = dict[str, Any]
 AGENT = AgentId("opencode")
-PLACE = "/work/place"
+PLACE = "/home/anna/place"
 START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 PASSWORD = "the password"
 
