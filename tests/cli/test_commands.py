@@ -274,7 +274,7 @@ def test_a_reload_that_is_refused_shows_every_problem_and_exits_with_5(say: Say,
         "policy.yaml:3:5: error[E009]: unknown fact",
         "  help: did you mean …",
         "error: the policy was refused",
-        "hint: the last good one stays in force; correct the file and reload",
+        "hint: correct the file; a policy is read again as soon as it is saved",
     ]
 
 

@@ -43,6 +43,7 @@ _AT_WORK = frozenset(
     {Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING, Status.ACTING}
 )
 _SNAPSHOT_EVERY = 500
+_RESTART = "`palingenesis daemon restart` puts that into effect"
 
 MakeAgents = Callable[[Surroundings], Agents]
 """`make_agents`, or something that makes other ones."""
@@ -203,7 +204,9 @@ class Daemon:
         policy_file = PolicyFile(
             path or self._paths.policy_file,
             compiler=CompilerProcess(
-                name=self._policy_path().stem, schema=shipped.schema("policy")
+                name=self._policy_path().stem,
+                schema=shipped.schema("policy"),
+                place=self._policy_path,
             ),
             clock=self._clock,
             current=world.policy,
@@ -235,14 +238,17 @@ class Daemon:
 
     async def _reload(self, policy_file: PolicyFile) -> door.Answer:
         verdict = await policy_file.check(self._say)
-        stale = self._config_changed()
-        if stale:
-            return {"ok": False, "message": stale}
+        try:
+            changed = load_config(self._paths) != self._config
+        except InvalidConfigError as error:
+            problems = getattr(error, "problems", ())
+            return {"ok": False, "message": error.message, "problems": list(problems)}
+        more = f"; config.toml has changed: {_RESTART}" if changed else ""
         match verdict.answer:
             case Answer.ADOPTED:
-                return {"ok": True, "message": f"policy {verdict.digest[:8]} is in force"}
+                return {"ok": True, "message": f"policy {verdict.digest[:8]} is in force{more}"}
             case Answer.UNCHANGED if not verdict.problems:
-                return {"ok": True, "message": f"policy {verdict.digest[:8]} stays in force"}
+                return {"ok": True, "message": f"policy {verdict.digest[:8]} stays in force{more}"}
             case Answer.BUSY:
                 return {"ok": False, "message": "somebody is still writing the policy file"}
             case _:
@@ -251,16 +257,6 @@ class Daemon:
                     "message": "the policy was refused; the last good one stays in force",
                     "problems": list(verdict.problems),
                 }
-
-    def _config_changed(self) -> str:
-        """What a person should know when config.toml is not what this daemon runs with."""
-        try:
-            now = load_config(self._paths)
-        except PalingenesisError as error:
-            return f"config.toml cannot be read again: {error.message}"
-        if now == self._config:
-            return ""
-        return "config.toml has changed; `palingenesis daemon restart` puts that into effect"
 
     # ── while it runs ─────────────────────────────────────────────────────────────────────────
 

@@ -18,7 +18,7 @@ from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import door, views
-from palingenesis.runtime.bounded_file import read_bounded
+from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
@@ -26,6 +26,8 @@ from palingenesis.sensors.policy_file import POLICY_BYTES_MAX
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
+
+_LAST_GOOD: Final = "the last good policy stays in force; see palingenesis status"
 
 Reload = Callable[[], Awaitable[door.Answer]]
 Entrance = Callable[[str | None, str], door.Entrance]
@@ -179,8 +181,10 @@ class Front:
         world, path = self._loop.world, self._about.policy_path()
         try:
             source = read_bounded(path, POLICY_BYTES_MAX, silence_s=0.0).decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PalingenesisError(f"cannot read {path}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise PalingenesisError(f"{path} is not UTF-8 any more", _LAST_GOOD) from error
+        except OSError as error:
+            raise PalingenesisError(f"cannot read {path}: {why_not(error)}", _LAST_GOOD) from error
         return {
             "name": world.policy_name,
             "digest": world.policy,

@@ -219,7 +219,8 @@ def _summary(event: Event) -> str:
         case events.PolicyAdopted():
             return f"{event.name} {event.digest[:8]}"
         case events.PolicyRefused():
-            return f"{event.name}: {len(event.problems)} problems; the last good policy stays"
+            counted = _count(len(event.problems), "problem")
+            return f"{event.name}: {counted}; the last good policy stays"
         case events.DaemonStarted():
             return f"palingenesis {event.version}, pid {event.pid}"
         case events.DaemonStopped():
@@ -228,6 +229,10 @@ def _summary(event: Event) -> str:
             return f"{type(event.command).__name__.lower()} by {event.by}"
         case _:
             return ""
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 Consider = Callable[[Decision], Sequence[door.Considered]]

@@ -30,6 +30,7 @@ RETRY_S = 5.0
 LINKS_MAX = 16
 POLICY_BYTES_MAX = 256 * 1024
 COMPILE_S_MAX = 30.0
+_OWNERS_ONLY = "only its owner may be able to write to a policy"
 
 _Place = tuple[str, int, int]
 
@@ -149,7 +150,7 @@ class FileSource:
             finally:
                 os.close(file)
             if (why := self._distrust(self._path)) != "":
-                return Reading(trouble=f"{why}; only its owner may be able to write to a policy")
+                return Reading(trouble=f"{why}: {_OWNERS_ONLY} (chmod go-w {self._path})")
         except FileNotFoundError:
             return Reading(trouble=f"the file is gone: {self._path}")
         except OSError as error:
@@ -233,10 +234,15 @@ class CompilerProcess:
         schema: Path,
         params: Mapping[str, str] | None = None,
         limit_s: float = COMPILE_S_MAX,
+        place: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        """Take what every compilation needs: the policy's name, the schema's file, parameters."""
+        """Take what every compilation needs: the policy's name, the schema's file, parameters.
+
+        `place` is the file that problems are told to be in; None: they are told with the name.
+        """
         self._arguments = (name, str(schema), json.dumps(dict(params or {})))
         self._limit_s = limit_s
+        self._place = place
 
     async def __call__(self, data: bytes) -> Compiled:
         """Compile one text; trouble with the process is a `passing` problem."""
@@ -246,6 +252,7 @@ class CompilerProcess:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 *self._arguments,
+                str(self._place() or self._arguments[0]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

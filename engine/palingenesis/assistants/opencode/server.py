@@ -29,6 +29,7 @@ from palingenesis.core.errors import (
     AssistantDeniedError,
     AssistantError,
     AssistantUnreachableError,
+    BusyError,
 )
 from palingenesis.core.values import Way
 from palingenesis.processes.children import Child
@@ -147,6 +148,8 @@ class ManagedServer:
     async def stop(self, grace_s: float = 10.0) -> None:
         """End it and everything it started; its running turns are marked as aborted first."""
         async with self._changing:
+            if self._running is None:
+                self._take_up()
             await self._end(grace_s)
             self._file.unlock()
 
@@ -322,6 +325,14 @@ class ManagedServer:
         return redact(" / ".join(lines))[-_LOG_TOLD:]
 
     # ── ending ──
+
+    def _take_up(self) -> None:
+        """Call the server that was left running ours again, although it was not yet adopted."""
+        with contextlib.suppress(BusyError):
+            self._file.lock()
+            record = self._file.read()
+            if record is not None and record.data == str(self._data) and is_alive(record.identity):
+                self._running = self._as_running(record, record.version, adopted=True)
 
     async def _end(self, grace_s: float) -> None:
         record = self._file.read()

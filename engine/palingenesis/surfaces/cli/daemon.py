@@ -20,7 +20,7 @@ from palingenesis.core.errors import (
     NotRunningError,
     PalingenesisError,
 )
-from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.runtime.door import SCHEMA_VERSION, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.paths import Paths
 from palingenesis.surfaces.cli.desk import Desk
@@ -127,8 +127,19 @@ def restart(
 ) -> None:
     """Stop the daemon if it runs, and start it."""
     _refuse_sudo(desk, allow_root)
+    _check_before_stopping(desk, policy)
     _stop(desk)
     _start(desk, _flags(policy, server, debug))
+
+
+def _check_before_stopping(desk: Desk, policy: Path | None) -> None:
+    """A daemon that watches over a night is not given up for one that will not start."""
+    from palingenesis.runtime.config_file import load_config
+    from palingenesis.surfaces.cli.policy_text import usable
+
+    load_config(desk.paths)
+    if policy is not None:
+        usable(policy.expanduser().absolute(), hint="--policy names this file")
 
 
 def _flags(policy: Path | None, server: str | None, debug: bool) -> list[str]:
@@ -147,7 +158,8 @@ def reload(desk: Desk, as_json: bool) -> None:
         say_json({"schema_version": SCHEMA_VERSION, **answer})
     if not answer["ok"]:
         refusal = InvalidConfigError(
-            answer["message"], hint="the last good one stays in force; correct the file and reload"
+            answer["message"],
+            hint="correct the file; a policy is read again as soon as it is saved",
         )
         refusal.problems = tuple(answer.get("problems", ()))  # type: ignore[attr-defined]
         raise refusal
@@ -224,15 +236,25 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
         if child.poll() is not None:
             raise _failed_start(paths, begin, child.returncode)
         with contextlib.suppress(NotRunningError, DeadlineError):
-            pid = client.status()["pid"]
+            told = client.status()
             child.returncode = child.returncode or 0  # it outlives us, and is not waited for
-            click.echo(f"the daemon runs (pid {pid})")
+            click.echo(f"the daemon runs (pid {told['pid']})")
+            _warn_about_start(told)
             return
         if not patience.lasts():
             child.returncode = child.returncode or 0
             raise DeadlineError(
                 f"the daemon (pid {child.pid}) started but does not answer", hint=f"see {paths.log}"
             )
+
+
+def _warn_about_start(told: Status) -> None:
+    """What a person must know who believes that everything began as she wrote it."""
+    for problem in told["policy"]["stale"]:
+        click.echo(plain(problem, 500), err=True)
+    if told["policy"]["stale"]:
+        click.echo("warning: the policy was refused; the last good one is in force", err=True)
+        click.echo(f"hint: palingenesis policy validate {told['policy']['path']}", err=True)
 
 
 def _open_log(paths: Paths) -> int:

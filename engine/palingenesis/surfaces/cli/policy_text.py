@@ -2,14 +2,38 @@
 
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
-from palingenesis.core.policy.compile import Compiled
+import click
+
+from palingenesis import shipped
+from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.policy.compile import Compiled, compile_text
 from palingenesis.core.policy.diagnostics import Diagnostic, Grade, Related, lines
+from palingenesis.core.policy.model import Policy
+from palingenesis.surfaces.cli.given_file import read_given
 
 
 def report(compiled: Compiled, source: str | bytes, name: str) -> str:
     """Every diagnostic of a policy file, and a last line that sums up."""
     return render(compiled.diagnostics, source, name) + summary(compiled, name) + "\n"
+
+
+def usable(path: Path, hint: str) -> Policy:
+    """The policy in a file; its problems are on stderr when it cannot be used.
+
+    Raises:
+        InvalidConfigError: it cannot be read (`hint` is the way out then), or cannot be used.
+    """
+    text = read_given(path, hint=hint)
+    schema = shipped.schema("policy").read_text(encoding="utf-8")
+    compiled = compile_text(text, name=path.stem, schema=schema)
+    if compiled.policy is None:
+        click.echo(render(compiled.diagnostics, text, str(path)), err=True, nl=False)
+        raise InvalidConfigError(
+            f"the policy {path} cannot be used", hint=f"palingenesis policy validate {path}"
+        )
+    return compiled.policy
 
 
 def render(diagnostics: Iterable[Diagnostic], source: str | bytes, name: str) -> str:

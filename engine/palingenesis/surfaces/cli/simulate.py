@@ -100,22 +100,12 @@ def _say(line: "Line") -> None:
 
 
 def _policy(desk: Desk, given: Path | None) -> "Policy":
-    from palingenesis.core.policy.compile import compile_text
     from palingenesis.runtime.config_file import load_config
-    from palingenesis.surfaces.cli.policy_text import render
+    from palingenesis.surfaces.cli.policy_text import usable
 
     paths = desk.paths
     chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
-    path = chosen.path or shipped.policy()
-    text = read_given(path, hint=f"{chosen.origin} names this file")
-    schema = shipped.schema("policy").read_text(encoding="utf-8")
-    compiled = compile_text(text, name=path.stem, schema=schema)
-    if compiled.policy is None:
-        click.echo(render(compiled.diagnostics, text, str(path)), err=True, nl=False)
-        raise InvalidConfigError(
-            f"the policy {path} cannot be used", hint=f"palingenesis policy validate {path}"
-        )
-    return compiled.policy
+    return usable(chosen.path or shipped.policy(), hint=f"{chosen.origin} names this file")
 
 
 def _read(path: Path) -> "Scenario":

@@ -113,6 +113,8 @@ def say_status(told: Status) -> None:
     for problem in policy["stale"]:
         _warn(f"a newer policy was refused, this one stays: {plain(problem, 500)}")
     for warning in told["warnings"]:
+        if policy["stale"] and warning.startswith("the newest policy file"):
+            continue  # said above, with the problems
         _warn(plain(warning, 500))
     if not told["journal"]["ok"]:
         _warn(f"the journal cannot be written: {plain(told['journal']['detail'])}")
