@@ -17,9 +17,10 @@ from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.errors import InvalidConfigError, JournalError, PalingenesisError
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
+from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.policy.build import build
 from palingenesis.core.record import to_plain
-from palingenesis.core.values import SessionId, Status, Way
+from palingenesis.core.values import SessionId, Way
 from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
@@ -39,9 +40,8 @@ from palingenesis.sensors.work import FolderWork
 
 log = logging.getLogger("palingenesis.daemon")
 
-_AT_WORK = frozenset(
-    {Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING, Status.ACTING}
-)
+_AT_WORK = ACTIVE
+"""Sessions that we look for after a start: whoever waits may have gone on while we were away."""
 _SNAPSHOT_EVERY = 500
 _RESTART = "`palingenesis daemon restart` puts that into effect"
 

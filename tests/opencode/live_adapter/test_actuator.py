@@ -1,5 +1,6 @@
 """The actuator: fresh before, keyed while, verified after; and never against a person."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -61,6 +62,23 @@ class Standing:
         return await self.up()
 
 
+class Rising(Standing):
+    """A server that is not there yet."""
+
+    def __init__(self, fake: FakeOpenCode) -> None:
+        super().__init__(fake)
+        self._later, self.running = self.running, None
+        self._is_up = asyncio.Event()
+
+    def rise(self) -> None:
+        self.running = self._later
+        self._is_up.set()
+
+    async def up(self) -> Running:
+        await self._is_up.wait()
+        return await super().up()
+
+
 def actuator(fake: FakeOpenCode, work: FakeWork | None = None) -> OpenCodeActuator:
     fake.messages["ses_1"] = fake.messages["ses_1"] or [user(1), refused(2)]
     clock = QuickClock()
@@ -101,6 +119,24 @@ def test_a_silent_rerun_says_nothing_under_a_key_of_ours() -> None:
         assert body["model"] == {"providerID": "p", "modelID": "m"}
 
     performed(SILENT, expect)
+
+
+def test_right_after_our_own_start_the_server_is_waited_for() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        fake.messages["ses_1"] = [user(1), refused(2)]
+        server = Rising(fake)
+        acting = OpenCodeActuator(server, FakeWork(), QuickClock(), quiet=set())
+
+        async with asyncio.TaskGroup() as group:
+            performing = group.create_task(acting.perform(SILENT))
+            await asyncio.sleep(0)
+            assert fake.prompts == []
+            server.rise()
+        assert performing.result().result is Result.OK
+        assert len(fake.prompts) == 1
+
+    play(story)
 
 
 def test_words_are_sent_as_one_part_marked_as_ours() -> None:

@@ -75,7 +75,7 @@ class OpenCodeActuator:
         try:
             if isinstance(effect, effects.Restart):
                 return await self._restart(effect)
-            running = self._server.running
+            running = await self._reached()
             if running is None:
                 return _failed("the agent does not answer")
             if not is_supported(running.version):
@@ -255,6 +255,16 @@ class OpenCodeActuator:
         return Outcome(result=Result.OK, detail=running.detail or "restarted", data=data)
 
     # ── after a crash of ours ──
+
+    async def _reached(self) -> Running | None:
+        """The server; right after our own start, or while it is restarted, it needs a moment."""
+        running = self._server.running
+        if running is not None:
+            return running
+        try:
+            return await self._reach()
+        except AssistantSilentError:
+            return None
 
     async def _reach(self) -> Running:
         try:
