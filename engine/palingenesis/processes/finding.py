@@ -1,26 +1,23 @@
 """Looking around: which processes there are, what they descend from, what they carry."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from palingenesis.processes.identity import Identity, identify
+from palingenesis.processes.seeing import Found, all_pids, look_at, name_of, when_started
+
+__all__ = [
+    "Found",
+    "Lookout",
+    "carrying",
+    "descendants",
+    "listening_ports",
+    "of_this_user",
+    "started_at",
+]
 
 _LOOKS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A process of ours (of this user), as it presented itself."""
-
-    identity: Identity
-    parent: int
-    command: Sequence[str]
-    executable: str
-    directory: str
-    environment: Mapping[str, str]
-    started_at: datetime
 
 
 def of_this_user(names: Iterable[str]) -> list[Found]:
@@ -28,9 +25,7 @@ def of_this_user(names: Iterable[str]) -> list[Found]:
 
     The name is the kernel's: what was executed, without its directory, cut to 15 characters.
     """
-    import psutil
-
-    return _found(psutil.pids(), names)
+    return _found(all_pids(), names)
 
 
 class Lookout:
@@ -47,9 +42,7 @@ class Lookout:
 
     def look(self) -> list[Found]:
         """The processes of these names that are new, or that were found before and are due."""
-        import psutil
-
-        pids = psutil.pids()
+        pids = all_pids()
         if self._times % 20 == 0:
             self._looks.clear()
         self._times += 1
@@ -60,43 +53,15 @@ class Lookout:
 
 
 def _found(pids: Iterable[int], names: Iterable[str]) -> list[Found]:
-    import psutil
-
     wanted = {name[:15] for name in names}
-    out: list[Found] = []
-    for pid in pids:
-        try:
-            process = psutil.Process(pid)
-            if process.name()[:15] not in wanted or process.uids().real != os.getuid():
-                continue
-            identity = identify(pid)
-            if identity is None:
-                continue
-            with process.oneshot():
-                found = Found(
-                    identity=identity,
-                    parent=process.ppid(),
-                    command=tuple(process.cmdline()),
-                    executable=process.exe(),
-                    directory=process.cwd(),
-                    environment=process.environ(),
-                    started_at=datetime.fromtimestamp(process.create_time(), UTC),
-                )
-        except (psutil.Error, OSError):
-            continue
-        out.append(found)
-    return out
+    seen = (look_at(pid) for pid in pids if name_of(pid) in wanted)
+    return [one for one in seen if one is not None]
 
 
 def started_at(identity: Identity) -> datetime | None:
     """When exactly this process was started; None: it is gone."""
-    import psutil
-
-    try:
-        created = psutil.Process(identity.pid).create_time()
-    except psutil.Error:
-        return None
-    return datetime.fromtimestamp(created, UTC) if identify(identity.pid) == identity else None
+    began = when_started(identity)
+    return began if identify(identity.pid) == identity else None
 
 
 def descendants(identity: Identity) -> list[Identity]:

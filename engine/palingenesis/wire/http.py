@@ -206,22 +206,23 @@ class Wire:
 
     def _open(self) -> "httpx.AsyncClient":
         if self._client is None:
-            from palingenesis.wire.lean import httpx
+            from palingenesis.wire.lean import PlainTransport, httpx
 
             # httpx writes complete URLs, webhook secrets included, at INFO.
             logging.getLogger("httpx").setLevel(logging.CRITICAL)
             logging.getLogger("httpcore").setLevel(logging.CRITICAL)
+            limits = httpx.Limits(
+                max_connections=16, max_keepalive_connections=4 if self._keep_alive else 0
+            )
             self._client = httpx.AsyncClient(
                 auth=self._basic,
                 headers=self._headers,
-                # A client for plain http never speaks TLS: no certificates to load for it.
-                verify=self._tls,
+                # A client for plain http never speaks TLS: nothing to prepare for it.
+                transport=None if self._tls else PlainTransport(limits),
                 trust_env=False,
                 follow_redirects=False,
                 timeout=httpx.Timeout(CONNECT_S),
-                limits=httpx.Limits(
-                    max_connections=16, max_keepalive_connections=4 if self._keep_alive else 0
-                ),
+                limits=limits,
             )
         return self._client
 

@@ -1,0 +1,137 @@
+"""Seeing single processes: from /proc where there is one, else through psutil.
+
+Reading /proc here keeps psutil out of a daemon that rests, and makes a look at everybody cheap.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from palingenesis.processes.identity import Identity, identify
+
+_PROC: Final = Path("/proc")
+_HAS_PROC: Final = (_PROC / "self" / "stat").exists()
+_PARENT_FIELD: Final = 1  # of what follows the command's name in /proc/PID/stat: field 4 of all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A process of ours (of this user), as it presented itself."""
+
+    identity: Identity
+    parent: int
+    command: Sequence[str]
+    executable: str
+    directory: str
+    environment: Mapping[str, str]
+    started_at: datetime
+
+
+def all_pids() -> list[int]:
+    """Every process that there is now."""
+    if _HAS_PROC:
+        return [int(place.name) for place in _PROC.iterdir() if place.name.isdigit()]
+    import psutil
+
+    return psutil.pids()
+
+
+def name_of(pid: int) -> str:
+    """The kernel's name of a process, at most 15 characters; "" when it is gone."""
+    if _HAS_PROC:
+        try:
+            name = (_PROC / str(pid) / "comm").read_bytes()
+        except OSError:
+            return ""
+        return name.rstrip(b"\n").decode(errors="replace")
+    import psutil
+
+    try:
+        return psutil.Process(pid).name()[:15]
+    except psutil.Error:
+        return ""
+
+
+def look_at(pid: int) -> Found | None:
+    """One process closely; None: it is gone, or not of this user."""
+    try:
+        return _look_at(pid) if _HAS_PROC else _look_elsewhere(pid)
+    except OSError:
+        return None
+
+
+def when_started(identity: Identity) -> datetime | None:
+    """When this process was started; None: it is gone."""
+    if _HAS_PROC:
+        seconds = _booted_s() + identity.start_ticks / os.sysconf("SC_CLK_TCK")
+        return datetime.fromtimestamp(seconds, UTC)
+    import psutil
+
+    try:
+        return datetime.fromtimestamp(psutil.Process(identity.pid).create_time(), UTC)
+    except psutil.Error:
+        return None
+
+
+def _look_at(pid: int) -> Found | None:
+    place = _PROC / str(pid)
+    identity = identify(pid)
+    if identity is None or _user_of(place) != os.getuid():
+        return None
+    stat = (place / "stat").read_text(encoding="utf-8", errors="replace")
+    started_at = when_started(identity)
+    assert started_at is not None, "with /proc it is always known"
+    pairs = (word.partition("=") for word in _words(place / "environ"))
+    return Found(
+        identity=identity,
+        parent=int(stat.rpartition(")")[2].split()[_PARENT_FIELD]),
+        command=tuple(_words(place / "cmdline")),
+        executable=str((place / "exe").readlink()),
+        directory=str((place / "cwd").readlink()),
+        environment={name: value for name, is_one, value in pairs if is_one},
+        started_at=started_at,
+    )
+
+
+def _user_of(place: Path) -> int:
+    """The real user; a process of ours that changed its rights is still ours."""
+    lines = (place / "status").read_bytes().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"Uid:")), -1)
+
+
+def _words(path: Path) -> list[str]:
+    """Texts that end with a zero byte each."""
+    text = os.fsdecode(path.read_bytes())
+    return text.removesuffix("\0").split("\0") if text else []
+
+
+@cache
+def _booted_s() -> int:
+    lines = (_PROC / "stat").read_bytes().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(b"btime "))
+
+
+def _look_elsewhere(pid: int) -> Found | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        identity = identify(pid) if process.uids().real == os.getuid() else None
+        if identity is None:
+            return None
+        with process.oneshot():
+            return Found(
+                identity=identity,
+                parent=process.ppid(),
+                command=tuple(process.cmdline()),
+                executable=process.exe(),
+                directory=process.cwd(),
+                environment=process.environ(),
+                started_at=datetime.fromtimestamp(process.create_time(), UTC),
+            )
+    except psutil.Error:
+        return None
