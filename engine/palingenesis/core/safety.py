@@ -94,8 +94,9 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
         return Refused(rail=f"a {session.block.kind} waits for a person; nothing is typed into it")
     if by_person:
         return verdict
-    stop = session.stop
-    fruitless = stop is None or stop.reason not in PROVIDER_REFUSED
+    stop, plan = session.stop, session.plan
+    stalled = plan is not None and plan.event == "stalled"  # whatever it stopped for before
+    fruitless = stalled or stop is None or stop.reason not in PROVIDER_REFUSED
     if fruitless and session.unproductive >= UNPRODUCTIVE_MAX:
         return Refused(rail=f"{session.unproductive} prompts in a row achieved nothing")
     full = _room_at(session.prompts, PROMPTS_PER_HOUR, at)

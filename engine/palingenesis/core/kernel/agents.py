@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from palingenesis.core import events
+from palingenesis.core import effects, events
 from palingenesis.core.kernel.deciding import begin_episode, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import again, order_restart
@@ -60,7 +60,7 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
     draft.agents[agent.id] = replace(
         agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None
     )
-    if event.cause is DownCause.STOPPED:
+    if event.cause is DownCause.STOPPED and not _is_restarted(draft, agent):
         return
     if event.cause is DownCause.REFUSED:
         draft.tell(
@@ -76,7 +76,7 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         _stop(draft, session, event, agent)
     if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
         return
-    if not stopped:
+    if not stopped and event.cause is not DownCause.STOPPED:
         _bring_back(draft, draft.agents[agent.id], event.at)
 
 
@@ -103,6 +103,36 @@ def _never_came_up(draft: Draft, event: events.AgentDown) -> None:
         f"{event.agent} cannot be watched: {event.detail}",
         "an agent that does not come up is told about",
     )
+
+
+def _is_restarted(draft: Draft, agent: Agent) -> bool:
+    """Whether we end it only to start it again: for whoever works there that is a crash."""
+    restarts = (effect for effect in draft.open.values() if isinstance(effect, effects.Restart))
+    return any(effect.agent == agent.id for effect in restarts)
+
+
+def died_meanwhile(draft: Draft, session: Session) -> bool:
+    """Whether an effect came to nothing because the agent died; then that is what is decided."""
+    agent = draft.agents.get(session.agent)
+    ordered_at = session.since
+    if agent is None or agent.way is Way.OBSERVED or agent.down is DownCause.REFUSED:
+        return False
+    if agent.up and agent.started_at <= ordered_at:
+        return False
+    # One that runs again is younger than the stop: it is not restarted once more.
+    stopped_at = ordered_at if agent.up else agent.since
+    stop = Stop(
+        key=down_key(draft.at),
+        reason=StopReason.CRASH,
+        confidence=0.8,
+        message=f"{agent.id}: {agent.detail or 'it was gone before our action came to anything'}",
+        words=True,
+        evidence={"cause": (agent.down or DownCause.EXITED).value},
+    )
+    session = replace(session, stop=stop, stopped_at=stopped_at, block=None, aborting=False)
+    session = draft.note(session, "stopped", StopReason.CRASH.value)
+    decide_stop(draft, begin_episode(draft, session, StopReason.CRASH))
+    return True
 
 
 def _was_at_work(session: Session) -> bool:

@@ -7,7 +7,8 @@ from typing import Final
 from palingenesis.core import plans
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.snapshot import decided, facts_of
-from palingenesis.core.kernel.walking import observe, walk
+from palingenesis.core.kernel.telling import observe
+from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
 from palingenesis.core.safety import PROVIDER_REFUSED
 from palingenesis.core.values import FactValue, Severity, Status, StopReason

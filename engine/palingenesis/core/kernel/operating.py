@@ -31,9 +31,10 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
             _each(draft, event, command.session, name)
             if command.session is None:
                 draft.world = replace(draft.world, paused=False)
+            named = command.session is not None
             for session in _meant(draft, command.session):
-                if command.session is not None or session.status is Status.PAUSED:
-                    _release(draft, session)
+                if named or session.status is Status.PAUSED:
+                    _release(draft, session, named=named)
         case _:
             meant = draft.sessions.get(command.session)
             if meant is not None:
@@ -48,8 +49,10 @@ def _one(draft: Draft, session: Session, command: commands.Command) -> None:
             session = draft.put(replace(session, latched=True))
             _interrupt(draft, session)
         case commands.Skip():
+            session = replace(session, latched=False)  # she sends it on: as good as a prompt
             _order(draft, session, (plans.Interrupt(), plans.Resume(message=SKIP_WORDS)))
         case commands.Renew():
+            session = replace(session, latched=False)
             _order(draft, session, (plans.Interrupt(), plans.Snapshot(), plans.NewSession()))
         case commands.Enrol():
             if may(session.status, "enrol"):
@@ -76,7 +79,9 @@ def _each(draft: Draft, event: events.CommandGiven, session: SessionId | None, n
 
 def _meant(draft: Draft, session: SessionId | None) -> list[Session]:
     if session is not None:
-        return [draft.sessions[session]] if session in draft.sessions else []
+        found = draft.sessions.get(session)
+        heir = draft.sessions.get(found.successor) if found and found.successor else None
+        return [one for one in (found, heir) if one is not None]
     return [s for s in draft.sessions.values() if s.supervised or s.status is Status.PAUSED]
 
 
@@ -87,8 +92,11 @@ def _hold(draft: Draft, session: Session) -> None:
     draft.move(draft.put(session), "pause", "paused")
 
 
-def _release(draft: Draft, session: Session) -> None:
-    """Act again. A pending wait goes on as it was; a stop meanwhile is decided now."""
+def _release(draft: Draft, session: Session, *, named: bool) -> None:
+    """Act again. A pending wait goes on as it was; a stop meanwhile is decided now.
+
+    Only a person who names a session (`named`) asks to decide its attention anew.
+    """
     session = replace(session, person_at=draft.at, unproductive=0)
     if session.status is Status.ATTENTION:
         session = replace(session, latched=False, reopen_at=None, rails=())
@@ -103,9 +111,15 @@ def _release(draft: Draft, session: Session) -> None:
     match before:
         case Status.DISCOVERING | Status.BLOCKED | Status.STOOD_DOWN | Status.COMPLETED:
             draft.move(session, f"unpause_to_{before}", "")
-        case Status.ATTENTION:
+        case Status.ATTENTION if named:
             session = draft.put(replace(session, latched=False, reopen_at=None, rails=()))
             _decide_or_watch(draft, draft.move(session, "unpause"))
+        case Status.ATTENTION:
+            draft.move(session, "unpause_to_attention", session.outlook)
+        case Status.ACTING if session.plan is not None and session.plan.effect in draft.open:
+            draft.move(draft.move(session, "unpause"), "act", "its outcome is still to come")
+        case Status.VERIFYING if session.plan is not None:
+            walk(draft, draft.move(session, "unpause"))
         case Status.WORKING | Status.STALLED | Status.VERIFYING | Status.ACTING:
             session = replace(session, plan=None, verify_until=None)
             draft.move(draft.put(session), "unpause_to_working", "")
@@ -127,7 +141,8 @@ def _decide_or_watch(draft: Draft, session: Session) -> None:
 def _interrupt(draft: Draft, session: Session) -> None:
     """End the running turn, then leave the session alone."""
     plan_of = (plans.Interrupt(), plans.StandDown())
-    if session.status in ACTIVE:
+    held = session.status is Status.PAUSED and session.paused_from in ACTIVE
+    if session.status in ACTIVE or held:
         _order(draft, session, plan_of)
     elif may(session.status, "stand_down"):
         draft.move(session, "stand_down", "ended by the operator")

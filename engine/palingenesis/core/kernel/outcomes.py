@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from palingenesis.core import effects, events, plans
+from palingenesis.core.kernel.agents import died_meanwhile
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.walking import advance, again, verified
+from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.values import Result, SessionId, Status
 from palingenesis.core.world import Plan, Session
 
@@ -22,7 +23,7 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
         if plan is None or plan.effect != event.effect:
             continue
         if session.status is Status.PAUSED:
-            _under_pause(draft, session, event)
+            _under_pause(draft, session, plan, effect, event)
         elif session.status is Status.ACTING:
             _ended(draft, session, plan, effect, event)
 
@@ -45,33 +46,38 @@ def _ended(
     event: events.EffectEnded,
 ) -> None:
     match event.result:
+        case Result.OK if isinstance(effect, effects.NewSession):
+            _continued(draft, session, plan, event)
         case Result.OK:
-            _ok(draft, session, plan, effect, event)
+            walk(draft, _done(draft, session, plan, effect, event))
         case Result.SUPERSEDED:
             session = cancel(draft, session, event.detail or "the session has moved on")
             draft.move(session, "superseded", event.detail)
         case Result.FAILED | Result.UNKNOWN:
-            act_failed(draft, session, event.result.value, event.detail)
+            if isinstance(effect, effects.Restart) or not died_meanwhile(draft, session):
+                act_failed(draft, session, event.result.value, event.detail)
 
 
-def _ok(
+def _done(
     draft: Draft,
     session: Session,
     plan: Plan,
     effect: effects.Effect,
     event: events.EffectEnded,
-) -> None:
-    step = plan.steps[plan.index]
-    if isinstance(effect, effects.NewSession):
-        _continued(draft, session, plan, event)
-    elif isinstance(effect, effects.Snapshot):
-        kept = replace(plan, snapshot=event.data.get("path", "") or "-")
-        session = draft.put(replace(session, plan=kept))
-        (advance if isinstance(step, plans.Snapshot) else again)(draft, session)
+) -> Session:
+    """Put the plan where it goes on: at the next step, or at the one that needed this first."""
+    step, index = plan.steps[plan.index], plan.index + 1
+    snapshot = plan.snapshot
+    if isinstance(effect, effects.Snapshot):
+        snapshot = event.data.get("path", "") or "-"
+        index -= not isinstance(step, plans.Snapshot)
     elif isinstance(effect, effects.Restart):
-        (advance if isinstance(step, plans.Restart) else again)(draft, session)
-    else:
-        advance(draft, session)
+        index -= not isinstance(step, plans.Restart)
+    prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
+    done = replace(plan, index=index, snapshot=snapshot, effect=None, deadline=None, because="")
+    return draft.put(
+        replace(session, plan=done, rails=(), aborting=session.aborting and not prompted)
+    )
 
 
 def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectEnded) -> None:
@@ -80,37 +86,71 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
     if not new:
         act_failed(draft, session, "unknown", "the new session has no id")
         return
-    known = draft.sessions.get(new)
-    heir = replace(
-        session,
-        id=new,
-        parent=None,
-        title=(known.title if known else "") or session.title,
-        status=Status.VERIFYING,
-        since=draft.at,
-        outlook=f"continues {session.id}",
-        supervised=True,
-        stop=None,
-        stopped_at=None,
-        alive_at=known.alive_at if known else None,
-        facts={**session.facts, **(known.facts if known else {})},
-        verify_until=draft.at + draft.policy.verify_within,
-        predecessor=session.id,
-        successor=None,
-        plan=replace(plan, index=len(plan.steps), effect=None),
-    )
-    if known is None or "session.context_used" not in known.facts:
-        facts = {k: v for k, v in heir.facts.items() if k != "session.context_used"}
-        heir = replace(heir, facts=facts)
-    draft.put(heir)
+    heir = _heir(draft, session, new)
+    is_held = session.status is Status.PAUSED
     old = replace(session, plan=None, verify_until=None, successor=new)
-    draft.move(draft.put(old), "finish", f"continued as {new}")
+    if is_held:
+        draft.put(replace(old, paused_from=Status.COMPLETED))
+    else:
+        draft.move(draft.put(old), "finish", f"continued as {new}")
+    if heir.status not in {Status.DISCOVERING, Status.WORKING}:
+        draft.put(heir)  # it has met its fate before its birth was told
+        return
+    heir = draft.put(
+        replace(
+            heir,
+            status=Status.PAUSED if is_held else Status.VERIFYING,
+            paused_from=Status.VERIFYING if is_held else None,
+            since=draft.at,
+            outlook=f"continues {session.id}",
+            verify_until=draft.at + draft.policy.verify_within,
+            plan=replace(plan, index=len(plan.steps), effect=None),
+        )
+    )
+    if is_held:
+        return
     if heir.alive_at is not None and plan.acted_at is not None and heir.alive_at >= plan.acted_at:
         verified(draft, heir)
 
 
-def _under_pause(draft: Draft, session: Session, event: events.EffectEnded) -> None:
+def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
+    """The new session as it is known by now, with what it inherits."""
+    known = draft.sessions.get(new) or Session(id=new, agent=session.agent, since=draft.at)
+    inherited = {k: v for k, v in session.facts.items() if k != "session.context_used"}
+    return replace(
+        known,
+        title=known.title or session.title,
+        directory=known.directory or session.directory,
+        parent=None,
+        supervised=True,
+        facts={**inherited, **known.facts},
+        episode=session.episode or known.episode,
+        model=session.model,
+        model_until=session.model_until,
+        happened=(*session.happened, *known.happened)[-200:],
+        decided=(*session.decided, *known.decided)[-200:],
+        prompts=(*session.prompts, *known.prompts)[-50:],
+        unproductive=session.unproductive + known.unproductive,
+        person_at=known.person_at or session.person_at,
+        predecessor=session.id,
+    )
+
+
+def _under_pause(
+    draft: Draft,
+    session: Session,
+    plan: Plan,
+    effect: effects.Effect,
+    event: events.EffectEnded,
+) -> None:
     """What was under way when the operator paused has ended; nothing follows until release."""
-    went_on = event.result in {Result.OK, Result.SUPERSEDED}
-    status = Status.WORKING if went_on else Status.DECIDING
-    draft.put(replace(session, plan=None, paused_from=status))
+    match event.result:
+        case Result.OK if isinstance(effect, effects.NewSession) and event.data.get("session"):
+            _continued(draft, session, plan, event)
+        case Result.OK:
+            session = _done(draft, session, plan, effect, event)
+            draft.put(replace(session, paused_from=Status.DECIDING))
+        case Result.SUPERSEDED:
+            draft.put(replace(session, plan=None, paused_from=Status.WORKING))
+        case _:
+            draft.put(replace(session, plan=None, paused_from=Status.DECIDING))

@@ -18,13 +18,16 @@ def policy_adopted(draft: Draft, event: events.PolicyAdopted) -> None:
     )
     for session in list(draft.sessions.values()):
         plan = session.plan
-        if session.status is Status.WAITING and plan is not None and plan.rule != "operator":
+        if session.status is Status.WAITING and plan is not None and plan.event != "operator":
             _revise(draft, session, plan)
 
 
 def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     """Rule again on the facts that were decided about; the clock of a wait never starts anew."""
-    ruling, _ = rule_on(draft, session, plan.event, dict(plan.facts))
+    mine = (plan.rule, plan.started_at)  # this very decision does not use its limit up
+    others = tuple(decided for decided in session.decided if decided != mine)
+    before_it = replace(session, decided=others)
+    ruling, _ = rule_on(draft, before_it, plan.event, dict(plan.facts))
     if ruling.rule == plan.rule and ruling.steps == plan.steps:
         return
     same_place = (

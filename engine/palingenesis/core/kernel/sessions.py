@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from palingenesis.core import events, plans
+from palingenesis.core import effects, events, plans
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
+from palingenesis.core.safety import PROVIDER_REFUSED
 from palingenesis.core.values import BlockKind, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Session
 
@@ -45,10 +46,17 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
 def session_working(draft: Draft, event: events.SessionWorking) -> None:
     """The session works: from now on it is ours to supervise."""
     session = _known(draft, event, event.agent)
+    if session.aborting and not _is_being_interrupted(draft, session):
+        session = draft.put(replace(session, aborting=False))  # what ends now is another turn
     if session.status is Status.DETACHED or session.latched:
         return
     if session.status is Status.PAUSED:
+        supervised = session.supervised or session.parent is None
+        session = draft.put(replace(session, supervised=supervised, block=None))
         _under_pause(draft, session, Status.WORKING)
+    elif session.status is Status.BLOCKED:
+        # It begins to work: the question was answered while nobody watched.
+        draft.move(draft.put(replace(session, block=None, holds=())), "unblocked", "")
     elif session.status is Status.DISCOVERING:
         session = draft.put(replace(session, supervised=session.parent is None))
         session = draft.move(session, "seen_working")
@@ -62,7 +70,8 @@ def session_alive(draft: Draft, event: events.SessionAlive) -> None:
     session = draft.sessions.get(event.session)
     if session is None:
         return
-    session = draft.put(replace(session, alive_at=event.at))
+    holds = tuple(hold for hold in session.holds if hold.event != "stalled")
+    session = draft.put(replace(session, alive_at=event.at, holds=holds))
     plan = session.plan
     if session.status is Status.VERIFYING and plan is not None:
         verified(draft, session)
@@ -111,8 +120,11 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     """A session ceased to work. Whether and how to go on is the policy's question."""
     session = _known(draft, event, event.agent)
     stop = event.stop
-    if session.stop is not None and session.stop.key == stop.key and not session.aborting:
-        return  # the same stop, seen again
+    before = session.stop
+    if before is not None and before.key == stop.key:
+        same = (before.reason, before.retrying) == (stop.reason, stop.retrying)
+        if same or not session.aborting:
+            return  # the same stop, seen again
     if session.aborting and stop.reason is StopReason.USER_ABORT:
         _our_own_abort(draft, session, stop)
         return
@@ -127,6 +139,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             block=None,
             aborting=False,
             latched=session.latched or person_said_stop,
+            holds=tuple(hold for hold in session.holds if hold.event == "stopped"),
         ),
         "stopped",
         stop.reason.value,
@@ -134,7 +147,8 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     if session.status is Status.PAUSED:
         _under_pause(draft, session, Status.DECIDING)
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
-        _decide(draft, begin_episode(draft, session, stop.reason))
+        same_trouble = before is not None and before.reason is stop.reason
+        _decide(draft, begin_episode(draft, session, stop.reason), same_trouble=same_trouble)
 
 
 def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
@@ -199,6 +213,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
         session,
         person_at=event.at,
         latched=False,
+        aborting=False,
         supervised=session.parent is None,
         unproductive=0,
         half_open=False,
@@ -257,6 +272,12 @@ def _went_on(draft: Draft, session: Session) -> None:
     draft.move(draft.put(replace(session, holds=())), "went_on", "")
 
 
+def _is_being_interrupted(draft: Draft, session: Session) -> bool:
+    """Whether an abort of ours is under way, so that the stop to come is its doing."""
+    effect = draft.open.get(session.plan.effect or "") if session.plan else None
+    return isinstance(effect, effects.Interrupt)
+
+
 def _our_own_abort(draft: Draft, session: Session, stop: Stop) -> None:
     """The abort we asked for has arrived: remember where the session stands, decide nothing."""
     before = session.stop or stop
@@ -268,11 +289,14 @@ def _under_pause(draft: Draft, session: Session, status: Status) -> Session:
     return draft.put(replace(session, paused_from=status))
 
 
-def _decide(draft: Draft, session: Session) -> None:
+def _decide(draft: Draft, session: Session, *, same_trouble: bool) -> None:
     if session.half_open:
-        session = draft.put(replace(session, plan=None, half_open=False))
-        draft.move(session, "need_attention", "stopped again after it was reopened")
-        return
+        session = draft.put(replace(session, half_open=False))
+        refused = session.stop is not None and session.stop.reason in PROVIDER_REFUSED
+        if same_trouble and not refused:
+            session = draft.put(replace(session, plan=None))
+            draft.move(session, "need_attention", "stopped again after it was reopened")
+            return
     if draft.world.paused:
         session = draft.put(replace(session, paused_from=Status.DECIDING))
         draft.move(session, "pause", "paused")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from palingenesis.core.kernel.deciding import act_failed, decide_aside, decide_stop, hold_due
 from palingenesis.core.kernel.draft import Draft
@@ -12,6 +13,9 @@ from palingenesis.core.policy.model import Policy
 from palingenesis.core.safety import SIGNS_EVERY
 from palingenesis.core.values import Status
 from palingenesis.core.world import Session, World
+
+_HELD: Final = frozenset({Status.HOLDING, Status.BLOCKED, Status.WORKING})
+"""Statuses in which a rule's `for:` may run out."""
 
 
 def ticked(draft: Draft) -> None:
@@ -25,7 +29,7 @@ def ticked(draft: Draft) -> None:
 
 def _tick(draft: Draft, session: Session) -> None:
     for hold in session.holds:
-        if hold.deadline <= draft.at and session.status in {Status.HOLDING, Status.BLOCKED}:
+        if hold.deadline <= draft.at and session.status in _HELD:
             session = hold_due(draft, draft.sessions[session.id], hold)
     match session.status:
         case Status.WAITING if _due(_waits_until(session), draft.at):
@@ -67,7 +71,7 @@ def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
             _stall_at(session, policy) if session.status is Status.WORKING else None,
         )
         yield from (instant for instant in due if instant is not None)
-        if session.status in {Status.HOLDING, Status.BLOCKED}:
+        if session.status in _HELD:
             yield from (hold.deadline for hold in session.holds)
 
 

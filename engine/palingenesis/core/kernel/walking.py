@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Final, TypedDict, assert_never
 
 from palingenesis.core import effects, plans
-from palingenesis.core.facts import show
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.telling import observe, say
 from palingenesis.core.kernel.waits import deadline_of
-from palingenesis.core.policy.messages import fill
 from palingenesis.core.safety import (
     RECHECK,
     Allowed,
@@ -26,12 +25,16 @@ from palingenesis.core.world import Agent, Plan, Session
 
 _DELEGATE_GRACE: Final = timedelta(seconds=60)
 OPERATOR: Final = "operator"
-"""The rule name of what a person asked for."""
+"""The rule name, and the event, of what a person asked for."""
 
 
 def walk(draft: Draft, session: Session) -> Session:
     """Go on with the session's plan until an effect, a wait or its end."""
     session = draft.to_deciding(session)
+    if draft.world.paused and session.plan is not None and not _is_hers(session.plan):
+        # Also one that began to work after the pause: its plan goes on from here on release.
+        held = draft.put(replace(session, paused_from=Status.DECIDING))
+        return draft.move(held, "pause", "paused")
     while (plan := session.plan) is not None and session.status is Status.DECIDING:
         if plan.index >= len(plan.steps):
             return _ended(draft, session, plan)
@@ -79,15 +82,20 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             return draft.put(replace(session, reopen_at=reopen))
         case plans.Snapshot() | plans.Interrupt():
             session = _inherited(draft, session)
-            verdict = may_touch(draft.now(), session, by_person=plan.rule == OPERATOR)
+            verdict = may_touch(draft.now(), session, by_person=_is_hers(plan))
             return _act(draft, session, plan, step, verdict)
         case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact():
-            by_person = plan.rule == OPERATOR
+            by_person = _is_hers(plan)
             session = _inherited(draft, session)
             verdict = may_prompt(draft.now(), session, draft.at, by_person=by_person)
             return _act(draft, session, plan, step, verdict)
         case _:
             assert_never(step)
+
+
+def _is_hers(plan: Plan) -> bool:
+    """Whether the operator asked for it. The event tells: a rule may have any name."""
+    return plan.event == OPERATOR
 
 
 def _next(draft: Draft, session: Session, plan: Plan) -> Session:
@@ -175,7 +183,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
                 model=step.model or session.model,
             )
         case plans.Resume():
-            words = stop is None or stop.words or plan.rule == OPERATOR
+            words = stop is None or stop.words or _is_hers(plan)
             effect = effects.Resume(
                 **on,
                 id=key,
@@ -305,46 +313,7 @@ def _owner(draft: Draft, session: Session) -> Agent | None:
     return agent
 
 
-# ── telling and ending ────────────────────────────────────────────────────────────────────────
-
-
-def observe(draft: Draft, session: Session, plan: Plan, step: plans.Notify | plans.Log) -> None:
-    """Notify and log: ordered at once, never waited for."""
-    text = say(draft, session, plan, step.message)
-    key = draft.effect_id(plan.decision, str(plan.index))
-    if isinstance(step, plans.Log):
-        draft.order(effects.Log(id=key, decision=plan.decision, session=session.id, message=text))
-        return
-    draft.order(
-        effects.Notify(
-            id=key,
-            decision=plan.decision,
-            session=session.id,
-            severity=step.severity,
-            title=say(draft, session, plan, step.title) or session.title or session.id,
-            message=text,
-            channels=step.channels,
-        )
-    )
-
-
-def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:
-    """Fill the placeholders of a message with the facts of the decision."""
-    values = {name: show(name, value) for name, value in plan.facts.items()}
-    values["rule.id"] = plan.rule
-    values["rule.tries"] = str(plan.tries + 1)
-    values["resume_at"] = _resume_at(session, plan)
-    return fill(template, values)
-
-
-def _resume_at(session: Session, plan: Plan) -> str:
-    for step in plan.steps[plan.index :]:
-        if isinstance(step, plans.Wait):
-            until = deadline_of(
-                step, session.stop, plan.started_at, tries=plan.tries, seed=plan.seed
-            )
-            return f"{until.deadline:%Y-%m-%d %H:%M:%S} UTC"
-    return "at once"
+# ── ending ────────────────────────────────────────────────────────────────────────────────────
 
 
 def _refused(draft: Draft, session: Session, plan: Plan, verdict: Refused) -> Session:

@@ -16,7 +16,7 @@ from palingenesis.core.policy.read import Listing, Node, Scalar, Table
 from palingenesis.core.policy.spelling import duration_text, resolve_expression, span_of
 from palingenesis.core.policy.structure import check_structure
 
-_RESERVED_IDS: Final = frozenset({"default"})
+_RESERVED_IDS: Final = frozenset({"default", "kernel", "operator"})
 
 
 def check(

@@ -1,0 +1,47 @@
+"""What people are told on a policy's account: its messages, filled in."""
+
+from palingenesis.core import effects, plans
+from palingenesis.core.facts import show
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.waits import deadline_of
+from palingenesis.core.policy.messages import fill
+from palingenesis.core.world import Plan, Session
+
+
+def observe(draft: Draft, session: Session, plan: Plan, step: plans.Notify | plans.Log) -> None:
+    """Notify and log: ordered at once, never waited for."""
+    text = say(draft, session, plan, step.message)
+    key = draft.effect_id(plan.decision, str(plan.index))
+    if isinstance(step, plans.Log):
+        draft.order(effects.Log(id=key, decision=plan.decision, session=session.id, message=text))
+        return
+    draft.order(
+        effects.Notify(
+            id=key,
+            decision=plan.decision,
+            session=session.id,
+            severity=step.severity,
+            title=say(draft, session, plan, step.title) or session.title or session.id,
+            message=text,
+            channels=step.channels,
+        )
+    )
+
+
+def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:
+    """Fill the placeholders of a message with the facts of the decision."""
+    values = {name: show(name, value) for name, value in plan.facts.items()}
+    values["rule.id"] = plan.rule
+    values["rule.tries"] = str(plan.tries + 1)
+    values["resume_at"] = _resume_at(session, plan)
+    return fill(template, values)
+
+
+def _resume_at(session: Session, plan: Plan) -> str:
+    for step in plan.steps[plan.index :]:
+        if isinstance(step, plans.Wait):
+            until = deadline_of(
+                step, session.stop, plan.started_at, tries=plan.tries, seed=plan.seed
+            )
+            return f"{until.deadline:%Y-%m-%d %H:%M:%S} UTC"
+    return "at once"
