@@ -30,7 +30,10 @@ verify-within: 2m
 rules:
   - id: taken-over
     when: stop.retrying
-    do: [interrupt, wait: {until: retry_after, else: {backoff: {first: 3s, factor: 2, max: 1m}}}, resume: {message: "Go on."}]
+    do:
+      - interrupt
+      - wait: {until: retry_after, else: {backoff: {first: 3s, factor: 2, max: 1m}}}
+      - resume: {message: "Go on."}
   - id: go-on
     when: stop.reason == 'completed'
     do: [wait: {for: 1s}, resume: {message: "Go on."}]
