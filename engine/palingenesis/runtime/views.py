@@ -16,7 +16,7 @@ from palingenesis.core.events import Event
 from palingenesis.core.facts import show
 from palingenesis.core.plans import Delegate, Restart, Step, Wait
 from palingenesis.core.record import from_plain
-from palingenesis.core.values import FactValue, Status
+from palingenesis.core.values import DownCause, FactValue, Status
 from palingenesis.core.world import Agent, Decision, Plan, Session, World
 from palingenesis.runtime import door
 from palingenesis.runtime.ports import Recorded
@@ -190,7 +190,7 @@ def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
         "kind": kind_of(event),
         "session": session,
         "agent": getattr(event, "agent", None),
-        "summary": lines[0] if lines else _summary(event),
+        "summary": (lines[0] if lines else _summary(event)) + _more(event),
         "rule": own.rule if own else None,
         "effects": [name_of(effect) for effect in entry.effects],
         "data": data,
@@ -229,6 +229,16 @@ def _summary(event: Event) -> str:
             return f"{type(event.command).__name__.lower()} by {event.by}"
         case _:
             return ""
+
+
+_NO_EXIT = frozenset({DownCause.UNREACHABLE, DownCause.REFUSED})
+
+
+def _more(event: Event) -> str:
+    """Why nothing can be reached, which no other event says."""
+    if isinstance(event, events.AgentDown) and event.cause in _NO_EXIT and event.detail:
+        return f": {event.detail}"
+    return ""
 
 
 def _count(number: int, word: str) -> str:

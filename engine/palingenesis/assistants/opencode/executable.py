@@ -34,6 +34,10 @@ def find_executable(configured: str | None, environ: Mapping[str, str]) -> Path:
         if not given:
             continue
         found = shutil.which(str(Path(given).expanduser()), path=environ.get("PATH"))
+        if found is None and Path(given).expanduser().is_file():
+            raise AssistantError(
+                f"{where} names a file that is not executable: {given}", f"chmod +x {given}"
+            )
         if found is None:
             raise AssistantError(f"{where} names no program: {given}", _INSTALL_HINT)
         return Path(found)
@@ -64,7 +68,9 @@ def ask_version(command: Sequence[str], environ: Mapping[str, str]) -> str:
             check=False,
         )
     except OSError as error:
-        raise AssistantError(f"cannot run {command[0]}: {error.strerror}", _INSTALL_HINT) from error
+        raise AssistantError(
+            f"cannot run {command[0]}: {(error.strerror or str(error)).lower()}", _INSTALL_HINT
+        ) from error
     except subprocess.TimeoutExpired:
         return ""
     words = done.stdout.decode(errors="replace").split()

@@ -236,10 +236,12 @@ class ManagedServer:
         try:
             child = Child.start(command, cwd=launch.directory, env=environ, log=launch.log)
         except OSError as error:
-            raise AssistantError(f"cannot start {words[0]}: {error.strerror}") from error
+            why = f"{(error.strerror or str(error)).lower()}: {error.filename}"
+            raise AssistantError(f"cannot start {words[0]}: {why}") from error
         if child.identity is None:
             await child.wait()
-            raise AssistantError(f"opencode ended at once; see {launch.log}")
+            told = self._log_since(seen) or "it said nothing"
+            raise AssistantError(f"opencode ended at once: {told}", f"see {launch.log}")
         self._child = child
         record = Record(
             pid=child.pid,

@@ -30,6 +30,7 @@ _LOG_BYTES_MAX = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 4096
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ (DEBUG|INFO) ")
 _START_SPAN = timedelta(seconds=30)
+_AGENT_SPAN = timedelta(seconds=10)
 _STOP_S = 30
 
 _PolicyFile = click.Path(path_type=Path)
@@ -213,7 +214,7 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
     from palingenesis.surfaces.cli.patience import Patience
 
     paths = desk.paths
-    load_config(paths)  # its problems are told here, not in a log
+    config = load_config(paths)  # its problems are told here, not in a log
     paths.prepare()
     log = _open_log(paths)
     try:
@@ -237,8 +238,10 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
             raise _failed_start(paths, begin, child.returncode)
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
-            child.returncode = child.returncode or 0  # it outlives us, and is not waited for
             click.echo(f"the daemon runs (pid {told['pid']})")
+            if config.opencode.mode == "managed" or "--server" in flags:
+                told = _once_an_agent_is_told(client, told)
+            child.returncode = child.returncode or 0  # it outlives us, and is not waited for
             _warn_about_start(told)
             return
         if not patience.lasts():
@@ -255,6 +258,21 @@ def _warn_about_start(told: Status) -> None:
     if told["policy"]["stale"]:
         click.echo("warning: the policy was refused; the last good one is in force", err=True)
         click.echo(f"hint: palingenesis policy validate {told['policy']['path']}", err=True)
+    for agent in told["agents"]:
+        if agent["way"] != "observed" and not agent["up"]:
+            click.echo(f"warning: no OpenCode yet: {plain(agent['detail'], 500)}", err=True)
+            click.echo("hint: it is tried again by itself; palingenesis status", err=True)
+
+
+def _once_an_agent_is_told(client: ControlClient, told: Status) -> Status:
+    """The status once our OpenCode runs, or it is known that it does not."""
+    from palingenesis.surfaces.cli.patience import Patience
+
+    patience = Patience(_AGENT_SPAN)
+    with contextlib.suppress(PalingenesisError):
+        while not any(agent["way"] != "observed" for agent in told["agents"]) and patience.lasts():
+            told = client.status()
+    return told
 
 
 def _open_log(paths: Paths) -> int:
