@@ -12,6 +12,9 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths
 
 
+_SECRET = "put it there, or correct [notifications] in config.toml"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """Where a secret is to be found: an environment variable or a file. Never the secret itself."""
@@ -32,9 +35,9 @@ class Secret:
             try:
                 value = Path(self.file or "").expanduser().read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise InvalidConfigError(f"cannot read a secret from {place}") from error
+                raise InvalidConfigError(f"cannot read a secret from {place}", _SECRET) from error
         if not value.strip():
-            raise InvalidConfigError(f"a secret is missing: {place} is empty")
+            raise InvalidConfigError(f"a secret is missing: {place} is empty", _SECRET)
         return value.strip()
 
 

@@ -119,17 +119,28 @@ def is_port_free(hostname: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((hostname, port))
-        except OSError:
+        except (OSError, UnicodeError):
             return False
     return True
 
 
 def free_port(hostname: str) -> int:
-    """A port that nobody holds at this moment."""
+    """A port that nobody holds at this moment.
+
+    Raises:
+        AssistantError: nobody can listen at this address.
+    """
     family = socket.AF_INET6 if ":" in hostname else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((hostname, 0))
-        return int(probe.getsockname()[1])
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((hostname, 0))
+            return int(probe.getsockname()[1])
+    except (OSError, UnicodeError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise AssistantError(
+            f"cannot listen at {hostname}: {why}",
+            "set [opencode] serve_hostname to an address of this machine, such as 127.0.0.1",
+        ) from error
 
 
 def _laid_over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:

@@ -238,10 +238,12 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
             raise _failed_start(paths, begin, child.returncode)
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
-            click.echo(f"the daemon runs (pid {told['pid']})")
             if config.opencode.mode == "managed" or "--server" in flags:
-                told = _once_an_agent_is_told(client, told)
+                told = _once_an_agent_is_told(client, told, child)
+                if child.poll() is not None:
+                    raise _failed_start(paths, begin, child.returncode)
             child.returncode = child.returncode or 0  # it outlives us, and is not waited for
+            click.echo(f"the daemon runs (pid {told['pid']})")
             _warn_about_start(told)
             return
         if not patience.lasts():
@@ -264,13 +266,17 @@ def _warn_about_start(told: Status) -> None:
             click.echo("hint: it is tried again by itself; palingenesis status", err=True)
 
 
-def _once_an_agent_is_told(client: ControlClient, told: Status) -> Status:
+def _once_an_agent_is_told(
+    client: ControlClient, told: Status, child: "subprocess.Popen[bytes]"
+) -> Status:
     """The status once our OpenCode runs, or it is known that it does not."""
     from palingenesis.surfaces.cli.patience import Patience
 
     patience = Patience(_AGENT_SPAN)
     with contextlib.suppress(PalingenesisError):
-        while not any(agent["way"] != "observed" for agent in told["agents"]) and patience.lasts():
+        while child.poll() is None and patience.lasts():
+            if any(agent["way"] != "observed" for agent in told["agents"]):
+                break
             told = client.status()
     return told
 

@@ -132,6 +132,10 @@ def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
         if desk.debug:
             _show_traceback()
         return tell_error(error)
+    except ExceptionGroup as group:
+        if desk.debug:
+            _show_traceback()
+        return _tell_group(group)
     except click.Abort:
         return ExitCode.INTERRUPTED
     except KeyboardInterrupt:
@@ -150,11 +154,27 @@ def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     except Exception as error:  # noqa: BLE001  the last edge: a person gets a line, not a traceback
         if desk.debug:
             _show_traceback()
-        _tell(
-            f"a mistake in palingenesis: {type(error).__name__}: {plain(str(error))}",
-            "run it again as 'palingenesis --debug …' and report what it shows",
-        )
-        return ExitCode.FAILURE
+        return _tell_mistake(error)
+
+
+def _tell_group(group: ExceptionGroup[Exception]) -> int:
+    """Tell what ended several tasks at once: an error of ours, if there is one among them."""
+    meant = group.subgroup(PalingenesisError)
+    error = _first(meant if meant is not None else group)
+    return tell_error(error) if isinstance(error, PalingenesisError) else _tell_mistake(error)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, ExceptionGroup) else inner
+
+
+def _tell_mistake(error: Exception) -> int:
+    _tell(
+        f"a mistake in palingenesis: {type(error).__name__}: {plain(str(error))}",
+        "run it again as 'palingenesis --debug …' and report what it shows",
+    )
+    return ExitCode.FAILURE
 
 
 def tell_error(error: PalingenesisError) -> int:
