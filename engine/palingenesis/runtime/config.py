@@ -11,8 +11,7 @@ from pathlib import Path
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths
 
-
-_SECRET = "put it there, or correct [notifications] in config.toml"
+_WAY_OUT = "put it there, or correct [notifications] in config.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +34,9 @@ class Secret:
             try:
                 value = Path(self.file or "").expanduser().read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise InvalidConfigError(f"cannot read a secret from {place}", _SECRET) from error
+                raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
         if not value.strip():
-            raise InvalidConfigError(f"a secret is missing: {place} is empty", _SECRET)
+            raise InvalidConfigError(f"a secret is missing: {place} is empty", _WAY_OUT)
         return value.strip()
 
 
