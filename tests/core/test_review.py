@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from palingenesis.core import commands, events
+from palingenesis.core.safety import why_void
 from palingenesis.core.values import Block, BlockKind, SessionId, Status
 from tests.core.life import (
     AGENT,
@@ -296,3 +297,24 @@ def test_an_action_that_failed_with_a_server_that_runs_again_needs_no_other_rest
     life >> ended("resume", "failed") << Status.WAITING >> passed(2) << "resume"
 
     life.claim_nothing_more()
+
+
+def test_what_was_ordered_before_the_persons_abort_is_void():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=1) >> passed(1) << "resume"
+    assert not why_void(life.world, life.last["resume"])
+    life >> told_to(commands.Abort(session=SES))
+
+    assert why_void(life.world, life.last["resume"])
+    assert not why_void(life.world, life.last["interrupt"])
+
+
+def test_what_was_ordered_before_a_pause_is_void_until_the_release():
+    life = Life(NIGHT)
+
+    life >> stopped("rate_limit", retry_after=1) >> passed(1) << "resume"
+    life >> told_to(commands.Hold())
+    assert why_void(life.world, life.last["resume"])
+    life >> ended("resume", "failed") >> told_to(commands.Release()) << "resume"
+    assert not why_void(life.world, life.last["resume"])

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from palingenesis.core.effects import Effect, Log, Notify, Resume
+from palingenesis.core.effects import Effect, Interrupt, Log, Notify, Resume
 from palingenesis.core.events import EffectEnded, Event
 from palingenesis.core.values import AgentId, Result, SessionId, Severity
 from palingenesis.runtime.dispatch import Dispatch
@@ -33,6 +33,7 @@ def outcome_of(
     actuator: ScriptedActuator | None = None,
     channels: tuple[ScriptedChannel, ...] = (),
     taken_up: bool = False,
+    void: str = "",
 ) -> EffectEnded:
     said: list[Event] = []
 
@@ -44,6 +45,7 @@ def outcome_of(
                 actuator_of=lambda _: actuator,
                 channels=channels,
                 clock=JumpingClock(),
+                void=lambda _: void,
             )
             (dispatch.take_up if taken_up else dispatch.start)(effect)
 
@@ -135,3 +137,55 @@ def test_one_dead_channel_does_not_keep_the_others_from_telling():
     assert ended.result is Result.OK
     assert ended.data["alive"] == "ok"
     assert len(alive.notices) == 1
+
+
+def test_what_was_called_off_before_a_crash_of_ours_is_asked_about_and_not_done():
+    actuator = ScriptedActuator(seen=[None])
+
+    ended = outcome_of(RESUME, actuator=actuator, taken_up=True, void="it was called off")
+
+    assert ended.result is Result.FAILED
+    assert ended.detail == "it was called off"
+    assert names(actuator.asked) == ["reconcile"]
+
+
+def test_what_was_called_off_is_not_tried_again():
+    actuator = ScriptedActuator(outcomes=[UNKNOWN, OK], seen=[None])
+    answers = iter(["", "it was called off"])
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            Dispatch(
+                tasks=tasks,
+                emit=lambda _: None,
+                actuator_of=lambda _: actuator,
+                channels=(),
+                clock=JumpingClock(),
+                void=lambda _: next(answers),
+            ).start(RESUME)
+
+    asyncio.run(run())
+
+    assert names(actuator.asked) == ["perform", "reconcile"]
+
+
+def test_an_interrupt_comes_after_the_prompt_that_it_is_to_undo():
+    actuator = ScriptedActuator(outcomes=[UNKNOWN, OK], seen=[None])
+    interrupt = Interrupt(id="s-4.0", decision=4, session=RESUME.session, agent=RESUME.agent)
+    ended: list[str] = []
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            dispatch = Dispatch(
+                tasks=tasks,
+                emit=lambda event: ended.append(getattr(event, "effect", "")),
+                actuator_of=lambda _: actuator,
+                channels=(),
+                clock=JumpingClock(),
+            )
+            dispatch.start(RESUME)
+            dispatch.start(interrupt)
+
+    asyncio.run(run())
+
+    assert ended == ["s-1.0", "s-4.0"]

@@ -16,7 +16,7 @@ from palingenesis.core.errors import PalingenesisError
 from palingenesis.core.values import AgentId, SessionId
 from palingenesis.runtime import door
 from palingenesis.runtime.config import Config
-from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Work
+from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Void, Work, stands
 
 PASSWORD_VARIABLE = "OPENCODE_SERVER_PASSWORD"  # noqa: S105 - a name, not a secret
 MANAGED = AgentId("opencode")
@@ -78,6 +78,8 @@ class Surroundings:
     """Sessions that were at work when we last ran."""
     owned: Callable[[], Collection[SessionId]] = tuple
     """Sessions of our own servers, which the person's programs may list too."""
+    void: Void = stands
+    """Why an effect must not be carried out any more; "" while it stands."""
     launch: Launch | None = None
     """Starts the managed server in another way than the configuration says."""
     observes: bool = True
@@ -115,7 +117,7 @@ def make_agents(around: Surroundings) -> Agents:
             zones=zone,
         )
         sensors.append(sensor)
-        actuators[agent] = OpenCodeActuator(server, work, clock, quiet=quiet)
+        actuators[agent] = OpenCodeActuator(server, work, clock, quiet=quiet, void=around.void)
     if around.observes:
         sensors.append(
             ObservedSensor(

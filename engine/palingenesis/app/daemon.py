@@ -15,11 +15,13 @@ from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.front import About, Front
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
+from palingenesis.core.effects import Effect
 from palingenesis.core.errors import InvalidConfigError, JournalError, PalingenesisError
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.policy.build import build
 from palingenesis.core.record import to_plain
+from palingenesis.core.safety import why_void
 from palingenesis.core.values import SessionId, Way
 from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
@@ -106,7 +108,7 @@ class Daemon:
         self._at_start = frozenset(
             session.id
             for session in recovered.world.sessions.values()
-            if session.supervised and session.status in _AT_WORK
+            if session.supervised and (session.paused_from or session.status) in _AT_WORK
         )
 
     async def run(self, server_url: str | None) -> None:
@@ -132,6 +134,7 @@ class Daemon:
                 actuator_of=agents.actuator_of,
                 channels=channels,
                 clock=self._clock,
+                void=self._why_void,
             )
             running = [
                 tasks.create_task(loop.run(dispatch)),
@@ -160,6 +163,7 @@ class Daemon:
             server_url=server_url,
             at_work=lambda: self._at_start,
             owned=self._owned,
+            void=self._why_void,
         )
 
     def _front(self, policy_file: PolicyFile, agents: Agents, channels: list[str]) -> Front:
@@ -269,6 +273,9 @@ class Daemon:
             for session in world.sessions.values()
             if session.supervised and session.agent in served
         )
+
+    def _why_void(self, effect: Effect) -> str:
+        return why_void(self.loop.world, effect)
 
     def _snapshot_now_and_then(self, seq: int, _entry: object, _world: object) -> None:
         if seq % _SNAPSHOT_EVERY == 0:

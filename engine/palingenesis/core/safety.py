@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from palingenesis.core.values import StopReason, Way
+from palingenesis.core.effects import Effect, Log, Notify, Restart
+from palingenesis.core.values import Status, StopReason, Way
 from palingenesis.core.world import Agent, Session, World
 
 PROMPTS_PER_HOUR: Final = 12
@@ -107,6 +108,22 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
     if full is not None:
         return Later(until=full, rail=f"{PROMPTS_PER_HOUR_IN_ALL} prompts an hour in all")
     return verdict
+
+
+def why_void(world: World, effect: Effect) -> str:
+    """Why an effect that was ordered must not be carried out any more; "" while it stands.
+
+    Asked right before it is carried out: the person may have spoken since it was ordered, also
+    while we did not run.
+    """
+    if isinstance(effect, Restart | Notify | Log):
+        return ""
+    session = world.sessions.get(effect.session)
+    if session is None or session.plan is None or session.plan.effect != effect.id:
+        return "it was called off before it was carried out"
+    if session.status is Status.PAUSED:
+        return "the operator holds the session"
+    return ""
 
 
 def may_restart(agent: Agent, at: datetime) -> Verdict:

@@ -12,8 +12,17 @@ from typing import Final, TypeVar
 from palingenesis.core import effects
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import EffectEnded
-from palingenesis.core.values import AgentId, Result
-from palingenesis.runtime.ports import Actuator, Channel, Clock, Emit, Notice, Outcome
+from palingenesis.core.values import AgentId, Result, SessionId
+from palingenesis.runtime.ports import (
+    Actuator,
+    Channel,
+    Clock,
+    Emit,
+    Notice,
+    Outcome,
+    Void,
+    stands,
+)
 
 log = logging.getLogger("palingenesis.effects")
 T = TypeVar("T")
@@ -22,6 +31,8 @@ _LIMIT_S: Final = 180.0
 """No effect takes longer; one that does has an unknown outcome."""
 _TRIES: Final = 3
 _BETWEEN_S: Final = 5.0
+_AFTER_ANOTHER_S: Final = 10.0
+"""How long an effect waits for an earlier one on the same session to end."""
 _DELIVERY_PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 3600.0)
 """How long a channel that failed is left alone before the next try, about three hours in all."""
 
@@ -39,22 +50,43 @@ class Dispatch:
         actuator_of: Callable[[AgentId], Actuator | None],
         channels: Sequence[Channel],
         clock: Clock,
+        void: Void = stands,
     ) -> None:
         self._tasks = tasks
         self._emit = emit
         self._actuator_of = actuator_of
         self._channels = channels
         self._clock = clock
+        self._void = void
+        self._latest: dict[SessionId, asyncio.Task[None]] = {}
 
     def start(self, effect: Effect) -> None:
         """Carry out an effect that was ordered now."""
-        self._tasks.create_task(self._run(effect, reconcile=False))
+        self._begin(effect, reconcile=False)
 
     def take_up(self, effect: Effect) -> None:
         """Carry on with an effect whose outcome a former run of ours did not see."""
-        self._tasks.create_task(self._run(effect, reconcile=True))
+        self._begin(effect, reconcile=True)
 
-    async def _run(self, effect: Effect, *, reconcile: bool) -> None:
+    def _begin(self, effect: Effect, *, reconcile: bool) -> None:
+        session = effect.session if isinstance(effect, effects.SessionEffect) else None
+        before = self._latest.get(session) if session is not None else None
+        task = self._tasks.create_task(self._run(effect, before, reconcile=reconcile))
+        if session is None:
+            return
+        self._latest[session] = task
+        task.add_done_callback(lambda done: self._forget(session, done))
+
+    def _forget(self, session: SessionId, done: "asyncio.Task[None]") -> None:
+        if self._latest.get(session) is done:
+            del self._latest[session]
+
+    async def _run(
+        self, effect: Effect, before: "asyncio.Task[None] | None", *, reconcile: bool
+    ) -> None:
+        if before is not None:
+            # One at a time on one session: an abort comes after the prompt that it is to undo.
+            await asyncio.wait({before}, timeout=_AFTER_ANOTHER_S)
         try:
             outcome = await self._outcome(effect, reconcile=reconcile)
         except Exception as error:  # the loop's edge: it becomes an outcome
@@ -90,6 +122,8 @@ class Dispatch:
                 seen = await self._limited(actuator.reconcile(effect))
                 if seen is not None and seen.result is not Result.UNKNOWN:
                     return seen
+            if why := self._void(effect):
+                return outcome if attempt else Outcome(result=Result.FAILED, detail=why)
             outcome = await self._limited(actuator.perform(effect))
             if outcome.result is not Result.UNKNOWN:
                 return outcome

@@ -12,6 +12,14 @@ from palingenesis.core.values import FactValue, Result, SessionId, Severity
 Emit = Callable[[Event], None]
 """Hand an event to the loop; never blocks, may be called from the loop's own thread only."""
 
+Void = Callable[[Effect], str]
+"""Why an effect must not be carried out any more; "" while it stands (`core.safety.why_void`)."""
+
+
+def stands(_effect: Effect) -> str:
+    """The `Void` that calls nothing off."""
+    return ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

@@ -366,14 +366,29 @@ def test_an_attached_server_is_never_restarted() -> None:
     play(story)
 
 
-def test_a_server_that_vanished_is_a_failure_and_one_that_is_silent_is_unknown() -> None:
+def test_what_became_of_an_effect_whose_server_vanished_is_asked_again() -> None:
     async def story(fake: FakeOpenCode) -> None:
         act = actuator(fake)
         await fake.vanish()
-        assert (await act.perform(SILENT)).result is Result.FAILED
+        assert (await act.perform(SILENT)).result is Result.UNKNOWN
 
     play(story)
 
 
 def _is_ok(outcome: Outcome) -> None:
     assert outcome.result is Result.OK
+
+
+def test_what_is_called_off_while_the_session_settles_is_not_sent() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), refused(2)]
+        acting = OpenCodeActuator(
+            Standing(fake), FakeWork(), QuickClock(), quiet=set(), void=lambda _: "called off"
+        )
+
+        outcomes = [await acting.perform(effect) for effect in (SILENT, WORDS, NEW)]
+
+        assert [outcome.detail for outcome in outcomes] == ["called off"] * 3
+        assert not fake.prompts
+
+    play(story)

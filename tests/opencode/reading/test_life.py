@@ -172,6 +172,19 @@ def test_a_permission_blocks_until_it_is_answered_also_one_of_a_child() -> None:
     assert later == [Unblocked(id="per_1")]
 
 
+def test_what_else_is_asked_is_told_again_when_one_question_is_answered() -> None:
+    first = event("permission.asked", id="per_1", permission="bash", patterns=["ls"])
+    second = event("permission.asked", id="per_2", permission="bash", patterns=["rm"])
+    answered = event("permission.replied", requestID="per_2", reply="once")
+
+    life, _ = lived([first, second])
+    _, (unblocked, block) = lived([answered], life)
+
+    assert unblocked == Unblocked(id="per_2")
+    assert isinstance(block, Blocked)
+    assert block.asked.id == "per_1"
+
+
 def test_a_question_is_told_with_its_choices() -> None:
     question = {"question": "Which colour?", "options": [{"label": "Red"}, {"label": "Blue"}]}
 

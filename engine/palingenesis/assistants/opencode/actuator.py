@@ -31,9 +31,13 @@ from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.signals import Retry as OwnRetry
 from palingenesis.assistants.opencode.versions import is_supported
 from palingenesis.core import effects
-from palingenesis.core.errors import AssistantSilentError, PalingenesisError
+from palingenesis.core.errors import (
+    AssistantSilentError,
+    AssistantUnreachableError,
+    PalingenesisError,
+)
 from palingenesis.core.values import Result
-from palingenesis.runtime.ports import Clock, Outcome, Work
+from palingenesis.runtime.ports import Clock, Outcome, Void, Work, stands
 
 SETTLE_S = 1.0
 _SUMMARY_S_MAX = 300.0
@@ -51,6 +55,7 @@ class OpenCodeActuator:
         clock: what time it is.
         quiet: the sessions whose idle is our own doing; shared with the sensor.
         settle_s: how long after the end of a turn a prompt is safe.
+        void: why an effect must not be carried out any more; asked once more when all is ready.
     """
 
     def __init__(
@@ -61,12 +66,14 @@ class OpenCodeActuator:
         *,
         quiet: MutableSet[str],
         settle_s: float = SETTLE_S,
+        void: Void = stands,
     ) -> None:
         self._server = server
         self._work = work
         self._clock = clock
         self._quiet = quiet
         self._settle_s = settle_s
+        self._void = void
         self._prompting = Prompting(clock)
         self._continuing = Continuing(work, clock, self._prompting)
 
@@ -82,7 +89,8 @@ class OpenCodeActuator:
                 return _failed(f"OpenCode {running.version} is only watched, never acted on")
             async with running.client() as client:
                 return await self._perform(effect, client)
-        except AssistantSilentError as error:
+        except AssistantUnreachableError as error:
+            # Also one that has just died: it is asked again, when it may have come back.
             return Outcome(result=Result.UNKNOWN, detail=error.message)
         except PalingenesisError as error:
             return _failed(f"{error.message}; {error.hint}" if error.hint else error.message)
@@ -132,6 +140,8 @@ class OpenCodeActuator:
             return standing
         if not isinstance(standing.status, OwnRetry):
             return await self._act(effect, standing, client)
+        if why := self._void(effect):
+            return _failed(why)
         # The abort of the assistant's own retry is ours: its idle is no stop.
         self._quiet.add(effect.session)
         try:
@@ -148,6 +158,8 @@ class OpenCodeActuator:
         standing: Standing,
         client: OpenCode,
     ) -> Outcome:
+        if why := self._void(effect):
+            return _failed(why)
         if isinstance(effect, effects.NewSession):
             return await self._continuing.new_session(effect, standing, client)
         message_id, part_id = keys_of(effect.id, effect.stop)
@@ -210,6 +222,8 @@ class OpenCodeActuator:
         standing = await self._fresh(effect, client)
         if isinstance(standing, Outcome):
             return standing
+        if why := self._void(effect):
+            return _failed(why)
         model = whole_model(None, standing.said)
         if model is None:
             return _failed("it is not known which model should summarise")

@@ -332,7 +332,9 @@ def _block(life: Life, signal: Asked | Answered) -> tuple[Life, Hints]:
         blocks[signal.id] = signal
         return replace(life, blocks=blocks), () if known else (Blocked(asked=signal),)
     known = blocks.pop(signal.id, None) is not None
-    return replace(life, blocks=blocks), (Unblocked(id=signal.id),) if known else ()
+    # What else is asked still waits: that one was answered is not that it goes on.
+    others = (Blocked(asked=asked) for asked in blocks.values())
+    return replace(life, blocks=blocks), (Unblocked(id=signal.id), *others) if known else ()
 
 
 def _child(life: Life, signal: Signal) -> tuple[Life, Hints]:
