@@ -195,7 +195,7 @@ def test_a_configuration_that_others_can_write_is_refused(say: Say, tmp_path: Pa
 
     assert is_told_well(said, 5)
     assert "can be written by other users" in said.err
-    assert "hint: chmod go-w " in said.err
+    assert "chmod go-w " in said.err
 
 
 def test_a_configuration_with_a_byte_order_mark_is_good_enough(say: Say, tmp_path: Path):

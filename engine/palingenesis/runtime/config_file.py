@@ -4,6 +4,7 @@
 defaults hold. All problems are told together.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +50,7 @@ def load_config(paths: Paths) -> Config:
         if reason := why_untrusted(path):
             raise InvalidConfigError(
                 f"the configuration is not safe to use: {reason}",
-                hint=f"chmod go-w {path} {path.parent}",
+                hint=f"make it yours alone: chown {os.getuid()} or chmod go-w {path} {path.parent}",
             )
         raw = read_bounded(path, CONFIG_BYTES_MAX + 1, silence_s=0.1)
         exposed = is_readable_by_others(path)

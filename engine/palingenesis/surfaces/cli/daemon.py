@@ -20,11 +20,11 @@ from palingenesis.core.errors import (
     NotRunningError,
     PalingenesisError,
 )
-from palingenesis.runtime.door import SCHEMA_VERSION, Status
+from palingenesis.runtime.door import SCHEMA_VERSION, AgentStatus, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.paths import Paths
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import say_json
+from palingenesis.surfaces.cli.wording import read_time, say_json
 
 _LOG_BYTES_MAX = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 4096
@@ -261,7 +261,7 @@ def _warn_about_start(told: Status) -> None:
         click.echo("warning: the policy was refused; the last good one is in force", err=True)
         click.echo(f"hint: palingenesis policy validate {told['policy']['path']}", err=True)
     for agent in told["agents"]:
-        if agent["way"] != "observed" and not agent["up"]:
+        if not agent["up"] and _is_told(agent, told["since"]):
             click.echo(f"warning: no OpenCode yet: {plain(agent['detail'], 500)}", err=True)
             click.echo("hint: it is tried again by itself; palingenesis status", err=True)
 
@@ -275,10 +275,17 @@ def _once_an_agent_is_told(
     patience = Patience(_AGENT_SPAN)
     with contextlib.suppress(PalingenesisError):
         while child.poll() is None and patience.lasts():
-            if any(agent["way"] != "observed" for agent in told["agents"]):
+            if any(_is_told(agent, told["since"]) for agent in told["agents"]):
                 break
             told = client.status()
     return told
+
+
+def _is_told(agent: AgentStatus, since: str) -> bool:
+    """Whether it is our OpenCode, and known to this run: the journal tells of earlier ones."""
+    at, began = read_time(agent["since"]), read_time(since)
+    is_new = at is not None and began is not None and at >= began
+    return agent["way"] != "observed" and (agent["up"] or is_new)
 
 
 def _open_log(paths: Paths) -> int:

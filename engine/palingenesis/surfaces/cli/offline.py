@@ -54,7 +54,7 @@ def read_explanations(
 
 @contextmanager
 def _journal(paths: Paths) -> Iterator[ReadOnlyJournal]:
-    if not paths.journal.exists():
+    if not paths.journal.exists() and not paths.journal.is_symlink():
         raise NotRunningError(
             "the daemon is not running and has not left a journal yet",
             hint="palingenesis daemon start",
