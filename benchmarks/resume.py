@@ -12,7 +12,7 @@ the floor.
 
 import sys
 import time
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 
 from benchmarks.figures import at_percent, tell_machine, tell_percentiles
 from benchmarks.stops import PER_NIGHT, Journaled, is_another, killed, managed, until
@@ -23,6 +23,7 @@ from tests.live.executable import opencode_executable
 from tests.live.night import Night, instant
 
 AT_ONCE = 3
+TOO_EARLY_S = 0.01
 SOON = """
 version: 1
 healthy-after: 10m
@@ -62,7 +63,8 @@ def resumptions(count: int) -> None:
             if takes_over:
                 night.provider.script(*[rate_limited(3)] * AT_ONCE)
             sessions = [night.begin("do it") for _ in range(AT_ONCE)]
-            ours += [one_resumption(night, session) for session in sessions]
+            due = deadlines(night, sessions)
+            ours += [one_resumption(night, session, due[session]) for session in sessions]
             idle = night.begin("do it", noReply=True)
             began = night.now().timestamp()
             night.prompt(idle, "by hand")
@@ -75,14 +77,23 @@ def resumptions(count: int) -> None:
     )
 
 
-def one_resumption(night: Night, session: str) -> float:
-    def deadline() -> str | None:
-        row = night.session(session)
-        return row["until"] if row.get("status") == "waiting" else None
+def deadlines(night: Night, sessions: Sequence[str]) -> Mapping[str, float]:
+    """Until when each of the sessions waits; seconds since 1970."""
+    found: dict[str, float] = {}
 
-    due = instant(until(deadline, "the wait")).timestamp()
+    def all_wait() -> bool:
+        for row in night.control.sessions():
+            if row["id"] in sessions and row["status"] == "waiting" and row["until"]:
+                found[row["id"]] = instant(row["until"]).timestamp()
+        return len(found) == len(sessions)
+
+    until(all_wait, "the waits")
+    return found
+
+
+def one_resumption(night: Night, session: str, due: float) -> float:
     received = until(lambda: asked_at(night, session, 2), "the resumption")
-    assert received > due - timedelta(milliseconds=10).total_seconds()
+    assert received > due - TOO_EARLY_S
     night.wait_for(session, "completed")
     return (received - due) * 1_000
 
