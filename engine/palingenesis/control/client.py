@@ -137,7 +137,10 @@ class ControlClient:
                 hint="palingenesis daemon restart",
             ) from error
         except PermissionError as error:
-            raise DeniedError(f"the control socket is not yours: {self._path}") from error
+            raise DeniedError(
+                f"the control socket is not yours: {self._path}",
+                hint="be the user who started the daemon, or set PALINGENESIS_STATE_DIR",
+            ) from error
         except (_BrokenAnswerError, OSError) as error:
             raise NotRunningError("the daemon is not running", hint=_START_HINT) from error
 

@@ -31,7 +31,7 @@ def lock(state_dir: Path) -> Iterator[None]:
         descriptor = _locked(path)
     except OSError as error:
         raise JournalError(
-            f"cannot use the state directory {state_dir}: {error.strerror}",
+            f"cannot use the state directory {state_dir}: {(error.strerror or str(error)).lower()}",
             "make it a directory that only you can write, or choose another one",
         ) from error
     try:

@@ -33,7 +33,7 @@ _START_SPAN = timedelta(seconds=30)
 _AGENT_SPAN = timedelta(seconds=10)
 _STOP_S = 30
 
-_PolicyFile = click.Path(path_type=Path)
+_PolicyFile = click.Path(path_type=Path, readable=False)
 
 
 @click.group()
@@ -297,7 +297,9 @@ def _open_log(paths: Paths) -> int:
         return os.open(paths.log, flags, 0o600)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise PalingenesisError(f"cannot write {paths.log}: {reason}") from error
+        raise PalingenesisError(
+            f"cannot write {paths.log}: {reason}", hint=f"move {paths.log} away, or make it yours"
+        ) from error
 
 
 def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from palingenesis.simulation.scenario import Scenario
     from palingenesis.simulation.timeline import Line
 
-_File = click.Path(path_type=Path)
+_File = click.Path(path_type=Path, readable=False)
 
 
 EXAMPLES = """\b
