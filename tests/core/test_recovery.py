@@ -16,7 +16,7 @@ from palingenesis.core.record import effect_from_plain, event_from_plain, to_pla
 from palingenesis.core.values import SessionId
 from palingenesis.runtime.ports import Recorded
 from palingenesis.runtime.recovery import recover
-from tests.core.life import Life
+from tests.core.life import Life, passed, stopped
 from tests.core.policies import CONTEXT, CRASH, RATE, STUBBORN, policy
 from tests.core.test_laws import ACTS, DELEGATING
 
@@ -141,3 +141,15 @@ def test_a_snapshot_of_a_thousand_sessions_stays_below_a_megabyte():
         life.work(SessionId(f"ses_{n:04}"))
 
     assert len(json.dumps(to_plain(life.world))) < 1_000_000
+
+
+def test_what_only_a_changed_kernel_would_have_ordered_is_told_apart():
+    life = Written(STUBBORN)
+    adopt(life, 0)
+    life >> stopped("rate_limit", retry_after=1) >> passed(1)
+    plain = json.loads(life.journal.rows[-1])
+    assert recover(life.journal).unordered == frozenset()
+
+    life.journal.rows[-1] = json.dumps(plain | {"effects": []})
+
+    assert recover(life.journal).unordered == {effect.id for effect in life.ordered[-1:]}

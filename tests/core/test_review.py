@@ -318,3 +318,28 @@ def test_what_was_ordered_before_a_pause_is_void_until_the_release():
     assert why_void(life.world, life.last["resume"])
     life >> ended("resume", "failed") >> told_to(commands.Release()) << "resume"
     assert not why_void(life.world, life.last["resume"])
+
+
+# ── growth ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_deleted_session_is_forgotten():
+    life = Life(NIGHT)
+    life >> stopped("rate_limit", retry_after=60)
+
+    life.take(events.SessionGone(at=life.now, session=SES))
+    life >> passed(60)
+
+    assert SES not in life.world.sessions
+    life.claim_nothing_more()
+
+
+def test_sessions_that_were_only_ever_listed_are_forgotten_after_a_month():
+    life = Life(NIGHT)
+    life.take(events.SessionSeen(at=life.now, session=OTHER, agent=AGENT))
+    life >> passed(31 * 86_400)
+
+    life.take(events.DaemonStarted(at=life.now, version="test", seed="feedfeed"))
+
+    assert OTHER not in life.world.sessions
+    assert SES in life.world.sessions

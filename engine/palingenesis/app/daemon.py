@@ -105,6 +105,7 @@ class Daemon:
             world=recovered.world, policy=recovered.policy, journal=journal, clock=self._clock
         )
         self.loop.seq = recovered.seq
+        self._unordered = recovered.unordered
         self._at_start = frozenset(
             session.id
             for session in recovered.world.sessions.values()
@@ -144,7 +145,10 @@ class Daemon:
                 *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
             ]
             for effect in list(loop.world.open.values()):
-                dispatch.take_up(effect)
+                if effect.id in self._unordered:
+                    dispatch.drop(effect, "it had been decided otherwise when it happened")
+                else:
+                    dispatch.take_up(effect)
             log.info("watching; policy %s (%s)", self._policy_path(), self._choice.origin)
             await self._stopping.wait()
             control.close()

@@ -155,7 +155,9 @@ class Front:
         turn = await self._loop.submit(event)
         if session is None:
             return {"ok": True, "message": f"{name}: all sessions"}
-        known = turn.world.sessions[SessionId(session)]
+        known = turn.world.sessions.get(SessionId(session))
+        if known is None:
+            raise _unknown(session)  # deleted in this very moment
         return {"ok": True, "message": f"{name}: {known.title or known.id} is {known.status}"}
 
     async def reload(self) -> door.Answer:

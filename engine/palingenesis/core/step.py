@@ -23,6 +23,7 @@ from palingenesis.core.kernel.operating import command_given
 from palingenesis.core.kernel.outcomes import effect_ended
 from palingenesis.core.kernel.revising import policy_adopted
 from palingenesis.core.kernel.sessions import (
+    forget_old,
     person_prompted,
     session_alive,
     session_blocked,
@@ -104,6 +105,7 @@ def _fold_ours(
     match event:
         case events.DaemonStarted():
             draft.world = replace(draft.world, seed=event.seed, started_at=event.at)
+            forget_old(draft)
         case events.DaemonStopped():
             pass
         case events.PolicyAdopted():

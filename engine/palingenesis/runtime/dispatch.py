@@ -68,6 +68,11 @@ class Dispatch:
         """Carry on with an effect whose outcome a former run of ours did not see."""
         self._begin(effect, reconcile=True)
 
+    def drop(self, effect: Effect, why: str) -> None:
+        """Say that an effect was not carried out, and never will be."""
+        at = self._clock.now()
+        self._emit(EffectEnded(at=at, effect=effect.id, result=Result.FAILED, detail=why))
+
     def _begin(self, effect: Effect, *, reconcile: bool) -> None:
         session = effect.session if isinstance(effect, effects.SessionEffect) else None
         before = self._latest.get(session) if session is not None else None

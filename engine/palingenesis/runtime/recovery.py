@@ -50,6 +50,9 @@ class Recovered:
     policy: Policy
     seq: int = 0
     differing: int = 0
+    unordered: frozenset[str] = frozenset()
+    """Effects that are open only because turns come out differently now: they were never ordered,
+    so they must not be taken up."""
 
 
 def recover(memory: Memory) -> Recovered:
@@ -68,13 +71,16 @@ def recover(memory: Memory) -> Recovered:
             world, seq = World(), 0  # another version's; the entries tell it all again
     policy = _policy_of(memory, world.policy)
     differing = 0
+    ordered = set(world.open)
     for entry in memory.entries(seq):
         if isinstance(entry.event, PolicyAdopted):
             policy = build(entry.event.resolved)
         turn = step(world, entry.event, policy)
         differing += [d.rule for d in turn.decisions] != [d.get("rule") for d in entry.decisions]
         world, seq = turn.world, entry.seq
-    return Recovered(world=world, policy=policy, seq=seq, differing=differing)
+        ordered |= {effect.id for effect in entry.effects}
+    unordered = frozenset(world.open) - ordered
+    return Recovered(world=world, policy=policy, seq=seq, differing=differing, unordered=unordered)
 
 
 def _policy_of(memory: Memory, digest: str) -> Policy:

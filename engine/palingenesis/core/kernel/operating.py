@@ -61,7 +61,7 @@ def _one(draft: Draft, session: Session, command: commands.Command) -> None:
         case commands.Detach():
             session = cancel(draft, session, "the operator detached it")
             if may(session.status, "detach"):
-                session = replace(session, supervised=False, holds=())
+                session = replace(session, supervised=False, holds=(), paused_from=None)
                 draft.move(draft.put(session), "detach", "detached by the operator")
         case _:
             pass
@@ -145,6 +145,7 @@ def _interrupt(draft: Draft, session: Session) -> None:
     if session.status in ACTIVE or held:
         _order(draft, session, plan_of)
     elif may(session.status, "stand_down"):
+        session = draft.put(replace(session, paused_from=None))
         draft.move(session, "stand_down", "ended by the operator")
 
 

@@ -1,6 +1,8 @@
 """What happens to a session, as its assistant shows it."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Final
 
 from palingenesis.core import effects, events, plans
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
@@ -11,6 +13,7 @@ from palingenesis.core.safety import PROVIDER_REFUSED
 from palingenesis.core.values import BlockKind, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Session
 
+_LISTED_FOR: Final = timedelta(days=30)
 _REOPENED_BY_PERSON = frozenset(
     {Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED, Status.DISCOVERING}
 )
@@ -196,12 +199,19 @@ def session_unblocked(draft: Draft, event: events.SessionUnblocked) -> None:
 
 
 def session_gone(draft: Draft, event: events.SessionGone) -> None:
-    """A deleted session has no future; its plan ends with it."""
+    """A deleted session has no future; its plan ends with it, and it is forgotten."""
     session = draft.sessions.get(event.session)
-    if session is None or session.status is Status.DETACHED:
-        return
-    session = cancel(draft, session, "the session was deleted")
-    draft.move(draft.put(replace(session, supervised=False)), "detach", "deleted")
+    if session is not None:
+        cancel(draft, session, "the session was deleted")
+        del draft.sessions[session.id]
+
+
+def forget_old(draft: Draft) -> None:
+    """What was only ever listed, long ago, is not carried along for ever."""
+    for session in list(draft.sessions.values()):
+        listed = session.status is Status.DISCOVERING and not session.supervised
+        if listed and not session.latched and draft.at - session.since > _LISTED_FOR:
+            del draft.sessions[session.id]
 
 
 def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
