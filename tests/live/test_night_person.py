@@ -111,7 +111,7 @@ def test_a_permission_is_told_at_once_and_never_answered_by_us(opencode: Path):
         (asked,) = night.api("GET", "/permission")
         night.api("POST", f"/permission/{asked['id']}/reply", {"reply": "once"})
 
-        night.wait_for_rules(session, "finished")
+        night.wait_for_rules(session, "finished-in-sight")
         assert len(night.provider.requests) == 2
 
 
