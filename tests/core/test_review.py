@@ -343,3 +343,45 @@ def test_sessions_that_were_only_ever_listed_are_forgotten_after_a_month():
 
     assert OTHER not in life.world.sessions
     assert SES in life.world.sessions
+
+
+# ── an outage of half a night ─────────────────────────────────────────────────────────────────
+
+OUTAGE = policy(
+    rule(
+        "transient",
+        "stop.reason in ('server_error', 'network')",
+        {"wait": {"backoff": {"first": "10s", "factor": 2, "max": "10m"}}},
+        {"resume": {}},
+        limit={"max": 12, "per": "6h", "then": [REOPEN]},
+    )
+)
+
+
+def test_an_outage_of_half_a_night_is_probed_slowly_and_does_not_end_the_night():
+    life = Life(OUTAGE)
+    began, prompts = life.now, 0
+    life >> stopped("network", key="first")
+
+    while life.now - began < timedelta(hours=6):
+        life >> passed(60)
+        if life.session.status is Status.ACTING:
+            prompts += 1
+            life >> ended("resume") >> alive >> stopped("network", key=f"{prompts}")
+    assert 12 <= prompts <= 20
+
+    while life.session.status is not Status.ACTING:
+        life >> passed(60)
+    life >> ended("resume") >> alive >> progressed << Status.WORKING
+    assert life.now - began < timedelta(hours=8)
+
+
+def test_what_is_no_outage_still_ends_after_three_prompts_that_achieve_nothing():
+    stubborn = policy(rule("always", "", {"resume": {}}))
+    life = Life(stubborn)
+
+    for n in range(3):
+        life >> stopped("auth", key=str(n)) << "resume" >> ended("resume") >> alive
+    life >> stopped("auth", key="last") << "notify" << Status.ATTENTION >> passed(90_000)
+
+    life.claim_nothing_more()

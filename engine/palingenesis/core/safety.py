@@ -19,6 +19,8 @@ PROMPTS_PER_HOUR_IN_ALL: Final = 60
 """Prompts to all sessions together in any hour."""
 UNPRODUCTIVE_MAX: Final = 3
 """Prompts in a row after which nothing was achieved."""
+PROBE: Final = timedelta(minutes=10)
+"""How long the next prompt waits after so many, where nobody answered: outages end."""
 RESTARTS_MAX: Final = 5
 """Restarts of one agent within `RESTARTS_WITHIN` before the breaker opens."""
 RESTARTS_WITHIN: Final = timedelta(minutes=10)
@@ -37,6 +39,9 @@ PROVIDER_REFUSED: Final = frozenset(
     {StopReason.RATE_LIMIT, StopReason.QUOTA, StopReason.OVERLOADED}
 )
 """Stops that say "not now": trying again cures them, so no number of tries exhausts a policy."""
+
+OUTAGES: Final = frozenset({StopReason.NETWORK, StopReason.SERVER_ERROR, StopReason.TIMEOUT})
+"""Stops that say nothing about the prompt: nobody answered it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,11 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
     stalled = plan is not None and plan.event == "stalled"  # whatever it stopped for before
     fruitless = stalled or stop is None or stop.reason not in PROVIDER_REFUSED
     if fruitless and session.unproductive >= UNPRODUCTIVE_MAX:
-        return Refused(rail=f"{session.unproductive} prompts in a row achieved nothing")
+        rail = f"{session.unproductive} prompts in a row achieved nothing"
+        if stalled or stop is None or stop.reason not in OUTAGES or not session.prompts:
+            return Refused(rail=rail)
+        if at < session.prompts[-1] + PROBE:
+            return Later(until=session.prompts[-1] + PROBE, rail=rail)
     full = _room_at(session.prompts, PROMPTS_PER_HOUR, at)
     if full is not None:
         return Later(until=full, rail=f"{PROMPTS_PER_HOUR} prompts an hour for one session")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from palingenesis.core.effects import Effect
 from palingenesis.core.plans import Step
@@ -117,6 +117,8 @@ class Session:
     holds: tuple[Hold, ...] = ()
     verify_until: datetime | None = None
     reopen_at: datetime | None = None
+    reopen_after: timedelta | None = None
+    """How long its timer waits before it is reopened, this time and after every try in vain."""
     half_open: bool = False
     """Reopened by its timer: one try, then attention again."""
     paused_from: Status | None = None

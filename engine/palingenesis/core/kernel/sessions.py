@@ -304,7 +304,8 @@ def _decide(draft: Draft, session: Session, *, same_trouble: bool) -> None:
         session = draft.put(replace(session, half_open=False))
         refused = session.stop is not None and session.stop.reason in PROVIDER_REFUSED
         if same_trouble and not refused:
-            session = draft.put(replace(session, plan=None))
+            reopen = draft.at + session.reopen_after if session.reopen_after else None
+            session = draft.put(replace(session, plan=None, reopen_at=reopen))
             draft.move(session, "need_attention", "stopped again after it was reopened")
             return
     if draft.world.paused:

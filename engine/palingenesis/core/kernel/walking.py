@@ -79,7 +79,7 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             reason = say(draft, session, plan, step.reason) or "a person has to look"
             session = _end(draft, session, "need_attention", reason)
             reopen = draft.at + step.reopen_after if step.reopen_after else None
-            return draft.put(replace(session, reopen_at=reopen))
+            return draft.put(replace(session, reopen_at=reopen, reopen_after=step.reopen_after))
         case plans.Snapshot() | plans.Interrupt():
             session = _inherited(draft, session)
             verdict = may_touch(draft.now(), session, by_person=_is_hers(plan))
