@@ -22,6 +22,7 @@ from tests.core.life import (
     working,
 )
 from tests.core.policies import CRASH, NIGHT, RATE, policy, rule
+from tests.policy import texts
 
 OTHER = SessionId("ses_2")
 REOPEN = {"attention": {"reopen-after": "1h"}}
@@ -383,5 +384,17 @@ def test_what_is_no_outage_still_ends_after_three_prompts_that_achieve_nothing()
     for n in range(3):
         life >> stopped("auth", key=str(n)) << "resume" >> ended("resume") >> alive
     life >> stopped("auth", key="last") << "notify" << Status.ATTENTION >> passed(90_000)
+
+    life.claim_nothing_more()
+
+
+def test_under_the_shipped_policy_one_restart_that_fails_does_not_end_the_night():
+    life = Life(texts.policy(texts.SHIPPED.read_text(encoding="utf-8")))
+
+    life >> died() >> passed(10) << "restart" >> ended("restart", "failed") << "notify"
+    life << Status.ATTENTION >> passed(900) >> passed(10) << "restart"
+    life >> ended("restart", "failed") << Status.ATTENTION >> passed(900) >> passed(30)
+    life << "restart" >> agent_up >> ended("restart") << "resume" >> ended("resume") >> alive
+    life << Status.WORKING
 
     life.claim_nothing_more()
