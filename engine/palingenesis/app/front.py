@@ -13,7 +13,7 @@ from palingenesis import __version__
 from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
 from palingenesis.core.effects import Notify
-from palingenesis.core.errors import PalingenesisError
+from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal, entry_to_plain
@@ -27,6 +27,7 @@ from palingenesis.sensors.policy_file import POLICY_BYTES_MAX
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
 
+_STUCK: Final = "acting goes on by itself once writing works again; give the command then"
 _LAST_GOOD: Final = "the last good policy stays in force; see palingenesis status"
 
 Reload = Callable[[], Awaitable[door.Answer]]
@@ -151,6 +152,10 @@ class Front:
     async def command(self, name: door.CommandName, session: str | None, by: str) -> door.Answer:
         """See `Door`."""
         command = self._command(name, session)
+        if trouble := self._loop.journal_trouble:
+            raise JournalError(
+                f"'{name}' cannot be written down, so it is not done: {trouble}", _STUCK
+            )
         event = events.CommandGiven(at=self._clock.now(), command=command, by=by)
         turn = await self._loop.submit(event)
         if session is None:

@@ -161,7 +161,9 @@ def _guarded(handler: _Handler, limit_s: float = ANSWER_S_MAX) -> _Handler:
             async with asyncio.timeout(limit_s):
                 return await handler(request)
         except TimeoutError:
-            return _refusal(DeadlineError(f"no answer within {limit_s:g} s"))
+            return _refusal(
+                DeadlineError(f"no answer within {limit_s:g} s", "see palingenesis status")
+            )
         except ClientDisconnect:
             return Response(status_code=400, headers=_CLOSE)
         except PalingenesisError as error:

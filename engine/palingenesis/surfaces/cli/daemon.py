@@ -235,6 +235,9 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
     client = ControlClient(paths.socket, timeout_s=2.0)
     while True:
         if child.poll() is not None:
+            if child.returncode == ExitCode.TRY_AGAIN and (other := _other(client)):
+                click.echo(f"the daemon runs already (pid {other})")
+                return
             raise _failed_start(paths, begin, child.returncode)
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
@@ -251,6 +254,18 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
             raise DeadlineError(
                 f"the daemon (pid {child.pid}) started but does not answer", hint=f"see {paths.log}"
             )
+
+
+def _other(client: ControlClient) -> int | None:
+    """The daemon that was started at the same moment, once it answers; None: none does."""
+    from palingenesis.surfaces.cli.patience import Patience
+
+    patience = Patience(_AGENT_SPAN)
+    while True:
+        with contextlib.suppress(NotRunningError, DeadlineError):
+            return client.status()["pid"]
+        if not patience.lasts():
+            return None
 
 
 def _warn_about_start(told: Status) -> None:
@@ -307,6 +322,11 @@ def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
     with paths.log.open("rb") as stream:
         stream.seek(begin)
         said = stream.read()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
+    if not said and _is_full(paths.log.parent):
+        return PalingenesisError(
+            f"the disk is full: nothing can be written to {paths.log.parent}",
+            hint="free some space, and start again",
+        )
     told = [line[7:] for line in said if line.startswith("error: ")]
     hints = [line[6:] for line in said if line.startswith("hint: ")]
     error = PalingenesisError(
@@ -321,6 +341,11 @@ def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
     if code in set(ExitCode):
         error.exit_code = ExitCode(code)
     return error
+
+
+def _is_full(folder: Path) -> bool:
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize < _LOG_TAIL_BYTES
 
 
 def _stop(desk: Desk, *, agents: bool = False) -> int | None:
