@@ -2,12 +2,17 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from palingenesis import shipped
-from tests.cli.test_commands import Said, Say, daemon, say
+from palingenesis.core.errors import BusyError
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.program import _tell_group
+from tests.cli.test_commands import Said, Say, daemon, environment, say
 from tests.control.doors import Served, a_session
 
 __all__ = ["daemon", "say"]
@@ -205,6 +210,28 @@ def test_a_configuration_with_a_byte_order_mark_is_good_enough(say: Say, tmp_pat
     assert say("policy", "show").code == 0
 
 
+@pytest.mark.parametrize(
+    ("variable", "asked"),
+    [
+        ("PALINGENESIS_STATE_DIR", ("daemon", "start")),
+        ("PALINGENESIS_CONFIG_DIR", ("policy", "show")),
+        ("PALINGENESIS_POLICY", ("policy", "show")),
+    ],
+)
+def test_a_home_that_does_not_exist_is_named(say: Say, variable: str, asked: tuple[str, ...]):
+    said = say(*asked, **{variable: "~nobody-is-called-this/x"})
+
+    assert is_told_well(said, 5)
+    assert said.err.startswith(f"error: {variable} names a home that does not exist")
+
+
+def test_a_socket_path_that_is_too_long_is_refused_with_the_way_out(say: Say, tmp_path: Path):
+    said = say("daemon", "start", PALINGENESIS_RUNTIME_DIR=str(tmp_path / ("x" * 120)))
+
+    assert is_told_well(said, 5)
+    assert "hint: set PALINGENESIS_RUNTIME_DIR to a shorter folder" in said.err
+
+
 # ── what is typed ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -227,6 +254,11 @@ def test_a_configuration_with_a_byte_order_mark_is_good_enough(say: Say, tmp_pat
         ("events", "--since", "3x"),
         ("events", "--limit", "0"),
         ("status", "extra"),
+        ("daemon", "start", "--server", ""),
+        ("daemon", "start", "--server", "nonsense"),
+        ("daemon", "run", "--server", "ftp://host/"),
+        ("daemon", "restart", "--server", "http://127.0.0.1:99999"),
+        ("daemon", "start", "--server", "http://[::1"),
         ("pause", "a", "b"),
     ],
 )
@@ -298,3 +330,27 @@ def test_no_events_that_fit_are_no_silence(say: Say, daemon: Served):
 
     assert (said.code, said.out, said.err) == (0, "", "nothing happened that fits\n")
     assert json.loads(say("events", "--session", "nobody", "--json").out)["events"] == []
+
+
+def test_an_error_of_ours_is_found_in_a_group_of_tasks_that_ended_together():
+    group = ExceptionGroup("", [ExceptionGroup("", [BusyError("taken", hint="wait")])])
+
+    with pytest.raises(ExceptionGroup):
+        raise group
+    assert _tell_group(group, Desk()) == 75
+
+
+def test_a_full_disk_behind_the_output_is_told(tmp_path: Path):
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "palingenesis", "--help"],
+            env={**environment(tmp_path), "PYTHONPATH": "engine"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert said.returncode == 1
+    assert said.stderr == "error: the output cannot be written: no space left on device\n"

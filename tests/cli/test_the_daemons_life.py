@@ -24,7 +24,7 @@ def run(*, config, paths, policy, server, debug):
     if policy is not None and policy.name == "bad.yaml":
         print("bad.yaml:1:1: error[S004]: nonsense")
         raise InvalidConfigError("the policy cannot be used", hint="palingenesis policy validate")
-    if server == "silent":
+    if server == "http://silent":
         os._exit(7)
     door = StandInDoor()
     door.pid = os.getpid()
@@ -34,7 +34,10 @@ def run(*, config, paths, policy, server, debug):
         door.stop = lambda *, agents: served.close()
         await served.serve()
 
-    asyncio.run(serve())
+    from palingenesis.journal.lock import lock
+
+    with lock(paths.state):
+        asyncio.run(serve())
     return 0
 
 app.run = run
@@ -123,7 +126,7 @@ def test_a_daemon_that_cannot_start_says_why_with_its_own_exit_code(machine: Mac
 
 
 def test_a_daemon_that_dies_without_a_word_is_noticed_at_once(machine: Machine):
-    code, _, err = machine.say("daemon", "start", "--server", "silent")
+    code, _, err = machine.say("daemon", "start", "--server", "http://silent")
 
     assert code == 1
     assert err == f"error: the daemon ended at once (exit code 7)\nhint: see {machine.log}\n"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.runtime.paths import POLICY_VARIABLE, Paths
+from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
 
 _WAY_OUT = "put it there, or correct [notifications] in config.toml"
 
@@ -32,7 +32,7 @@ class Secret:
         else:
             place = f"the file {self.file}"
             try:
-                value = Path(self.file or "").expanduser().read_text(encoding="utf-8")
+                value = expanded(self.file or "", "a secret").read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
         if not value.strip():
@@ -135,12 +135,14 @@ def choose_policy(
 ) -> PolicyChoice:
     """The policy to use: flag, then environment, configuration, own file, shipped default."""
     if flag is not None:
-        return PolicyChoice(path=flag.expanduser().absolute(), origin="--policy")
+        return PolicyChoice(path=expanded(str(flag), "--policy").absolute(), origin="--policy")
     if value := environ.get(POLICY_VARIABLE, ""):
-        return PolicyChoice(path=Path(value).expanduser().absolute(), origin=POLICY_VARIABLE)
+        return PolicyChoice(
+            path=expanded(value, POLICY_VARIABLE).absolute(), origin=POLICY_VARIABLE
+        )
     if config.policy is not None:
         home = config.source.parent if config.source is not None else paths.config
-        path = home / Path(config.policy).expanduser()
+        path = home / expanded(config.policy, "[policy] path")
         return PolicyChoice(path=path, origin="[policy] path in config.toml")
     if paths.policy_file.exists() or paths.policy_file.is_symlink():
         return PolicyChoice(path=paths.policy_file, origin="your own policy.yaml")

@@ -97,6 +97,20 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
     )
 
 
+def expanded(text: str, origin: str) -> Path:
+    """The path that a text names, `~` included; `origin` says who named it.
+
+    Raises:
+        InvalidConfigError: it begins with the home of nobody.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidConfigError(
+            f"{origin} names a home that does not exist: {text}", hint="write the whole path"
+        ) from error
+
+
 def check_socket_path(path: Path) -> None:
     """Refuse a path that no Unix socket can have.
 
@@ -114,7 +128,7 @@ def check_socket_path(path: Path) -> None:
 
 def _moved(environ: Mapping[str, str], variable: str) -> Path | None:
     value = environ.get(variable, "")
-    return Path(value).expanduser().absolute() if value else None
+    return expanded(value, variable).absolute() if value else None
 
 
 def _session_runtime(environ: Mapping[str, str]) -> Path | None:

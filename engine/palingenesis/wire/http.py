@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 CONNECT_S = 5.0
 
+_WORDS = {
+    "ConnectError": "nobody listens there, or there is no such host",
+    "RemoteProtocolError": "what answers there does not speak HTTP",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -232,6 +237,6 @@ class Wire:
 
     def _broken(self, error: BaseException) -> WireError:
         # The text of an httpx error may hold the address; its class says enough.
-        why = error.__cause__ or error
+        why, kind = error.__cause__ or error, type(error).__name__
         detail = why.strerror if isinstance(why, OSError) and why.strerror else ""
-        return WireError(f"{self.origin} cannot be reached: {detail or type(error).__name__}")
+        return WireError(f"{self.origin} cannot be reached: {detail or _WORDS.get(kind, kind)}")

@@ -33,8 +33,9 @@ def find_executable(configured: str | None, environ: Mapping[str, str]) -> Path:
     for given, where in ((configured, "[opencode] executable"), (environ.get(VARIABLE), VARIABLE)):
         if not given:
             continue
-        found = shutil.which(str(Path(given).expanduser()), path=environ.get("PATH"))
-        if found is None and Path(given).expanduser().is_file():
+        named = os.path.expanduser(given)  # noqa: PTH111  Path's form raises for an unknown user
+        found = shutil.which(named, path=environ.get("PATH"))
+        if found is None and Path(named).is_file():
             raise AssistantError(
                 f"{where} names a file that is not executable: {given}", f"chmod +x {given}"
             )

@@ -22,8 +22,9 @@ from palingenesis.core.errors import (
 )
 from palingenesis.runtime.door import SCHEMA_VERSION, AgentStatus, Status
 from palingenesis.runtime.foreign_text import plain
-from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.paths import Paths, expanded
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.server_address import ServerAddress
 from palingenesis.surfaces.cli.wording import read_time, say_json
 
 _LOG_BYTES_MAX = 5 * 1024 * 1024
@@ -43,7 +44,12 @@ def daemon() -> None:
 
 @daemon.command()
 @click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-@click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.option(
+    "--server",
+    type=ServerAddress(),
+    metavar="URL",
+    help="Watch this OpenCode server instead of running one.",
+)
 @click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
 @click.pass_context
@@ -68,7 +74,12 @@ def run(
 
 @daemon.command(short_help="Start the daemon in the background.")
 @click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-@click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.option(
+    "--server",
+    type=ServerAddress(),
+    metavar="URL",
+    help="Watch this OpenCode server instead of running one.",
+)
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--foreground", is_flag=True, help="The same as 'daemon run'.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
@@ -119,7 +130,12 @@ def _left_running(desk: Desk) -> str:
 
 @daemon.command()
 @click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-@click.option("--server", metavar="URL", help="Watch this OpenCode server instead of running one.")
+@click.option(
+    "--server",
+    type=ServerAddress(),
+    metavar="URL",
+    help="Watch this OpenCode server instead of running one.",
+)
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
 @click.pass_obj
@@ -140,11 +156,11 @@ def _check_before_stopping(desk: Desk, policy: Path | None) -> None:
 
     load_config(desk.paths)
     if policy is not None:
-        usable(policy.expanduser().absolute(), hint="--policy names this file")
+        usable(expanded(str(policy), "--policy").absolute(), hint="--policy names this file")
 
 
 def _flags(policy: Path | None, server: str | None, debug: bool) -> list[str]:
-    flags = ["--policy", str(policy.expanduser().absolute())] if policy else []
+    flags = ["--policy", str(expanded(str(policy), "--policy").absolute())] if policy else []
     flags += ["--server", server] if server else []
     return flags + (["--debug"] if debug else [])
 

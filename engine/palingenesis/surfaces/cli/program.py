@@ -4,6 +4,7 @@ A command's module is imported only when that command runs, because start-up is 
 """
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -133,9 +134,7 @@ def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
             _show_traceback()
         return tell_error(error)
     except ExceptionGroup as group:
-        if desk.debug:
-            _show_traceback()
-        return _tell_group(group)
+        return _tell_group(group, desk)
     except click.Abort:
         return ExitCode.INTERRUPTED
     except KeyboardInterrupt:
@@ -151,17 +150,25 @@ def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     except BrokenPipeError:
         _let_stdout_go()
         return ExitCode.OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            return _tell_mistake(error, desk)
+        _tell(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+        _let_stdout_go()
+        return ExitCode.FAILURE
     except Exception as error:  # noqa: BLE001  the last edge: a person gets a line, not a traceback
-        if desk.debug:
-            _show_traceback()
-        return _tell_mistake(error)
+        return _tell_mistake(error, desk)
 
 
-def _tell_group(group: ExceptionGroup[Exception]) -> int:
+def _tell_group(group: ExceptionGroup[Exception], desk: Desk) -> int:
     """Tell what ended several tasks at once: an error of ours, if there is one among them."""
     meant = group.subgroup(PalingenesisError)
     error = _first(meant if meant is not None else group)
-    return tell_error(error) if isinstance(error, PalingenesisError) else _tell_mistake(error)
+    if not isinstance(error, PalingenesisError):
+        return _tell_mistake(error, desk)
+    if desk.debug:
+        _show_traceback()
+    return tell_error(error)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:
@@ -169,7 +176,9 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
     return _first(inner) if isinstance(inner, ExceptionGroup) else inner
 
 
-def _tell_mistake(error: Exception) -> int:
+def _tell_mistake(error: Exception, desk: Desk) -> int:
+    if desk.debug:
+        _show_traceback()
     _tell(
         f"a mistake in palingenesis: {type(error).__name__}: {plain(str(error))}",
         "run it again as 'palingenesis --debug …' and report what it shows",
@@ -190,7 +199,8 @@ def _run(args: list[str], desk: Desk) -> int:
     try:
         with cli.make_context("palingenesis", args, **settings) as context:
             result = cli.invoke(context)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # a caller may have closed it
+                sys.stdout.flush()
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     return result if isinstance(result, int) else ExitCode.OK
