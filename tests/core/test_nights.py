@@ -601,3 +601,10 @@ def test_a_policy_may_notify_before_it_waits():
     assert isinstance(notice, effects.Notify)
     assert notice.severity is Severity.CRITICAL
     assert notice.message == "back at 2026-02-05 02:01:00 UTC"
+
+
+def test_a_crash_that_a_new_server_tells_of_needs_no_further_restart():
+    life = Life(NIGHT)
+
+    life >> stopped("crash", key="msg_1:crash", words=True) >> passed(2) << "resume"
+    life.claim_nothing_more()

@@ -7,6 +7,7 @@ from pathlib import Path
 from palingenesis.demo.replies import Stall, Text
 from tests.live.bench import Bench
 from tests.live.night import Night
+from tests.live.test_night_crashes import restarts
 
 BUSY = 75
 
@@ -78,6 +79,7 @@ def test_a_server_that_dies_while_we_are_away_is_a_crash_of_its_sessions(opencod
         night.claim_quiet()
         assert len(night.provider.requests) == 2
         assert night.rules(session) == ["crash", "finished"]
+        assert restarts(night) == 0  # the one that we started after our own start is enough
 
 
 def test_a_second_daemon_is_turned_away_and_disturbs_nobody(opencode: Path):

@@ -55,7 +55,8 @@ class Lookout:
 def _found(pids: Iterable[int], names: Iterable[str]) -> list[Found]:
     wanted = {name[:15] for name in names}
     seen = (look_at(pid) for pid in pids if name_of(pid) in wanted)
-    return [one for one in seen if one is not None]
+    # Asked again: a child that becomes another program meanwhile was looked at half and half.
+    return [one for one in seen if one is not None and name_of(one.identity.pid) in wanted]
 
 
 def started_at(identity: Identity) -> datetime | None:

@@ -20,7 +20,7 @@ from palingenesis.core.safety import (
     may_touch,
     trips,
 )
-from palingenesis.core.values import AgentId, SessionId, Severity, Status, Way
+from palingenesis.core.values import AgentId, SessionId, Severity, Status, StopReason, Way
 from palingenesis.core.world import Agent, Plan, Session
 
 _DELEGATE_GRACE: Final = timedelta(seconds=60)
@@ -248,7 +248,17 @@ def _restart(draft: Draft, session: Session, plan: Plan) -> Session:
     stopped_at = session.stopped_at
     if agent is not None and agent.up and stopped_at and agent.started_at > stopped_at:
         return _next(draft, session, plan)
+    if agent is not None and agent.up and _died_with_another(session):
+        return _next(draft, session, plan)
     return _need_agent(draft, session, plan)
+
+
+def _died_with_another(session: Session) -> bool:
+    """Whether an agent that answers told us of the crash: then it is not the one that crashed."""
+    stop = session.stop
+    if stop is None or stop.reason is not StopReason.CRASH:
+        return False
+    return not stop.key.startswith("down:")
 
 
 def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
