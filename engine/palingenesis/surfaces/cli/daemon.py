@@ -251,16 +251,15 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
     client = ControlClient(paths.socket, timeout_s=2.0)
     while True:
         if child.poll() is not None:
-            if child.returncode == ExitCode.TRY_AGAIN and (other := _other(client)):
-                click.echo(f"the daemon runs already (pid {other})")
-                return
-            raise _failed_start(paths, begin, child.returncode)
+            _accept_another(client, _failed_start(paths, begin, child.returncode))
+            return
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
             if config.opencode.mode == "managed" or "--server" in flags:
                 told = _once_an_agent_is_told(client, told, child)
                 if child.poll() is not None:
-                    raise _failed_start(paths, begin, child.returncode)
+                    _accept_another(client, _failed_start(paths, begin, child.returncode))
+                    return
             child.returncode = child.returncode or 0  # it outlives us, and is not waited for
             click.echo(f"the daemon runs (pid {told['pid']})")
             _warn_about_start(told)
@@ -272,16 +271,22 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
             )
 
 
-def _other(client: ControlClient) -> int | None:
-    """The daemon that was started at the same moment, once it answers; None: none does."""
+def _accept_another(client: ControlClient, failure: PalingenesisError) -> None:
+    """Be content with a daemon that was started at the same moment and was quicker.
+
+    Raises:
+        PalingenesisError: `failure`, when it is another one or no daemon answers.
+    """
     from palingenesis.surfaces.cli.patience import Patience
 
     patience = Patience(_AGENT_SPAN)
-    while True:
+    while failure.exit_code == ExitCode.TRY_AGAIN:
         with contextlib.suppress(NotRunningError, DeadlineError):
-            return client.status()["pid"]
+            click.echo(f"the daemon runs already (pid {client.status()['pid']})")
+            return
         if not patience.lasts():
-            return None
+            break
+    raise failure
 
 
 def _warn_about_start(told: Status) -> None:
