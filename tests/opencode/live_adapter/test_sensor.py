@@ -195,6 +195,38 @@ def test_what_became_of_a_supervised_session_while_we_were_away_is_told() -> Non
     watched(scene, before=before, supervised=lambda: [ONE], running=new)
 
 
+class BusyMeanwhile(FakeWork):
+    """While the facts of a stop are read, somebody's prompt reaches the session."""
+
+    fake: FakeOpenCode | None = None
+
+    def facts(self, directory: str, written: Any) -> Any:
+        if self.fake is not None:
+            self.fake.status["ses_1"] = {"type": "busy"}
+            self.fake = None
+        return super().facts(directory, written)
+
+
+def test_a_stop_that_a_prompt_has_overtaken_is_not_told() -> None:
+    work = BusyMeanwhile()
+
+    def before(fake: FakeOpenCode) -> None:
+        aborted = answer(2, finish=None, text="", error={"name": "MessageAbortedError", "data": {}})
+        fake.messages["ses_1"] = [user(1), aborted]
+        work.fake = fake
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await told.wait(ev.SessionWorking)
+        assert told.of(ev.SessionStopped) == []
+
+        fake.messages["ses_1"] += [user(3), answer(4)]
+        fake.status.clear()
+        stop = await told.wait(ev.SessionStopped)
+        assert stop.stop.reason is StopReason.COMPLETED
+
+    watched(scene, before=before, supervised=lambda: [ONE], work=work)
+
+
 def test_the_end_of_the_process_ends_everything_without_a_stop() -> None:
     async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
         await listed(told)

@@ -179,7 +179,12 @@ class Settling:
             self._book.spoke(watched, transcript.person.id)
         await self._read_history(watched, client)
         await self._tell_facts(watched, transcript, client, retrying=False)
-        if not watched.is_at_work:
+        if watched.is_at_work:
+            return
+        if watched.info.id in await client.statuses(watched.info.directory):
+            # A prompt has overtaken what was read. In doubt again: the next look asks again.
+            watched.life = replace(watched.life, activity=Activity.UNKNOWN)
+        elif not watched.is_at_work:
             self._tell_stop(watched, stop)
 
     async def _tell_spinning(self, watched: Watched, client: OpenCode) -> None:
