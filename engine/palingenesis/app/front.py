@@ -101,7 +101,7 @@ class Front:
                 "path": str(self._about.policy_path()),
                 "stale": list(world.policy_problems),
             },
-            "agents": [views.agent_status(agent) for agent in world.agents.values()],
+            "agents": views.agents(world),
             "sessions": views.supervised(world),
             "notifications": {
                 "channels": list(self._about.channels),

@@ -16,7 +16,7 @@ from palingenesis.core.events import Event
 from palingenesis.core.facts import show
 from palingenesis.core.plans import Delegate, Restart, Step, Wait
 from palingenesis.core.record import from_plain
-from palingenesis.core.values import DownCause, FactValue, Status
+from palingenesis.core.values import DownCause, FactValue, Status, Way
 from palingenesis.core.world import Agent, Decision, Plan, Session, World
 from palingenesis.runtime import door
 from palingenesis.runtime.ports import Recorded
@@ -66,6 +66,15 @@ def agent_status(agent: Agent) -> door.AgentStatus:
         "pid": agent.pid,
         "detail": agent.detail,
     }
+
+
+def agents(world: World) -> list[door.AgentStatus]:
+    """The agents that concern somebody; a program of the person's own that has ended does not."""
+    return [
+        agent_status(agent)
+        for agent in world.agents.values()
+        if agent.up or agent.way is not Way.OBSERVED
+    ]
 
 
 def session_status(session: Session) -> door.SessionStatus:

@@ -87,7 +87,8 @@ def say_session(row: SessionStatus, short: str, now: datetime) -> str:
 
 
 def _pending(row: SessionStatus, now: datetime) -> str:
-    text = f" for {plain(row['for'])}" if row["for"] else ""
+    joint = " for " if row["status"] in {"waiting", "holding", "asking"} else ": "
+    text = f"{joint}{plain(row['for'])}" if row["for"] else ""
     if (until := read_time(row["until"])) is not None:
         left = f"in {say_span(until - now)}" if until > now else "now due"
         text += f" until {say_time(until, now)} ({left})"
