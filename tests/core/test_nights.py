@@ -236,6 +236,19 @@ def test_the_person_leaving_her_program_is_a_user_exit():
     life.claim_nothing_more()
 
 
+def test_a_finished_session_that_works_again_is_supervised_again():
+    life = Life(NIGHT)
+
+    life >> stopped("completed") << Status.COMPLETED >> working << Status.WORKING
+    life >> stopped("rate_limit", retry_after=90) << seconds(90)
+
+
+def test_a_session_that_the_person_stopped_is_hers_until_she_prompts_it():
+    life = Life(NIGHT)
+
+    life >> stopped("user_abort") << Status.STOOD_DOWN >> working << Status.STOOD_DOWN
+
+
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
 
 

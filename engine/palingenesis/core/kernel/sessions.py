@@ -19,6 +19,9 @@ _REOPENED_BY_PERSON = frozenset(
 )
 
 
+_AT_REST = frozenset({Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED})
+
+
 def session_seen(draft: Draft, event: events.SessionSeen) -> None:
     """A session exists: list it. A program of the person's own never takes over one of ours."""
     known = draft.sessions.get(event.session)
@@ -66,6 +69,10 @@ def session_working(draft: Draft, event: events.SessionWorking) -> None:
         decide_aside(draft, draft.note(session, "started"), "started")
     elif session.status in PLANNED:
         _went_on(draft, session)
+    elif session.status in _AT_REST:
+        # We do nothing in these, so somebody else has begun it, perhaps while we were away.
+        session = replace(session, supervised=session.parent is None, reopen_at=None, rails=())
+        draft.move(draft.put(session), "person_prompted", "")
 
 
 def session_alive(draft: Draft, event: events.SessionAlive) -> None:
