@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,16 +115,26 @@ def test_what_does_not_end_when_asked_is_killed_after_the_grace(tmp_path: Path) 
     assert asyncio.run(stubborn.wait()) == Exit(signal="SIGKILL")
 
 
+def has_begun(place: Path) -> None:
+    """Wait for its first word, for ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while (place / "log").read_text() != "begun\n":
+        assert time.monotonic() < deadline, "it never began"
+        time.sleep(0.01)
+
+
 def test_a_process_is_found_by_what_it_carries_and_by_its_parent(tmp_path: Path) -> None:
-    one = child(tmp_path, SLEEP, PALINGENESIS_TEST_MARK=str(tmp_path))
+    begun = f"print('begun', flush=True); {SLEEP}"
+    one = child(tmp_path, begun, PALINGENESIS_TEST_MARK=str(tmp_path))
 
     try:
+        has_begun(tmp_path)  # before its exec it still has our name and our environment
         assert carrying({"PALINGENESIS_TEST_MARK": str(tmp_path)}) == [one.identity]
         assert carrying({"PALINGENESIS_TEST_MARK": str(tmp_path), "OTHER": "x"}) == []
         assert one.identity in descendants(known(identify(os.getpid())))
         assert started_at(known(one.identity)) is not None
         found = {f.identity: f for f in of_this_user([Path(sys.executable).name])}
-        assert found[known(one.identity)].command[1:] == ("-c", SLEEP)
+        assert found[known(one.identity)].command[1:] == ("-c", begun)
         assert found[known(one.identity)].directory == str(tmp_path)
     finally:
         ended(one)
