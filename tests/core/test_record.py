@@ -307,9 +307,9 @@ def test_recording_an_event_takes_microseconds() -> None:
     def best_s(action: typing.Callable[[], object]) -> float:
         spans = []
         for _ in range(300):
-            began = time.perf_counter()
+            began = time.process_time()
             action()
-            spans.append(time.perf_counter() - began)
+            spans.append(time.process_time() - began)
         return min(spans)
 
     assert best_s(lambda: to_plain(event)) < 100e-6

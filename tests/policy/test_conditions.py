@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -128,10 +128,10 @@ def test_one_decision_of_the_default_policy_with_all_reasons_takes_at_most_a_mil
     spans = []
 
     for _ in range(50):
-        begun = perf_counter()
+        begun = process_time()
         ruling = decide(default, facts, lambda *_: 0)
         told = explain(default, facts, lambda *_: 0)
-        spans.append(perf_counter() - begun)
+        spans.append(process_time() - begun)
 
     assert ruling.rule == told.rule == "default"
     assert min(spans) <= 0.001

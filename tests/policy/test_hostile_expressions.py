@@ -38,7 +38,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("expression", HOSTILE)
 def test_a_hostile_expression_is_refused_at_once_and_has_a_place(expression: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     reading = read_expression(expression, Scope())
 
@@ -48,7 +48,7 @@ def test_a_hostile_expression_is_refused_at_once_and_has_a_place(expression: str
         assert 0 <= mistake.start < max(mistake.end, 1)
         assert mistake.code[0] == "E"
         assert mistake.message
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_more_than_58_of_them_were_tried() -> None:
@@ -56,22 +56,22 @@ def test_more_than_58_of_them_were_tried() -> None:
 
 
 def test_a_hundred_thousand_brackets_are_refused_quickly() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     reading = read_expression("(" * 100_000, Scope())
 
     assert [one.code for one in reading.mistakes] == ["E001"]
-    assert time.perf_counter() - begun < 0.1
+    assert time.process_time() - begun < 0.1
 
 
 def test_a_greedy_pattern_takes_no_longer_for_a_hostile_text() -> None:
     reading = read_expression("matches(stop.message, '(a+)+b(a*)*c')", Scope())
     assert reading.term is not None
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     assert Evaluator({"stop.message": "a" * 100_000}).truth(reading.term) is False
 
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_an_object_that_is_no_fact_value_is_unknown_instead_of_dangerous() -> None:

@@ -165,12 +165,12 @@ pieces = st.sampled_from(
 @example("x: |\n" + " a\n" * 60_000)
 @example("\n" * 200_000)
 def test_reading_anything_takes_less_than_a_second_and_never_raises(data: str | bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
 
     node, findings = read(data)
 
     assert node is not None or findings.refused
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @given(st.one_of(st.text(), st.lists(pieces, max_size=40).map("".join)))
