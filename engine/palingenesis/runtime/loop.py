@@ -97,13 +97,6 @@ class Loop:
             while True:
                 await self._take_next(*await self._queue.get())
 
-    async def drain(self, limit_s: float = 5.0) -> None:
-        """Take what is still queued, for a clean end; never longer than `limit_s`."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while not self._queue.empty():
-                    await self._take_next(*self._queue.get_nowait())
-
     async def _take_next(self, event: Event, taken: "asyncio.Future[Turn] | None") -> None:
         turn = await self.take(event)
         if taken is not None and not taken.done():

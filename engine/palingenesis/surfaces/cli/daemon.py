@@ -37,19 +37,23 @@ _STOP_S = 30
 _PolicyFile = click.Path(path_type=Path, readable=False)
 
 
+_with_policy = click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
+_with_server = click.option(
+    "--server",
+    type=ServerAddress(),
+    metavar="URL",
+    help="Watch this OpenCode server instead of running one.",
+)
+
+
 @click.group()
 def daemon() -> None:
     """Run, start, stop, restart, reload the daemon."""
 
 
 @daemon.command()
-@click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-@click.option(
-    "--server",
-    type=ServerAddress(),
-    metavar="URL",
-    help="Watch this OpenCode server instead of running one.",
-)
+@_with_policy
+@_with_server
 @click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
 @click.pass_context
@@ -73,13 +77,8 @@ def run(
 
 
 @daemon.command(short_help="Start the daemon in the background.")
-@click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-@click.option(
-    "--server",
-    type=ServerAddress(),
-    metavar="URL",
-    help="Watch this OpenCode server instead of running one.",
-)
+@_with_policy
+@_with_server
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--foreground", is_flag=True, help="The same as 'daemon run'.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
@@ -129,13 +128,8 @@ def _left_running(desk: Desk) -> str:
 
 
 @daemon.command()
-@click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-@click.option(
-    "--server",
-    type=ServerAddress(),
-    metavar="URL",
-    help="Watch this OpenCode server instead of running one.",
-)
+@_with_policy
+@_with_server
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
 @click.pass_obj
