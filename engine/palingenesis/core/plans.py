@@ -23,13 +23,19 @@ class Backoff:
 class Wait:
     """Let time pass.
 
-    Exactly one of `span`, `until`, `backoff` is set. `until` is `retry_after` or `reset`, both the
-    instant the server named; `otherwise` holds when it named none (`else:` in YAML).
+    Exactly one of `span`, `until`, `backoff`, `condition` is set. `until` is `retry_after` or
+    `reset`, both the instant the server named, or `calendar_end`, the end of `calendar`'s window.
+    `otherwise` (`else:` in YAML) holds when there is no such instant: the server named none, the
+    calendar's window is not open, or the condition is true already or cannot be told.
     """
 
     span: timedelta | None = None
     until: str | None = None
     backoff: Backoff | None = None
+    condition: str | None = None
+    """`for-condition:` in YAML: the wait ends as soon as this expression is true."""
+    calendar: str | None = None
+    """The calendar of `until: calendar_end`."""
     otherwise: "timedelta | Backoff | None" = None
     jitter: timedelta = timedelta(0)
     longest: timedelta | None = None
@@ -108,6 +114,39 @@ class Notify:
     severity: Severity = Severity.INFO
     title: str = ""
     channels: tuple[str, ...] = ()
+    quiet: str = "send"
+    """In `calendar`'s window: `send` at once, `hold` until it ends, `drop`. Critical is sent."""
+    calendar: str | None = None
+    """The calendar that `quiet` asks; None only when `quiet` is `send`."""
+    dedupe: timedelta | None = None
+    """The same rule tells the same of the same session at most once in this time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Ask a person yes or no; the steps after it are taken on yes only.
+
+    `default` is the answer once `timeout` has passed; on no, a person has to look.
+    """
+
+    question: str
+    timeout: timedelta
+    default: str = "no"
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Run a hook that the daemon's own configuration defines; a policy only names it."""
+
+    hook: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """End the agent's server, and do not start it again; only a managed one."""
+
+    grace: timedelta = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

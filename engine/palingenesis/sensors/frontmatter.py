@@ -207,7 +207,10 @@ def _load(block: str, *, line: int, first: int) -> Header:
         return Invalid(first + error.line, str(error))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return Invalid(first + (mark.line if mark else 0), str(error.problem or "not YAML"))
+        said = str(error.problem or "not YAML")
+        if "maximum nesting depth" in said:  # PyYAML 6.0.4 refuses before we count
+            said = f"nested deeper than {DEPTH_MAX} levels"
+        return Invalid(first + (mark.line if mark else 0), said)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         return Invalid(first, str(error).split("\n", 1)[0][:200] or "not YAML")
     return Valid(line, cast("Mapping[str, Plain]", mapping))

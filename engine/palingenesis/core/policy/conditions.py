@@ -34,6 +34,7 @@ from palingenesis.core.policy.terms import (
     Not,
     Operator,
     Term,
+    Within,
     parts,
 )
 from palingenesis.core.values import FactValue
@@ -113,6 +114,7 @@ class Evaluator(SimpleEval):  # type: ignore[misc]
             Default: self._default,
             Known: self._known,
             Count: self._count,
+            Within: self._within,
             Contains: self._contains,
             Matches: self._matches,
             Comparison: self._comparison,
@@ -162,6 +164,10 @@ class Evaluator(SimpleEval):  # type: ignore[misc]
     def _count(self, term: Count) -> int | None:
         value = self._facts.get(term.key)
         return value if type(value) is int else None
+
+    def _within(self, term: Within) -> Truth:
+        value = self._facts.get(term.key)
+        return value if isinstance(value, bool) else None
 
     def _contains(self, term: Contains) -> Truth:
         text = self._eval(term.text)
@@ -224,6 +230,6 @@ def facts_of(term: Term) -> tuple[str, ...]:
     """Names of the facts that a term asks about, in the order of the text, each once."""
     if isinstance(term, FactOf):
         return (term.name,)
-    if isinstance(term, Count):
+    if isinstance(term, Count | Within):
         return (term.key,)
     return tuple(dict.fromkeys(name for part in parts(term) for name in facts_of(part)))

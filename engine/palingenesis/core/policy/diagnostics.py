@@ -28,6 +28,8 @@ class Related:
     line: int
     col: int
     length: int
+    file: str = ""
+    """As in a `Diagnostic`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Diagnostic:
     col: int = 1
     length: int = 1
     related: tuple[Related, ...] = ()
+    file: str = ""
+    """The file it stands in; "": the one that was checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from palingenesis.core.plans import Step
+from palingenesis.core.policy.calendars import Calendar
 from palingenesis.core.policy.conditions import Condition
+
+
+class Mode(StrEnum):
+    """Whether a policy, or a rule of it, acts."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"  # decide and record, never act
+    OFF = "off"  # as if it were not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +29,42 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """One entry of a policy's `limits:`: how much all its rules together may do.
+
+    `what` is one of `actions` (every step that touches an agent), `prompts`, `new-sessions`,
+    `restarts`, `notifications`. Counted over all sessions, in a sliding window of `per`. When it
+    is reached, `then` is done instead of the rule's steps; without it, a person has to look.
+    """
+
+    what: str
+    most: int
+    per: timedelta
+    then: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Never:
+    """A statement that `policy prove` holds the policy to: no plan does one of `actions`.
+
+    That is, while `when` is true, and, where `without` names a step, unless that step came before.
+    `actions` are words of the policy language; `act` is every step that touches an agent.
+    """
+
+    id: str
+    actions: frozenset[str]
+    when: Condition | None = None
+    without: str | None = None
+    why: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. `delay` is its `for:`, how long the condition has to stay true."""
+    """One rule. `delay` is its `for:`, how long the condition has to stay true.
+
+    `when` includes what `match:` asks for. `mode` is never OFF: such rules are not built.
+    """
 
     id: str
     why: str = ""
@@ -29,7 +73,12 @@ class Rule:
     steps: tuple[Step, ...]
     limit: Limit | None = None
     delay: timedelta | None = None
+    mode: Mode = Mode.ENFORCE
+    observes: bool = False
+    """`continue: true`: its steps only observe, and the rules after it are tried as well."""
     line: int = 0
+    file: str = ""
+    """Where it comes from when it was inherited: a preset or a file; "" for the policy's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +96,12 @@ class Policy:
     rules: tuple[Rule, ...]
     default: tuple[Step, ...]
     windows: frozenset[tuple[str, timedelta]] = frozenset()
+    mode: Mode = Mode.ENFORCE
+    caps: tuple[Cap, ...] = ()
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    """Every `for-condition:`, compiled, by its text."""
+    never: tuple[Never, ...] = ()
     healthy_after: timedelta = timedelta(minutes=10)
     """Progress for this long ends an episode."""
     verify_within: timedelta = timedelta(minutes=2)

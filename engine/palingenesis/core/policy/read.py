@@ -220,6 +220,9 @@ class _Composer:
         mark = problem.problem_mark or problem.context_mark
         at = min(mark.index, len(text)) if mark is not None else 0
         said = (problem.problem or "unreadable").split(" (")[0]
+        if "maximum nesting depth" in said:  # PyYAML 6.0.4 refuses before we count
+            message = f"nested deeper than {DEEPEST} lists and mappings"
+            self._refuse("Y003", message, Span(at, at + 1))
         if text[at : at + 1] == "\t":
             advice = "indent with spaces"
             self._refuse("Y010", "a tab cannot indent YAML", Span(at, at + 1), advice)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from palingenesis.core.facts import Kind, show_duration
+from palingenesis.core.policy.calendars import within_key
 from palingenesis.core.policy.patterns import Pattern
 from palingenesis.core.values import FactValue
 
@@ -72,6 +73,18 @@ class Count(_Term):
     def key(self) -> str:
         """Where the facts hold the number."""
         return count_key(self.what, self.window)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within(_Term):
+    """`within('calendar')`: the calendar's window is open; true or false, never unknown."""
+
+    calendar: str
+
+    @property
+    def key(self) -> str:
+        """Where the facts hold the answer."""
+        return within_key(self.calendar)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +157,7 @@ Term = (
     | Default
     | Known
     | Count
+    | Within
     | Contains
     | Matches
     | Comparison

@@ -8,7 +8,6 @@ import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import click
@@ -16,10 +15,9 @@ import click
 from palingenesis.core.errors import ExitCode, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.lazy import LazyGroup, Sections
 
-_HOME = "palingenesis.surfaces.cli"
-
-SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+SECTIONS: Sections = {
     "Watch": {
         "status": ("status:status", "What every session is doing, and what comes next."),
         "sessions": ("status:sessions", "All sessions: supervised, observed, enrolable."),
@@ -55,36 +53,6 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
-        return [name for section in SECTIONS.values() for name in section]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: D102
-        for section in SECTIONS.values():
-            if cmd_name in section:
-                module, _, name = section[cmd_name][0].partition(":")
-                command = getattr(import_module(f"{_HOME}.{module}"), name)
-                assert isinstance(command, click.Command)
-                return command
-        return None
-
-    def resolve_command(  # noqa: D102
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.NoSuchCommand as error:  # click would suggest only what is imported
-            known = self.list_commands(ctx)
-            raise click.NoSuchCommand(error.command_name, possibilities=known, ctx=ctx) from None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102
-        for title, section in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, line) for name, (_, line) in section.items()])
-
-
 def _say_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
     if asked:
         from palingenesis import __version__
@@ -95,6 +63,7 @@ def _say_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> No
 
 @click.group(
     cls=LazyGroup,
+    sections=SECTIONS,
     invoke_without_command=True,
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
