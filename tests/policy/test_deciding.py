@@ -1,6 +1,7 @@
 """How a policy decides: first match, limits, delays, and the default."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from palingenesis.core.plans import Attention, Backoff, Finish, Notify, Resume, StandDown, Wait
 from palingenesis.core.policy.decide import Outcome, Ruling, decide
 from palingenesis.core.policy.explain import explain, plain_explanation, render
+from palingenesis.core.policy.model import Rule
 from palingenesis.core.values import FactValue, Severity
 from tests.policy.texts import policy, rules
 
@@ -194,3 +196,29 @@ def test_an_explanation_says_when_nothing_is_done() -> None:
 
     assert not told.acts
     assert " ✔ default              <- nothing is done: no rule for this event" in render(told)
+
+
+class Everything:
+    """A finder that finds every rule true, whatever the facts."""
+
+    def __init__(self, known: tuple[Rule, ...]) -> None:
+        self.rules = known
+
+    def true(self, facts: Mapping[str, FactValue]) -> Iterator[Rule]:
+        return iter(self.rules)
+
+
+def test_a_policy_with_a_finder_decides_by_what_the_finder_finds() -> None:
+    plain = policy(rules("  - {id: one, when: stop.reason == 'quota', do: [finish]}\n"))
+    found = replace(plain, finder=Everything(plain.rules))
+
+    assert decide(plain, {"event": "stopped"}, never).rule == "default"
+    assert decide(found, {"event": "stopped"}, never).rule == "one"
+
+
+def test_a_finder_is_not_asked_about_rules_that_it_was_not_made_for() -> None:
+    plain = policy(rules("  - {id: one, when: stop.reason == 'quota', do: [finish]}\n"))
+    other = policy(rules("  - {id: two, when: stop.reason == 'quota', do: [finish]}\n"))
+    stale = replace(other, finder=Everything(plain.rules))
+
+    assert decide(stale, {"event": "stopped"}, never).rule == "default"

@@ -1,9 +1,10 @@
 """Deciding: the first rule that is true for the facts, with the reasons.
 
 `decide` is a function of the policy, the facts and the counts that are handed in; it cannot fail.
+Which rules are true is told by the evaluator of record, or by the policy's `finder` if it has one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -37,6 +38,7 @@ class Outcome(StrEnum):
 class Ruling:
     """What the policy says. `considered`: every rule up to the one that decides, and its outcome.
 
+    A policy with a `finder` names only the true ones there.
     `limited`: the rule's limit was reached, and `steps` are those of its `then:`.
     """
 
@@ -50,10 +52,8 @@ class Ruling:
 
 def decide(policy: Policy, facts: Mapping[str, FactValue], used: Used) -> Ruling:
     """Find the first rule, in the order of the file, that is true for the facts."""
-    evaluator = Evaluator(facts)
     considered: list[tuple[str, Outcome]] = []
-    for rule in policy.rules:
-        outcome = outcome_of(rule, facts, evaluator)
+    for rule, outcome in looked_at(policy, facts):
         considered.append((rule.id, outcome))
         if outcome is Outcome.DECIDES:
             return _ruling(rule, used, tuple(considered))
@@ -65,6 +65,21 @@ def decide(policy: Policy, facts: Mapping[str, FactValue], used: Used) -> Ruling
         why="no rule matched" if applies else f"no rule for the event '{event}'",
         considered=tuple(considered),
     )
+
+
+def looked_at(policy: Policy, facts: Mapping[str, FactValue]) -> Iterator[tuple[Rule, Outcome]]:
+    """The rules in their order, one after the other, and what becomes of them.
+
+    A finder leaves out those that do not decide. It is asked only about the very rules that it was
+    made for, so a policy with other rules put in is never answered from an old index.
+    """
+    if policy.finder is not None and policy.finder.rules is policy.rules:
+        for rule in policy.finder.true(facts):
+            yield rule, Outcome.DECIDES
+        return
+    evaluator = Evaluator(facts)
+    for rule in policy.rules:
+        yield rule, outcome_of(rule, facts, evaluator)
 
 
 def outcome_of(rule: Rule, facts: Mapping[str, FactValue], evaluator: Evaluator) -> Outcome:

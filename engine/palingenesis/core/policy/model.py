@@ -1,14 +1,15 @@
 """The compiled policy: frozen, ready to decide."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from palingenesis.core.plans import Step
 from palingenesis.core.policy.calendars import Calendar
 from palingenesis.core.policy.conditions import Condition
+from palingenesis.core.values import FactValue
 
 
 class Mode(StrEnum):
@@ -81,6 +82,17 @@ class Rule:
     """Where it comes from when it was inherited: a preset or a file; "" for the policy's own."""
 
 
+class Finder(Protocol):
+    """Finds the rules that are true without evaluating every rule, as `policy.index` does."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that it knows; it answers for no others."""
+
+    def true(self, facts: Mapping[str, FactValue]) -> Iterator[Rule]:
+        """The rules that listen to the event and are true, in their order."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Rules in the order of the file, and what happens when none of them is true.
@@ -108,6 +120,8 @@ class Policy:
     """How soon after an action there has to be a sign of life."""
     stall_after: timedelta = timedelta(minutes=10)
     """Working without a sign of life for this long is a stall."""
+    finder: Finder | None = field(default=None, repr=False, compare=False)
+    """Set by `policy.index.indexed`; without it the evaluator of record looks at every rule."""
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule with an id."""
