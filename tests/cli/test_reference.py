@@ -1,5 +1,6 @@
 """The reference pages say what the program does."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 
 from palingenesis.core.errors import ExitCode
+from palingenesis.core.policy.codes.registry import CODES, page
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.config_file import SECTIONS, parse_config
 from palingenesis.surfaces.cli.program import cli
@@ -54,3 +56,36 @@ def test_every_command_is_documented():
         inner = command.list_commands(context) if isinstance(command, click.Group) else []
         for word in [name, *inner]:
             assert re.search(rf"`([\w-]+ )?{word}\b", page), word
+
+
+def test_every_code_that_is_said_is_registered_and_every_registered_code_is_said():
+    codes = {constant for path in SOURCES for constant in codes_in(path)}
+
+    unknown, unused = sorted(codes - set(CODES)), sorted(set(CODES) - codes)
+
+    assert not unknown, (
+        f"{', '.join(unknown)}: explain each in its family under core/policy/codes/, with an "
+        "example that has it, and write docs/reference/diagnostics.md with "
+        "REWRITE=1 pytest tests/policy/test_codes.py"
+    )
+    assert not unused, f"{', '.join(unused)}: nothing says this any more; take it out of its family"
+
+
+def test_the_diagnostics_page_is_what_the_registry_says():
+    written = (PAGES / "diagnostics.md").read_text(encoding="utf-8")
+
+    assert written == page(), "REWRITE=1 pytest tests/policy/test_codes.py"
+
+
+SOURCES = [
+    path
+    for path in (PAGES.parents[1] / "engine" / "palingenesis").rglob("*.py")
+    if path.parent.name != "codes"
+]
+
+
+def codes_in(path):
+    """Every text in a module that is a code and nothing else."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return [text for text in texts if isinstance(text, str) and re.fullmatch(r"[YSELT]\d{3}", text)]

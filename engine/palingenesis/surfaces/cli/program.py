@@ -37,6 +37,7 @@ SECTIONS: Sections = {
     "Set up": {
         "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
+        "explain-code": ("explain_code:explain_code", "What a diagnostic such as E009 means."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
         "wait": ("status:wait", "Wait until the daemon answers."),
     },

@@ -1,0 +1,1 @@
+"""Codes: every diagnostic that palingenesis can give, explained. One module a family."""
