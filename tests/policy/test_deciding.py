@@ -8,8 +8,10 @@ import pytest
 
 from palingenesis.core.plans import Attention, Backoff, Finish, Notify, Resume, StandDown, Wait
 from palingenesis.core.policy.decide import Outcome, Ruling, decide
-from palingenesis.core.policy.explain import explain, plain_explanation, render
+from palingenesis.core.policy.explain import explain, plain_explanation
 from palingenesis.core.policy.model import Rule
+from palingenesis.core.policy.needs import nearest_miss
+from palingenesis.core.policy.telling import render
 from palingenesis.core.values import FactValue, Severity
 from tests.policy.texts import policy, rules
 
@@ -158,17 +160,23 @@ def test_timings_can_be_set() -> None:
 
 
 EXPLAINED = """\
-event: stopped    policy: policy.yaml {digest}
- ? one                  line 5
+ ? one                  policy.yaml:5
      when: hot and not work.done
-       hot: stop.reason == 'crash' → true   (stop.reason = 'crash')
-       hot: stop.attempt > 2 → false   (stop.attempt = 1)
-       work.done → unknown   (work.done = unknown)
+           │           │
+           │           unknown
+           true
+       hot: stop.reason == 'crash' or stop.attempt > 2
+            │                         │
+            │                         1
+            'crash'
      unknown: work.done
- ✔ two                  line 8   <- decides, its limit is reached
+     nearest miss: work.done known to be false and this rule would have decided
+ ✔ two                  policy.yaml:8   <- decides, its limit is reached
      why: because
      when: default(session.context_used, 0%) > 80%
-       default(session.context_used, 0%) > 80% → true   (session.context_used = 86%)
+           │
+           86%
+ then: resume
 """
 
 
@@ -184,7 +192,8 @@ def test_an_explanation_names_the_comparisons_their_values_and_what_is_unknown()
              "session.context_used": 0.86}  # fmt: skip
     told = explain(policy(text), facts, lambda *_: 1)
 
-    assert render(told) == EXPLAINED.format(digest=policy(text).digest[:6])
+    miss = nearest_miss(policy(text), facts, lambda *_: 1, told)
+    assert render(told, miss=miss, then="resume") == EXPLAINED
     assert [(one.rule, one.outcome.value, one.reached) for one in told.considered] == [
         ("one", "unknown", True), ("two", "decides", True), ("three", "decides", False),
     ]  # fmt: skip
