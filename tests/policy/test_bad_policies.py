@@ -174,10 +174,6 @@ SHAPE = {
         "version: 1\nmode: shadow\nrules: []\n" + END,
         ("S008", 2, 1, "'mode' is not available in this version", ""),
     ),
-    "S008 an action of a later version": (
-        with_do("[ask]"),
-        ("S008", 4, 10, "'ask' is not available in this version", ""),
-    ),
     "S009 no steps": (
         with_do("[]"),
         ("S009", 4, 9, "do needs at least 1 entry", ""),

@@ -33,7 +33,7 @@ _LAST_GOOD: Final = "the last good policy stays in force; see palingenesis statu
 Reload = Callable[[], Awaitable[door.Answer]]
 Entrance = Callable[[str | None, str], door.Entrance]
 
-_COMMANDS: Final[Mapping[door.CommandName, type[Command]]] = {
+_COMMANDS: Final[Mapping[door.CommandName, type[commands.SessionCommand]]] = {
     "pause": commands.Hold,
     "resume": commands.Release,
     "abort": commands.Abort,

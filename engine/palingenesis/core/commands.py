@@ -54,4 +54,13 @@ class Detach:
     session: SessionId
 
 
-Command = Hold | Release | Abort | Skip | Renew | Enrol | Detach
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Answer a pending question by its short name; one that is not pending changes nothing."""
+
+    question: str
+    yes: bool
+
+
+SessionCommand = Hold | Release | Abort | Skip | Renew | Enrol | Detach
+Command = SessionCommand | Answer

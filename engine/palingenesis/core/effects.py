@@ -93,6 +93,28 @@ class Restart(_Ordered):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(_Ordered):
+    """End the agent's server, and leave it ended until a person (or our next start) runs it."""
+
+    agent: AgentId
+    grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(_Ordered):
+    """Run a hook that the daemon's configuration defines; a policy only names it.
+
+    A hook may do anything, so one whose outcome was not seen is never run again.
+    """
+
+    session: SessionId | None
+    hook: str
+    directory: str = ""
+    """Where the session works, for the hook to know; it is not started there."""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notify(_Ordered):
     """Tell people, through every configured channel."""
 
@@ -113,4 +135,4 @@ class Log(_Ordered):
 
 
 SessionEffect = Resume | Retry | NewSession | Compact | Interrupt | Snapshot
-Effect = SessionEffect | Restart | Notify | Log
+Effect = SessionEffect | Restart | Stop | Run | Notify | Log

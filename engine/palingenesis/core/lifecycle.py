@@ -33,7 +33,7 @@ TRANSITIONS: Final[tuple[_Row, ...]] = (
     ("ask", (Status.DECIDING,), Status.ASKING),
     ("act", (Status.DECIDING, Status.WAITING, Status.ASKING), Status.ACTING),
     ("acted", (Status.ACTING,), Status.VERIFYING),
-    ("due", (Status.HOLDING, Status.WAITING, Status.ACTING), Status.DECIDING),
+    ("due", (Status.HOLDING, Status.WAITING, Status.ASKING, Status.ACTING), Status.DECIDING),
     ("verified", (Status.ACTING, Status.VERIFYING), Status.WORKING),
     ("failed", (Status.ACTING, Status.VERIFYING), Status.DECIDING),
     ("superseded", (Status.ACTING,), Status.WORKING),

@@ -187,6 +187,9 @@ Step = (
     | Snapshot
     | Notify
     | Log
+    | Ask
+    | Run
+    | Stop
     | StandDown
     | Finish
     | Attention

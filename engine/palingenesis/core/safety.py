@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from palingenesis.core.effects import Effect, Log, Notify, Restart
+from palingenesis.core.effects import Effect, Log, Notify, Restart, Run, Stop
 from palingenesis.core.values import Status, StopReason, Way
 from palingenesis.core.world import Agent, Session, World
 
@@ -125,7 +125,7 @@ def why_void(world: World, effect: Effect) -> str:
     Asked right before it is carried out: the person may have spoken since it was ordered, also
     while we did not run.
     """
-    if isinstance(effect, Restart | Notify | Log):
+    if isinstance(effect, Restart | Stop | Run | Notify | Log):
         return ""
     session = world.sessions.get(effect.session)
     if session is None or session.plan is None or session.plan.effect != effect.id:
@@ -135,12 +135,25 @@ def why_void(world: World, effect: Effect) -> str:
     return ""
 
 
-def may_restart(agent: Agent, at: datetime) -> Verdict:
+def may_stop(agent: Agent | None) -> Verdict:
+    """Whether the agent's server may be ended for good: only one that is our own."""
+    if agent is None:
+        return Refused(rail="its agent is not known")
+    if agent.way is not Way.MANAGED:
+        return Refused(rail=f"a server that is {agent.way} is never stopped by us")
+    if not agent.supported:
+        return Refused(rail=f"{agent.assistant} {agent.version} was not tested")
+    return Allowed()
+
+
+def may_restart(agent: Agent, at: datetime, *, by_person: bool = False) -> Verdict:
     """Whether the agent's server may be restarted now."""
     if agent.way is not Way.MANAGED:
         return Refused(rail=f"a server that is {agent.way} is never restarted by us")
     if not agent.supported:
         return Refused(rail=f"{agent.assistant} {agent.version} was not tested")
+    if agent.stopped and not by_person:
+        return Refused(rail="a rule stopped this server; no rule starts it again")
     if not agent.tripped:
         return Allowed()
     open_until = agent.restarts[-1] + BREAKER

@@ -39,6 +39,8 @@ class Agent:
     """When we restarted it since it last made progress; the newest 50."""
     tripped: bool = False
     """Too many restarts came too fast: the breaker is open until there is progress."""
+    stopped: bool = False
+    """A rule ended its server on purpose: no rule starts it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +65,20 @@ class Plan:
     steps: tuple[Step, ...]
     index: int
     started_at: datetime
-    """When the decision was made; a wait counts from here, also after a reload."""
+    """When the decision was made."""
     seed: str
     tries: int
     stop: str
     """Key of the stop it answers."""
     facts: Mapping[str, FactValue]
+    wait_from: datetime | None = None
+    """When the pending wait began; it counts from here, also after a pause and a reload."""
     deadline: datetime | None = None
-    """When the pending wait ends."""
+    """When the pending wait, or the time for an answer, ends."""
     because: str = ""
-    """What the pending wait is for, for people."""
+    """What the pending wait is for, or what is asked; for people."""
+    question: str = ""
+    """The short name of the pending question."""
     effect: str | None = None
     """Id of the effect under way."""
     snapshot: str = ""
@@ -170,6 +176,8 @@ class World:
     host: Mapping[str, FactValue] = field(default_factory=dict)
     open: Mapping[str, Effect] = field(default_factory=dict)
     """Effects that were ordered and have no outcome yet."""
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """What became of the questions that are settled, by their short names; the newest 50."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +186,8 @@ class Decision:
 
     `kind`: `decided` a rule won · `kept` the pending wait stays as it is · `revised` a new policy
     changed the plan · `cancelled` reality moved on · `refused` a rail said no · `commanded` the
-    operator asked · `told` the kernel itself tells people · `verified` the session works again.
+    operator asked · `told` the kernel itself tells people · `verified` the session works again ·
+    `answered` a question was answered, or nobody did in time.
     """
 
     id: int

@@ -19,6 +19,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.simulation.timeline import Line, of_turn
 
+_Doing = effects.SessionEffect | effects.Restart | effects.Stop | effects.Run
 _ENDS = frozenset({Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED})
 _OURS = frozenset({"do", "wait", "end"})
 """Words of a rehearsal that a real night tells in its own way."""
@@ -119,7 +120,7 @@ class Teller:
         effect = self._ordered.pop(event.effect, None)
         if effect is None or isinstance(effect, effects.Notify | effects.Log):
             return
-        session = None if isinstance(effect, effects.Restart) else effect.session
+        session = None if isinstance(effect, effects.Restart | effects.Stop) else effect.session
         yield _about(world, session, event.at, "did", _done(effect, event))
 
     def _ends(self, world: World, at: datetime) -> Iterator[Told]:
@@ -157,7 +158,7 @@ def passed(at: datetime, span: timedelta) -> Told:
     return Told(at=at, word="time", text=f"{say_span(span)} pass")
 
 
-def _done(effect: effects.SessionEffect | effects.Restart, event: events.EffectEnded) -> str:
+def _done(effect: _Doing, event: events.EffectEnded) -> str:
     match effect:
         case effects.Resume():
             how = f"with the words: {plain(effect.text, 120)}" if effect.words else "without a word"
@@ -174,6 +175,10 @@ def _done(effect: effects.SessionEffect | effects.Restart, event: events.EffectE
             return f"backed the conversation up: {event.data.get('path', '')}"
         case effects.Restart():
             return f"started the server again: {plain(event.detail, 120)}"
+        case effects.Stop():
+            return "ended the server"
+        case effects.Run():
+            return f"ran the hook {plain(effect.hook, 60)}"
         case _:
             assert_never(effect)
 

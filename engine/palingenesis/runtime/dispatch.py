@@ -14,10 +14,12 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.events import EffectEnded
 from palingenesis.core.values import AgentId, Result, SessionId
 from palingenesis.runtime.ports import (
+    NO_HOOKS,
     Actuator,
     Channel,
     Clock,
     Emit,
+    Hooks,
     Notice,
     Outcome,
     Void,
@@ -51,6 +53,7 @@ class Dispatch:
         channels: Sequence[Channel],
         clock: Clock,
         void: Void = stands,
+        hooks: Hooks = NO_HOOKS,
     ) -> None:
         self._tasks = tasks
         self._emit = emit
@@ -58,6 +61,7 @@ class Dispatch:
         self._channels = channels
         self._clock = clock
         self._void = void
+        self._hooks = hooks
         self._latest: dict[SessionId, asyncio.Task[None]] = {}
 
     def start(self, effect: Effect) -> None:
@@ -115,10 +119,18 @@ class Dispatch:
             return Outcome(result=Result.OK)
         if isinstance(effect, effects.Notify):
             return await self._deliver(effect)
+        if isinstance(effect, effects.Run):
+            return await self._run_hook(effect, reconcile=reconcile)
         actuator = self._actuator_of(effect.agent)
         if actuator is None:
             return Outcome(result=Result.FAILED, detail=f"no way to reach agent {effect.agent}")
         return await self._act(actuator, effect, reconcile=reconcile)
+
+    async def _run_hook(self, effect: effects.Run, *, reconcile: bool) -> Outcome:
+        """Run a hook once. One that we may have begun before we died is not begun again."""
+        if reconcile:
+            return Outcome(result=Result.UNKNOWN, detail=f"hook {effect.hook} may have run")
+        return await self._hooks.run(effect)
 
     async def _act(self, actuator: Actuator, effect: Effect, *, reconcile: bool) -> Outcome:
         outcome = _UNKNOWN

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, Run
 from palingenesis.core.events import Event
 from palingenesis.core.values import FactValue, Result, SessionId, Severity
 
@@ -70,6 +70,23 @@ class Actuator(Protocol):
     async def reconcile(self, effect: Effect) -> Outcome | None:
         """After a crash of ours: did it happen? None: it certainly did not."""
         ...
+
+
+class Hooks(Protocol):
+    """The programs that the daemon's own configuration lets a policy run, by name."""
+
+    async def run(self, effect: Run) -> Outcome:
+        """Run one to its end, or to its limit; never raises for an operating error."""
+        ...
+
+
+class _NoHooks:
+    async def run(self, effect: Run) -> Outcome:
+        return Outcome(result=Result.FAILED, detail=f"no hook named {effect.hook}")
+
+
+NO_HOOKS: Hooks = _NoHooks()
+"""Where the configuration defines none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,9 @@ class OpenCodeActuator:
         try:
             if isinstance(effect, effects.Restart):
                 return await self._restart(effect)
+            if isinstance(effect, effects.Stop):
+                await self._server.stop(effect.grace_s)
+                return Outcome(result=Result.OK, detail="stopped")
             running = await self._reached()
             if running is None:
                 return _failed("the agent does not answer")
@@ -97,7 +100,7 @@ class OpenCodeActuator:
 
     async def reconcile(self, effect: effects.Effect) -> Outcome | None:
         """See `ports.Actuator`. Only asks; what certainly did not happen is performed again."""
-        if isinstance(effect, effects.Interrupt | effects.Snapshot):
+        if isinstance(effect, effects.Interrupt | effects.Snapshot | effects.Stop):
             return None  # doing it again is harmless
         try:
             running = await self._reach()
@@ -119,7 +122,13 @@ class OpenCodeActuator:
                 return await self._interrupt(effect, client)
             case effects.Snapshot():
                 return await self._continuing.snapshot(effect, client)
-            case effects.Restart() | effects.Notify() | effects.Log():
+            case (
+                effects.Restart()
+                | effects.Stop()
+                | effects.Run()
+                | effects.Notify()
+                | effects.Log()
+            ):
                 return _failed(f"{type(effect).__name__} is nothing that a session can do")
             case _:
                 assert_never(effect)

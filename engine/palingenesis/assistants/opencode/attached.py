@@ -69,6 +69,12 @@ class AttachedServer:
             "an attached server is never restarted by us", "restart it where it was started"
         )
 
+    async def stop(self, grace_s: float) -> None:
+        """Refused."""
+        raise AssistantError(
+            "an attached server is never stopped by us", "stop it where it was started"
+        )
+
 
 def listener_of(origin: str) -> Identity | None:
     """The process behind an address of this machine, if it is an OpenCode of this user."""

@@ -63,3 +63,11 @@ class Server(Protocol):
             AssistantError: it did not become ready, or it is not ours to restart.
         """
         ...
+
+    async def stop(self, grace_s: float) -> None:
+        """End it, and do not start it again.
+
+        Raises:
+            AssistantError: it is not ours to stop.
+        """
+        ...

@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from palingenesis.core import effects, events
-from palingenesis.core.kernel.deciding import begin_episode, decide_stop
+from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.walking import again, order_restart
+from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.ordering import order_restart
+from palingenesis.core.kernel.walking import again
 from palingenesis.core.plans import Delegate
 from palingenesis.core.safety import Allowed, may_restart
 from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReason, Way
@@ -61,6 +63,8 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None
     )
     if event.cause is DownCause.STOPPED and not _is_restarted(draft, agent):
+        if agent.stopped:
+            _left_behind(draft, agent)
         return
     if event.cause is DownCause.REFUSED:
         draft.tell(
@@ -103,6 +107,18 @@ def _never_came_up(draft: Draft, event: events.AgentDown) -> None:
         f"{event.agent} cannot be watched: {event.detail}",
         "an agent that does not come up is told about",
     )
+
+
+def _left_behind(draft: Draft, agent: Agent) -> None:
+    """A rule ended this server on purpose; whoever else was at work there needs a person."""
+    for session in list(draft.sessions.values()):
+        if session.agent == agent.id and _was_at_work(session):
+            outlook = f"a rule stopped {agent.id} while it was at work there"
+            if session.status is Status.PAUSED:
+                draft.put(replace(session, plan=None, paused_from=Status.ATTENTION))
+            else:
+                cancelled = cancel(draft, session, outlook)
+                end_plan(draft, cancelled, "need_attention", outlook)
 
 
 def _is_restarted(draft: Draft, agent: Agent) -> bool:

@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Final
 
 from palingenesis.core import plans
+from palingenesis.core.kernel.asking import close
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.snapshot import decided, facts_of
 from palingenesis.core.kernel.telling import observe
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
 from palingenesis.core.safety import PROVIDER_REFUSED
-from palingenesis.core.values import FactValue, Severity, Status, StopReason
+from palingenesis.core.values import FactValue, Severity, Status, Stop, StopReason
 from palingenesis.core.world import Episode, Hold, Plan, Session
 
 _REMEMBERED: Final = 200
@@ -192,6 +193,8 @@ def cancel(draft: Draft, session: Session, why: str) -> Session:
     plan = session.plan
     if plan is not None:
         draft.decide("cancelled", event=plan.event, rule=plan.rule, why=why, session=session)
+        if plan.question:
+            close(draft, plan.question, f"not asked any more: {why}")
     return draft.put(replace(session, plan=None, verify_until=None, rails=()))
 
 
@@ -212,9 +215,13 @@ def act_failed(draft: Draft, session: Session, kind: str, error: str) -> Session
 def _kept(draft: Draft, session: Session, ruling: Ruling, event: str) -> Session | None:
     """A stop while a wait is pending: the same or a weaker trouble never shortens the wait."""
     plan, stop = session.plan, session.stop
-    if plan is None or stop is None or session.status is not Status.WAITING or event != "stopped":
+    if plan is None or stop is None or event != "stopped":
         return None
-    if not isinstance(plan.steps[plan.index], plans.Wait) or plan.deadline is None:
+    if session.status is Status.ASKING and ruling.rule == plan.rule:
+        return _keep(draft, session, plan, stop, event, "the pending question covers this stop too")
+    if session.status is not Status.WAITING or plan.deadline is None:
+        return None
+    if not isinstance(plan.steps[plan.index], plans.Wait):
         return None
     weaker = (
         plan.facts.get("stop.reason") == StopReason.QUOTA
@@ -224,13 +231,11 @@ def _kept(draft: Draft, session: Session, ruling: Ruling, event: str) -> Session
     same = ruling.rule == plan.rule and (stop.retry_at is None or stop.retry_at <= plan.deadline)
     if not (same or weaker):
         return None
-    draft.decide(
-        "kept",
-        event=event,
-        rule=plan.rule,
-        why="the pending wait covers this stop too",
-        session=session,
-    )
+    return _keep(draft, session, plan, stop, event, "the pending wait covers this stop too")
+
+
+def _keep(draft: Draft, session: Session, plan: Plan, stop: Stop, event: str, why: str) -> Session:
+    draft.decide("kept", event=event, rule=plan.rule, why=why, session=session)
     return draft.put(replace(session, plan=replace(plan, stop=stop.key)))
 
 

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from palingenesis.core import commands, events, plans
+from palingenesis.core.kernel.asking import close, settled
 from palingenesis.core.kernel.deciding import cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.walking import OPERATOR, walk
+from palingenesis.core.kernel.leaving import OPERATOR
+from palingenesis.core.kernel.walking import walk
 from palingenesis.core.lifecycle import ACTIVE, may
 from palingenesis.core.values import SessionId, Status
 from palingenesis.core.world import Plan, Session
@@ -35,6 +37,8 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
             for session in _meant(draft, command.session):
                 if named or session.status is Status.PAUSED:
                     _release(draft, session, named=named)
+        case commands.Answer():
+            _answer(draft, event, command)
         case _:
             meant = draft.sessions.get(command.session)
             if meant is not None:
@@ -65,6 +69,34 @@ def _one(draft: Draft, session: Session, command: commands.Command) -> None:
                 draft.move(draft.put(session), "detach", "detached by the operator")
         case _:
             pass
+
+
+def _answer(draft: Draft, event: events.CommandGiven, command: commands.Answer) -> None:
+    """Her yes or no. A question that nobody asks any more is left as it was settled."""
+    asking = next(
+        (
+            session
+            for session in draft.sessions.values()
+            if session.plan is not None and session.plan.question == command.question
+        ),
+        None,
+    )
+    plan = asking.plan if asking is not None else None
+    if asking is None or plan is None or not command.question:
+        return
+    how = f"{'yes' if command.yes else 'no'} to {plan.question} by {event.by}"
+    draft.decide("answered", event="operator", rule=plan.rule, why=how, session=asking)
+    session = replace(asking, person_at=event.at)
+    if session.status is not Status.PAUSED:
+        session = draft.to_deciding(session)
+        walk(draft, settled(draft, session, plan, yes=command.yes, how=how))
+        return
+    close(draft, plan.question, how)
+    if command.yes:
+        behind = replace(plan, index=plan.index + 1, question="", deadline=None, because="")
+        draft.put(replace(session, plan=behind, paused_from=Status.DECIDING))
+    else:
+        draft.put(replace(session, plan=None, paused_from=Status.ATTENTION, outlook=how))
 
 
 def _each(draft: Draft, event: events.CommandGiven, session: SessionId | None, name: str) -> None:
@@ -121,8 +153,8 @@ def _release(draft: Draft, session: Session, *, named: bool) -> None:
         case Status.VERIFYING if session.plan is not None:
             walk(draft, draft.move(session, "unpause"))
         case Status.WORKING | Status.STALLED | Status.VERIFYING | Status.ACTING:
-            session = replace(session, plan=None, verify_until=None)
-            draft.move(draft.put(session), "unpause_to_working", "")
+            session = cancel(draft, session, "it went on while it was paused")
+            draft.move(session, "unpause_to_working", "")
         case _:
             session = draft.move(session, "unpause")
             if session.plan is not None:

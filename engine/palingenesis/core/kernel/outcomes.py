@@ -18,6 +18,8 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
         return
     if isinstance(effect, effects.Restart) and event.result is Result.OK:
         _answers_again(draft, effect)
+    if isinstance(effect, effects.Stop) and event.result is not Result.OK:
+        _was_not_stopped(draft, effect)
     for session in list(draft.sessions.values()):
         plan = session.plan
         if plan is None or plan.effect != event.effect:
@@ -38,6 +40,12 @@ def _answers_again(draft: Draft, effect: effects.Restart) -> None:
         draft.agents[agent.id] = replace(agent, up=True, since=draft.at, started_at=draft.at)
 
 
+def _was_not_stopped(draft: Draft, effect: effects.Stop) -> None:
+    agent = draft.agents.get(effect.agent)
+    if agent is not None:
+        draft.agents[agent.id] = replace(agent, stopped=False)
+
+
 def _ended(
     draft: Draft,
     session: Session,
@@ -54,7 +62,8 @@ def _ended(
             session = cancel(draft, session, event.detail or "the session has moved on")
             draft.move(session, "superseded", event.detail)
         case Result.FAILED | Result.UNKNOWN:
-            if isinstance(effect, effects.Restart) or not died_meanwhile(draft, session):
+            alone = isinstance(effect, effects.Restart | effects.Stop | effects.Run)
+            if alone or not died_meanwhile(draft, session):
                 act_failed(draft, session, event.result.value, event.detail)
 
 

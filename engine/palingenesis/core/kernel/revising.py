@@ -55,15 +55,16 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         deadline=None,
         because="",
     )
+    begun = (plan.wait_from if same_place else None) or plan.started_at
     step = ruling.steps[index] if index < len(ruling.steps) else None
     before = plan.steps[plan.index] if plan.index < len(plan.steps) else None
     session = draft.put(replace(session, plan=revised))
     if isinstance(step, plans.Wait) and step == before:
-        kept = replace(revised, deadline=plan.deadline, because=plan.because)
+        kept = replace(revised, wait_from=begun, deadline=plan.deadline, because=plan.because)
         draft.put(replace(session, plan=kept))
     elif isinstance(step, plans.Wait):
-        until = deadline_of(step, session.stop, plan.started_at, tries=plan.tries, seed=plan.seed)
-        timed = replace(revised, deadline=until.deadline, because=until.because)
+        until = deadline_of(step, session.stop, begun, tries=plan.tries, seed=plan.seed)
+        timed = replace(revised, wait_from=begun, deadline=until.deadline, because=until.because)
         draft.put(replace(session, plan=timed, outlook=until.because))
     else:
         walk(draft, session)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from palingenesis.core.kernel.asking import no_answer
 from palingenesis.core.kernel.deciding import act_failed, decide_aside, decide_stop, hold_due
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.walking import advance, again
+from palingenesis.core.kernel.walking import advance, again, walk
 from palingenesis.core.plans import Delegate, Wait
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.safety import SIGNS_EVERY
@@ -37,6 +38,8 @@ def _tick(draft: Draft, session: Session) -> None:
             assert plan is not None
             timed = isinstance(plan.steps[plan.index], Wait | Delegate)
             (advance if timed else again)(draft, session)
+        case Status.ASKING if _due(_waits_until(session), draft.at):
+            walk(draft, no_answer(draft, draft.to_deciding(session)))
         case Status.VERIFYING if _due(session.verify_until, draft.at):
             within = draft.policy.verify_within
             error = f"no sign of life within {within}"
@@ -76,7 +79,7 @@ def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
 
 
 def _waits_until(session: Session) -> datetime | None:
-    if session.status is not Status.WAITING or session.plan is None:
+    if session.status not in {Status.WAITING, Status.ASKING} or session.plan is None:
         return None
     return session.plan.deadline
 

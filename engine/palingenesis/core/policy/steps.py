@@ -12,6 +12,7 @@ from typing import Any, Final
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import parse_duration
 from palingenesis.core.plans import (
+    Ask,
     Attention,
     Backoff,
     Compact,
@@ -24,9 +25,11 @@ from palingenesis.core.plans import (
     Restart,
     Resume,
     Retry,
+    Run,
     Snapshot,
     StandDown,
     Step,
+    Stop,
     SwitchModel,
     Wait,
 )
@@ -43,6 +46,9 @@ class Form(StrEnum):
     TEXTS = "texts"  # a list of texts
     BACKOFF = "backoff"  # {first, factor, max}
     SPAN = "span"  # a duration, or {backoff: …}
+    CONDITION = "condition"  # an expression
+    CALENDAR = "calendar"  # the name of a calendar
+    QUIET = "quiet"  # a choice, or {calendar, do: a choice}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +81,28 @@ def _option(form: Form, doc: str, *values: str, required: bool = False) -> Optio
 
 
 _GRACE: Final = _option(Form.DURATION, "How long to wait for it to end by itself (10s).")
+_CHANNELS: Final = _option(Form.TEXTS, "Names of channels (all).")
 _MODEL: Final = _option(Form.TEXT, "Model to use, as provider/model.")
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "wait": _action(
         "time",
-        "Let time pass. One of `for`, `until`, `backoff` says how long.",
+        "Let time pass. One of `for`, `until`, `backoff`, `for-condition` says how long.",
         for_=_option(Form.DURATION, "A fixed time."),
-        until=_option(Form.CHOICE, "The instant the server named.", "retry_after", "reset"),
+        until=_option(
+            Form.CHOICE,
+            "The instant the server named, or the end of the calendar's window.",
+            "retry_after",
+            "reset",
+            "calendar_end",
+        ),
+        calendar=_option(Form.CALENDAR, "The calendar that `until: calendar_end` means."),
+        for_condition=_option(Form.CONDITION, "Until this is true, at most for `max`."),
         backoff=_option(Form.BACKOFF, "Longer with every try: {first, factor, max}."),
-        else_=_option(Form.SPAN, "How long when the server named no instant."),
+        else_=_option(
+            Form.SPAN,
+            "How long when there is no such instant, or the condition is true already or unknown.",
+        ),
         jitter=_option(Form.DURATION, "Up to this much is added, so that not all wake at once."),
         max=_option(Form.DURATION, "Longest wait; then it is tried earlier (8d)."),
     ),
@@ -119,6 +137,17 @@ ACTIONS: Final[Mapping[str, Action]] = {
         "Leave the retry to the assistant itself.",
         until=_option(Form.DURATION, "Longest wait that is left to it."),
     ),
+    "stop": _action(
+        "control", "End the agent's server and do not start it again; only our own.", grace=_GRACE
+    ),
+    "ask": _action(
+        "gate",
+        "Ask a person; the steps after it are taken on yes only. On no, a person has to look.",
+        question=_option(Form.MESSAGE, "The question, to be answered by yes or no.", required=True),
+        timeout=_option(Form.DURATION, "How long to wait for the answer (30m)."),
+        default=_option(Form.CHOICE, "The answer when none came (no).", "yes", "no"),
+        channels=_CHANNELS,
+    ),
     "snapshot": _action("observe", "Back the conversation up; if that fails, the plan ends."),
     "notify": _action(
         "observe",
@@ -126,12 +155,25 @@ ACTIONS: Final[Mapping[str, Action]] = {
         message=_option(Form.MESSAGE, "What to tell.", required=True),
         severity=_option(Form.CHOICE, "How loud (info).", "info", "warning", "critical"),
         title=_option(Form.MESSAGE, "A headline."),
-        channels=_option(Form.TEXTS, "Names of channels (all)."),
+        channels=_CHANNELS,
+        quiet=_option(
+            Form.QUIET,
+            "In a calendar's window (`quiet`'s) hold it until the end, drop it, or send it (send).",
+            "hold",
+            "drop",
+            "send",
+        ),
+        dedupe=_option(Form.DURATION, "Tell the same of the same session once in this time."),
     ),
     "log": _action(
         "observe",
         "Leave a line in the journal.",
         message=_option(Form.MESSAGE, "The line.", required=True),
+    ),
+    "run": _action(
+        "observe",
+        "Run a hook that the daemon's own configuration defines.",
+        hook=_option(Form.TEXT, "Its name there, under `[hooks.NAME]`.", required=True),
     ),
     "stand-down": _action(
         "end", "Leave the session alone until the person starts it again.", ends=True
@@ -146,8 +188,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     ),
 }
 
-LATER_ACTIONS: Final = ("ask", "run", "stop")
-LATER_OPTIONS: Final = ("for-condition", "quiet", "dedupe")
+QUIET_CALENDAR: Final = "quiet"
+"""The calendar that a bare `quiet: hold` means."""
 
 LONGEST_WAIT: Final = timedelta(days=8)
 
@@ -193,21 +235,59 @@ def _step(name: str, given: Mapping[str, Any]) -> Step:
         return _wait(given)
     if name in {"resume", "retry", "new-session", "switch-model"}:
         return _going_on(name, given)
-    if name in {"restart", "interrupt"}:
-        grace = _span(given.get("grace")) or timedelta(seconds=10)
-        return Restart(grace=grace) if name == "restart" else Interrupt(grace=grace)
+    if name in {"restart", "interrupt", "stop"}:
+        return _ending(name, _span(given.get("grace")) or timedelta(seconds=10))
     if name == "delegate":
         return Delegate(until=_span(given.get("until")))
-    if name == "notify":
-        return Notify(
-            message=given["message"],
-            severity=Severity(given.get("severity", "info")),
-            title=given.get("title", ""),
-            channels=tuple(given.get("channels", ())),
-        )
+    if name in {"notify", "ask", "run", "log"}:
+        return _telling(name, given)
+    return Attention(reason=given.get("reason", ""), reopen_after=_span(given.get("reopen-after")))
+
+
+def _ending(name: str, grace: timedelta) -> Step:
+    if name == "restart":
+        return Restart(grace=grace)
+    return Interrupt(grace=grace) if name == "interrupt" else Stop(grace=grace)
+
+
+def _telling(name: str, given: Mapping[str, Any]) -> Step:
     if name == "log":
         return Log(message=given["message"])
-    return Attention(reason=given.get("reason", ""), reopen_after=_span(given.get("reopen-after")))
+    if name == "run":
+        return Run(hook=given["hook"])
+    channels = tuple(given.get("channels", ()))
+    if name == "ask":
+        return Ask(
+            question=given["question"],
+            timeout=_span(given.get("timeout")) or timedelta(minutes=30),
+            default=_one_of(given.get("default", "no"), ("yes", "no")),
+            channels=channels,
+        )
+    quiet, calendar = _quiet(given.get("quiet", "send"))
+    return Notify(
+        message=given["message"],
+        severity=Severity(given.get("severity", "info")),
+        title=given.get("title", ""),
+        channels=channels,
+        quiet=quiet,
+        calendar=calendar,
+        dedupe=_span(given.get("dedupe")),
+    )
+
+
+def _quiet(given: object) -> tuple[str, str | None]:
+    """What `quiet:` says, and of which calendar: `hold` alone means the one called `quiet`."""
+    word, calendar = given, QUIET_CALENDAR
+    if isinstance(given, Mapping):
+        word, calendar = given.get("do", "hold"), str(given["calendar"])
+    word = _one_of(word, ("hold", "drop", "send"))
+    return word, None if word == "send" else calendar
+
+
+def _one_of(word: object, words: tuple[str, ...]) -> str:
+    if word not in words:
+        raise ValueError(f"'{word}' is none of {', '.join(words)}")
+    return str(word)
 
 
 def _going_on(name: str, given: Mapping[str, Any]) -> Step:
@@ -232,6 +312,8 @@ def _wait(given: Mapping[str, Any]) -> Wait:
         span=_span(given.get("for")),
         until=given.get("until"),
         backoff=_backoff(given["backoff"]) if "backoff" in given else None,
+        condition=given.get("for-condition"),
+        calendar=given.get("calendar"),
         otherwise=_backoff(other["backoff"]) if isinstance(other, Mapping) else _span(other),
         jitter=_span(given.get("jitter")) or timedelta(0),
         longest=_span(given.get("max")),

@@ -13,13 +13,8 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import did_you_mean, parse_duration
 from palingenesis.core.policy.diagnostics import Findings, Span
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table
-from palingenesis.core.policy.steps import LATER_ACTIONS, LATER_OPTIONS
 
-LATER_KEYS: Final = (
-    *("mode", "calendars", "limits", "extends", "match", "continue", "override"),
-    *LATER_ACTIONS,
-    *LATER_OPTIONS,
-)
+LATER_KEYS: Final = ("mode", "calendars", "limits", "extends", "match", "continue", "override")
 _MOST: Final = 300
 _MOST_KEYS: Final = 50
 
@@ -138,10 +133,7 @@ def _tell(problem: _Problem, root: Node, findings: Findings) -> None:
         values = [str(value) for value in problem.wanted]
         shown = str(problem.instance)[:40]
         advice = " ".join(filter(None, (did_you_mean(shown, values), _one_of(values))))
-        if problem.schema.get("title") == "action" and shown in LATER_ACTIONS:
-            findings.add("S008", f"'{shown}' is not available in this version", node.span)
-        else:
-            findings.add("S002", f"'{shown}' is not allowed here", node.span, advice)
+        findings.add("S002", f"'{shown}' is not allowed here", node.span, advice)
     else:
         code, message, advice = _words(problem, node)
         span = node.span

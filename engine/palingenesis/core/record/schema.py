@@ -95,21 +95,27 @@ def _mapping(hint: Hint, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    name = kind.__name__
-    known = definitions.setdefault(name, {})
-    if not known:
+    key = _key_of(kind, definitions)
+    if key not in definitions:
+        known: dict[str, Any] = {"x-class": f"{kind.__module__}.{kind.__name__}"}
+        definitions[key] = known
         hints = get_type_hints(kind)
-        own = [each for each in fields(kind) if each.init]
-        known["title"] = name
+        known["title"] = kind.__name__
         known["description"] = (kind.__doc__ or "").partition("\n")[0]
         known["type"] = "object"
-        known["properties"] = {"is": {"const": name}}
+        known["properties"] = {"is": {"const": kind.__name__}}
         known["required"] = ["is"]
-        for each in own:
+        for each in (one for one in fields(kind) if one.init):
             known["properties"][each.name] = json_schema(hints[each.name], definitions)
             if each.default is MISSING and each.default_factory is MISSING:
                 known["required"].append(each.name)
-        known["x-class"] = f"{kind.__module__}.{name}"
-    elif known.get("x-class", f"{kind.__module__}.{name}") != f"{kind.__module__}.{name}":
-        raise TypeError(f"two classes are named {name}")
-    return {"$ref": f"#/$defs/{name}"}
+    return {"$ref": f"#/$defs/{key}"}
+
+
+def _key_of(kind: type, definitions: dict[str, Any]) -> str:
+    """Where a class is defined: under its name; the second of that name with its module before."""
+    name = kind.__name__
+    first = definitions.get(name)
+    if first is None or first["x-class"] == f"{kind.__module__}.{name}":
+        return name
+    return f"{kind.__module__.rpartition('.')[2]}.{name}"

@@ -1,0 +1,59 @@
+"""How a step is left: for the next one, for later, because a rail says no, or for good."""
+
+from dataclasses import replace
+from typing import Final
+
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.safety import Later, Refused
+from palingenesis.core.values import Severity
+from palingenesis.core.world import Plan, Session
+
+OPERATOR: Final = "operator"
+"""The rule name, and the event, of what a person asked for."""
+
+
+def is_hers(plan: Plan) -> bool:
+    """Whether the operator asked for it. The event tells: a rule may have any name."""
+    return plan.event == OPERATOR
+
+
+def onward(draft: Draft, session: Session, plan: Plan) -> Session:
+    """The step is done at once: on to the next."""
+    return draft.put(replace(session, plan=replace(plan, index=plan.index + 1)))
+
+
+def postpone(draft: Draft, session: Session, plan: Plan, verdict: Later) -> Session:
+    """A rail asks to wait: the same step is taken again then."""
+    waiting = replace(plan, deadline=verdict.until, because=verdict.rail)
+    session = draft.put(replace(session, plan=waiting, rails=(verdict.rail,)))
+    draft.decide(
+        "refused",
+        event=plan.event,
+        rule=plan.rule,
+        why=f"not before {verdict.until:%Y-%m-%dT%H:%M:%SZ}: {verdict.rail}",
+        session=session,
+    )
+    return draft.move(session, "wait", verdict.rail)
+
+
+def refuse(draft: Draft, session: Session, plan: Plan, verdict: Refused) -> Session:
+    """A rail says no: the plan ends here, and a person is told unless it was her own stop."""
+    session = draft.put(replace(session, rails=(verdict.rail,)))
+    draft.decide("refused", event=plan.event, rule=plan.rule, why=verdict.rail, session=session)
+    if verdict.quiet:
+        return end_plan(draft, session, "stand_down", verdict.rail)
+    if plan.rule != "kernel":
+        draft.tell(
+            session,
+            Severity.WARNING,
+            session.title or session.id,
+            f"Rule {plan.rule} was stopped by a rail: {verdict.rail}.",
+            verdict.rail,
+        )
+    return end_plan(draft, session, "need_attention", verdict.rail)
+
+
+def end_plan(draft: Draft, session: Session, trigger: str, outlook: str) -> Session:
+    """The plan is over, and the session comes to where `trigger` leads."""
+    ended = replace(session, plan=None, verify_until=None, reopen_at=None, half_open=False)
+    return draft.move(draft.put(ended), trigger, outlook)

@@ -1,0 +1,244 @@
+"""Turning a step into an effect: what the rails say, what is counted, which agent does it."""
+
+from dataclasses import replace
+from typing import Final, TypedDict, assert_never
+
+from palingenesis.core import effects, plans
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse
+from palingenesis.core.kernel.telling import say
+from palingenesis.core.safety import (
+    RECHECK,
+    Allowed,
+    Later,
+    NeedsAgent,
+    Refused,
+    Verdict,
+    may_restart,
+    may_stop,
+    trips,
+)
+from palingenesis.core.values import AgentId, SessionId, StopReason, Way
+from palingenesis.core.world import Agent, Plan, Session
+
+
+def act(draft: Draft, session: Session, plan: Plan, step: plans.Step, verdict: Verdict) -> Session:
+    """Take a step that touches the session, as far as the rails let it."""
+    match verdict:
+        case Allowed():
+            return _order(draft, session, plan, step)
+        case Later():
+            return postpone(draft, session, plan, verdict)
+        case NeedsAgent():
+            return _need_agent(draft, session, plan)
+        case Refused():
+            return refuse(draft, session, plan, verdict)
+        case _:
+            assert_never(verdict)
+
+
+class _On(TypedDict):
+    """What every effect on a session names."""
+
+    decision: int
+    session: SessionId
+    agent: AgentId
+
+
+def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Session:
+    """Turn the step into an effect; a prompt is counted before it is sent."""
+    key = draft.effect_id(plan.decision, str(plan.index))
+    on: _On = {"decision": plan.decision, "session": session.id, "agent": session.agent}
+    stop = session.stop
+    anchor = stop.key if stop else ""
+    effect: effects.SessionEffect
+    match step:
+        case plans.NewSession() if not plan.snapshot:
+            effect = effects.Snapshot(**on, id=f"{key}s", why="before a new session")
+        case plans.NewSession():
+            effect = effects.NewSession(
+                **on,
+                id=key,
+                stop=anchor,
+                source=step.source,
+                if_missing=step.if_missing,
+                snapshot=plan.snapshot,
+                model=step.model or session.model,
+            )
+        case plans.Resume():
+            words = stop is None or stop.words or is_hers(plan)
+            effect = effects.Resume(
+                **on,
+                id=key,
+                stop=anchor,
+                words=words,
+                text=say(draft, session, plan, step.message or DEFAULT_WORDS),
+                model=step.model or session.model,
+            )
+        case plans.Retry():
+            effect = effects.Retry(**on, id=key, stop=anchor, model=step.model or session.model)
+        case plans.Compact():
+            effect = effects.Compact(**on, id=key, stop=anchor)
+        case plans.Interrupt():
+            effect = effects.Interrupt(
+                **on, id=key, grace_s=step.grace.total_seconds(), why=f"rule {plan.rule}"
+            )
+        case _:
+            effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
+    return _ordered(draft, session, plan, effect)
+
+
+DEFAULT_WORDS: Final = "Continue from where you stopped. Do not repeat finished work."
+
+
+def _ordered(draft: Draft, session: Session, plan: Plan, effect: effects.SessionEffect) -> Session:
+    draft.order(effect)
+    acting = replace(plan, effect=effect.id, deadline=None, because="")
+    if isinstance(effect, effects.Resume | effects.Retry | effects.NewSession):
+        acting = replace(acting, acted=True, acted_at=draft.at)
+        session = _counted(draft, session)
+    if isinstance(effect, effects.Interrupt):
+        session = replace(session, aborting=True)
+    session = draft.put(replace(session, plan=acting, rails=()))
+    return draft.move(session, "act", type(effect).__name__)
+
+
+def _counted(draft: Draft, session: Session) -> Session:
+    episode = session.episode
+    return replace(
+        session,
+        prompts=(*session.prompts, draft.at)[-50:],
+        unproductive=session.unproductive + 1,
+        episode=replace(episode, attempts=episode.attempts + 1) if episode else None,
+    )
+
+
+# ── the agent ─────────────────────────────────────────────────────────────────────────────────
+
+
+def restart(draft: Draft, session: Session, plan: Plan) -> Session:
+    """One restart serves all sessions: a server younger than the stop is restart enough."""
+    agent = _owner(draft, session)
+    stopped_at = session.stopped_at
+    if agent is not None and agent.up and stopped_at and agent.started_at > stopped_at:
+        return onward(draft, session, plan)
+    if agent is not None and agent.up and _died_with_another(session):
+        return onward(draft, session, plan)
+    return _need_agent(draft, session, plan)
+
+
+def _died_with_another(session: Session) -> bool:
+    """Whether an agent that answers told us of the crash: then it is not the one that crashed."""
+    stop = session.stop
+    if stop is None or stop.reason is not StopReason.CRASH:
+        return False
+    return not stop.key.startswith("down:")
+
+
+def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
+    agent = _owner(draft, session)
+    if agent is None:
+        return refuse(draft, session, plan, Refused(rail="its agent is not known"))
+    session = draft.put(replace(session, agent=agent.id))
+    under_way = next(
+        (
+            effect.id
+            for effect in draft.open.values()
+            if isinstance(effect, effects.Restart) and effect.agent == agent.id
+        ),
+        None,
+    )
+    if under_way is not None:
+        waiting = replace(plan, effect=under_way, deadline=None, because="")
+        return draft.move(draft.put(replace(session, plan=waiting)), "act", "Restart")
+    if agent.way is not Way.MANAGED and not isinstance(plan.steps[plan.index], plans.Restart):
+        later = Later(until=draft.at + RECHECK, rail=f"{agent.id} does not answer")
+        return postpone(draft, session, plan, later)
+    verdict = may_restart(agent, draft.at, by_person=is_hers(plan))
+    match verdict:
+        case Later():
+            return postpone(draft, session, plan, verdict)
+        case Refused():
+            return refuse(draft, session, plan, verdict)
+        case _:
+            effect = order_restart(draft, agent, plan.decision, f"{plan.index}r{draft.at:%H%M%S%f}")
+            acting = replace(plan, effect=effect.id, deadline=None, because="")
+            return draft.move(draft.put(replace(session, plan=acting)), "act", "Restart")
+
+
+def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effects.Restart:
+    """Order a restart of the agent's server and count it."""
+    effect = effects.Restart(id=draft.effect_id(decision, step), decision=decision, agent=agent.id)
+    restarts = (*agent.restarts, draft.at)[-50:]
+    tripped = agent.tripped or trips(restarts)
+    draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped)
+    draft.order(effect)
+    return effect
+
+
+def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> Session:
+    """End the agent's server for good; it is marked before, so that nothing starts it again."""
+    agent = _owner(draft, session)
+    verdict = may_stop(agent)
+    if agent is None or isinstance(verdict, Refused):
+        assert isinstance(verdict, Refused), "an unknown agent is never stopped"
+        return refuse(draft, session, plan, verdict)
+    draft.agents[agent.id] = replace(agent, stopped=True)
+    session = draft.put(replace(session, agent=agent.id))
+    if not agent.up:
+        return onward(draft, session, plan)
+    effect = effects.Stop(
+        id=draft.effect_id(plan.decision, str(plan.index)),
+        decision=plan.decision,
+        agent=agent.id,
+        grace_s=step.grace.total_seconds(),
+    )
+    return _under_way(draft, session, plan, effect)
+
+
+def run_hook(draft: Draft, session: Session, plan: Plan, step: plans.Run) -> Session:
+    """Order a hook; the plan goes on when it has ended well."""
+    key = draft.effect_id(plan.decision, str(plan.index))
+    return _under_way(draft, session, plan, hook_of(session, plan, step, key))
+
+
+def hook_of(session: Session, plan: Plan, step: plans.Run, key: str) -> effects.Run:
+    """The order to run a hook for a session."""
+    return effects.Run(
+        id=key,
+        decision=plan.decision,
+        session=session.id,
+        hook=step.hook,
+        directory=session.directory,
+        rule=plan.rule,
+    )
+
+
+def _under_way(
+    draft: Draft, session: Session, plan: Plan, effect: effects.Run | effects.Stop
+) -> Session:
+    draft.order(effect)
+    acting = replace(plan, effect=effect.id, deadline=None, because="")
+    session = draft.put(replace(session, plan=acting, rails=()))
+    return draft.move(session, "act", type(effect).__name__)
+
+
+def inherited(draft: Draft, session: Session) -> Session:
+    """A session whose own program has ended goes over to the managed server, where it lives on."""
+    owner = _owner(draft, session)
+    if owner is None or owner.id == session.agent:
+        return session
+    return draft.put(replace(session, agent=owner.id))
+
+
+def _owner(draft: Draft, session: Session) -> Agent | None:
+    """The agent that acts for the session: after its own program has ended, the managed one."""
+    agent = draft.agents.get(session.agent)
+    if agent is not None and agent.way is Way.OBSERVED and not agent.up:
+        managed = (
+            other
+            for other in draft.agents.values()
+            if other.way is Way.MANAGED and other.assistant == agent.assistant
+        )
+        return next(managed, agent)
+    return agent
