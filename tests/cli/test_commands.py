@@ -493,7 +493,9 @@ def test_a_bad_policy_is_shown_with_its_places_and_exit_code_5(say: Say, tmp_pat
 
     document = json.loads(say("policy", "validate", str(file), "--json").out)
     assert document["valid"] is False
-    assert {"code": "E009", "line": 4, "col": 11}.items() <= document["diagnostics"][-1].items()
+    (found,) = document["files"]
+    assert [one["code"] for one in found["diagnostics"]] == ["S005", "E009"]
+    assert found["diagnostics"][-1]["range"]["start"] == {"line": 4, "column": 11}
 
 
 @pytest.mark.parametrize("name", ["nonsense", ".", "/nonexistent/policy.yaml", "../default"])

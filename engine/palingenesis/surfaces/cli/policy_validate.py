@@ -1,78 +1,105 @@
 """`policy validate`: every mistake of a policy file, and the way out."""
 
-import sys
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from palingenesis import shipped
 from palingenesis.core.errors import ExitCode
-from palingenesis.runtime.door import SCHEMA_VERSION
-from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
+from palingenesis.surfaces.cli.report_form import FORMS, form_options
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.compile import Compiled
 
-_READ_BYTES_MAX = 1024 * 1024
+EXAMPLES = """\b
+Examples:
+  palingenesis policy validate my.yaml
+  palingenesis policy validate policies/*.yaml --strict
+  palingenesis policy validate my.yaml --github     annotates a pull request
+"""
 
 
-@click.command(short_help="Check a policy: a file, a shipped one, or - for a pipe.")
-@click.argument("file")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter.")
-@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.command(short_help="Check policies: files, shipped ones, or - for a pipe.", epilog=EXAMPLES)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=PolicyWord())
+@click.option(
+    "--set", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
+)
+@click.option("--strict", is_flag=True, help="Exit code 1 for warnings too.")
+@form_options
 @click.pass_context
-def validate(ctx: click.Context, file: str, params: tuple[str, ...], as_json: bool) -> None:
-    """Check a policy FILE, the name of a shipped one (default), or - for what is piped in.
+def validate(
+    ctx: click.Context, files: tuple[str, ...], params: tuple[str, ...], strict: bool, form: str
+) -> None:
+    """Check policies: each FILE, the name of a shipped one (default), or - for what is piped in.
 
-    Prints every problem; exit code 5 when the policy cannot be used.
+    Prints every problem; exit code 5 when one of them cannot be used.
     """
+    if files.count("-") > 1:
+        raise click.UsageError("there is only one standard input")
+    given = [read_policy(file) for file in files]
+    values = dict(_read_param(param) for param in params)
+    compiled = [_compiled(one, values) for one in given]
+    if form == "json":
+        say_json(_as_json(given, compiled))
+    elif form == "text":
+        _tell(given, compiled)
+    else:
+        found = [(one.said, made.diagnostics) for one, made in zip(given, compiled, strict=True)]
+        FORMS[form](found)
+    if any(one.policy is None for one in compiled):
+        ctx.exit(ExitCode.INVALID)
+    if strict and any(_warned(one) for one in compiled):
+        ctx.exit(ExitCode.FAILURE)
+
+
+def _compiled(given: GivenPolicy, params: Mapping[str, str]) -> "Compiled":
     from palingenesis.core.policy.compile import compile_text
+
+    schema = shipped.schema("policy").read_text(encoding="utf-8")
+    return compile_text(given.raw, name=given.name, schema=schema, params=params)
+
+
+def _warned(compiled: "Compiled") -> bool:
+    return any(one.severity.value == "warning" for one in compiled.diagnostics)
+
+
+def _tell(given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]) -> None:
     from palingenesis.surfaces.cli.policy_text import report
 
-    raw, name = _read_named(file)
-    compiled = compile_text(
-        raw,
-        name=name,
-        schema=shipped.schema("policy").read_text(encoding="utf-8"),
-        params=dict(_read_param(param) for param in params),
-    )
-    if as_json:
-        say_json(_as_json(compiled, file))
-    else:
-        click.echo(report(compiled, raw, file), nl=False)
-    if compiled.policy is None:
-        ctx.exit(ExitCode.INVALID)
+    for one, made in zip(given, compiled, strict=True):
+        click.echo(report(made, one.raw, one.said), nl=False)
 
 
-def _as_json(compiled: "Compiled", file: str) -> dict[str, object]:
-    made = compiled.policy
+def _as_json(given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]) -> dict[str, Any]:
+    from palingenesis.core.policy.reports import SCHEMA_VERSION
+
+    rows = [_file(one, made) for one, made in zip(given, compiled, strict=True)]
     return {
         "schema_version": SCHEMA_VERSION,
-        "file": file,
+        "valid": all(row["valid"] for row in rows),
+        "files": rows,
+    }
+
+
+def _file(given: GivenPolicy, compiled: "Compiled") -> dict[str, Any]:
+    from palingenesis.core.policy.reports import as_plain
+
+    made = compiled.policy
+    return {
+        "file": given.said,
         "valid": made is not None,
         "name": made.name if made is not None else None,
         "digest": made.digest if made is not None else None,
         "rules": [rule.id for rule in made.rules] if made is not None else [],
-        "diagnostics": [asdict(one) for one in compiled.diagnostics],
+        "diagnostics": [as_plain(one, given.said) for one in compiled.diagnostics],
     }
 
 
 def _read_param(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise click.BadParameter("write it as NAME=VALUE", param_hint="--param")
+        raise click.BadParameter("write it as NAME=VALUE", param_hint="--set")
     return name, value
-
-
-def _read_named(file: str) -> tuple[bytes, str]:
-    """The bytes of a policy and its name; at most a little more than a policy may have."""
-    if file == "-":
-        return sys.stdin.buffer.read(_READ_BYTES_MAX), "stdin"
-    path = Path(file)
-    if file in shipped.policy_names() and not path.exists():
-        path = shipped.policy(file)
-    names = ", ".join(shipped.policy_names())
-    return read_given(path, hint=f"give a file, or a shipped policy: {names}"), path.stem

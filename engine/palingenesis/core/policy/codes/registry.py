@@ -84,4 +84,30 @@ One error refuses a file; warnings and notes do not.
 
 `Y…` is about YAML, `S…` about structure, `E…` about expressions and texts.
 `L…` is advice, `T…` is about tests.
+
+## As JSON
+
+Every command that finds something in a file speaks one shape, under `diagnostics`:
+
+```json
+{
+  "code": "E009",
+  "severity": "error",
+  "message": "unknown fact 'stop.resaon'",
+  "help": "did you mean 'stop.reason'?",
+  "url": "docs/reference/diagnostics.md#e009",
+  "file": "my.yaml",
+  "range": {"start": {"line": 4, "column": 11}, "end": {"line": 4, "column": 22}},
+  "related": []
+}
+```
+
+Lines and columns count from 1, columns in characters; `end` is the first place behind it.
+`severity` is `error`, `warning` or `note`.
+`help` is the way out, an empty text where there is none.
+`url` is where the code is explained, seen from the root of the repository.
+`related` holds other places that belong to it, each with `message`, `file` and `range`.
+
+`--github` prints workflow commands, which annotate a pull request.
+`--sarif` prints SARIF 2.1.0, for code scanning.
 """
