@@ -3,86 +3,23 @@
 import json
 import time
 from datetime import timedelta
-from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from palingenesis.core.facts import FACTS, Kind, parse_duration, show_duration
+from palingenesis.core.facts import Kind, parse_duration, show_duration
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.conditions import Evaluator, Truth
 from palingenesis.core.policy.decide import decide
 from palingenesis.core.policy.expressions import Scope, read_expression
-from palingenesis.core.policy.kinds import show_literal
-from palingenesis.core.policy.lexing import quoted
 from palingenesis.core.policy.patterns import PatternError, compile_pattern
 from palingenesis.core.policy.read import read
 from palingenesis.core.policy.terms import AllOf, AnyOf, FactOf, Literal, Not, Term
 from palingenesis.core.values import FactValue
+from tests.policy.strategies import expressions, snapshots
 from tests.policy.texts import SHIPPED, compiled, policy, with_when
 
-ASKABLE = [fact for fact in FACTS.values() if not fact.only_text]
 FEW = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def values_of(kind: Kind, values: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    match kind:
-        case Kind.BOOL:
-            return st.booleans()
-        case Kind.INT:
-            return st.integers(0, 999)
-        case Kind.TEXT:
-            return st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=8)
-        case Kind.ENUM:
-            return st.sampled_from(values)
-        case Kind.DURATION:
-            return st.integers(0, 10**7).map(lambda s: timedelta(seconds=s))
-        case Kind.RATIO:
-            return st.integers(0, 200).map(lambda n: n / 100)
-        case Kind.MONEY:
-            return st.integers(0, 9999).map(lambda n: n / 100)
-
-
-def written(kind: Kind, value: Any) -> str:
-    return quoted(value) if isinstance(value, str) else show_literal(kind, value)
-
-
-@st.composite
-def comparisons(draw: st.DrawFn) -> str:
-    fact = draw(st.sampled_from(ASKABLE))
-    value = written(fact.kind, draw(values_of(fact.kind, fact.values)))
-    ordered = fact.kind in {Kind.INT, Kind.DURATION, Kind.RATIO, Kind.MONEY}
-    sign = draw(st.sampled_from(["==", "!=", "<", "<=", ">", ">="] if ordered else ["==", "!="]))
-    left = draw(st.sampled_from([fact.name, f"default({fact.name}, {value})"]))
-    others = [f"{left} {sign} {value}", f"{left} in ({value}, {value})", f"known({fact.name})",
-              f"{left} not in [{value}]", "count(crash, 15m) >= 3"]  # fmt: skip
-    if fact.kind is Kind.BOOL:
-        others.append(left)
-    if fact.kind is Kind.TEXT:
-        others += [f"contains({left}, 'a')", f"matches({left}, '^a+b?')"]
-    return draw(st.sampled_from(others))
-
-
-expressions = st.recursive(
-    comparisons(),
-    lambda inner: st.one_of(
-        inner.map("not ({})".format),
-        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda p: f"({' '.join(p)})"),
-    ),
-    max_leaves=5,
-)
-
-
-@st.composite
-def snapshots(draw: st.DrawFn) -> dict[str, FactValue]:
-    """Some facts, some of them of the wrong type."""
-    found: dict[str, FactValue] = {}
-    for fact in draw(st.lists(st.sampled_from(ASKABLE), max_size=25)):
-        wrong = st.one_of(st.text(max_size=3), st.integers(), st.booleans(), st.floats())
-        found[fact.name] = draw(st.one_of(values_of(fact.kind, fact.values), wrong))
-    if draw(st.booleans()):
-        found["count(crash, 15m)"] = draw(st.integers(0, 9))
-    return found
 
 
 @given(expressions, snapshots())

@@ -1,0 +1,257 @@
+"""The indexed form of a policy answers exactly as the evaluator of record does.
+
+The long form, 100,000 random policies, each with several facts:
+
+    PALINGENESIS_AGREEMENT=100000 python -m pytest -n0 --timeout=0 tests/policy/test_index.py
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from palingenesis.core.facts import EVENTS, FACTS, Kind
+from palingenesis.core.policy.build import build
+from palingenesis.core.policy.conditions import Condition, Part
+from palingenesis.core.policy.decide import Outcome, decide, looked_at
+from palingenesis.core.policy.index import Indexed, index, indexed
+from palingenesis.core.policy.index.clauses import MOST_CLAUSES, clauses
+from palingenesis.core.policy.index.indexed import FEW, form_for
+from palingenesis.core.policy.index.straight import Straight
+from palingenesis.core.policy.index.tables import Tables
+from palingenesis.core.policy.model import Policy, Rule
+from palingenesis.core.policy.terms import Not, Within
+from tests.policy.strategies import critical_points, facts_about, policies
+from tests.policy.texts import ROOT, compiled, policy, rules
+
+EXAMPLES = int(os.environ.get("PALINGENESIS_AGREEMENT", "150"))
+Facts = Mapping[str, Any]
+
+
+def never(*_: object) -> int:
+    return 0
+
+
+def of_record(one: Policy, facts: Facts) -> list[int]:
+    """The positions of the rules that are true, as the evaluator of record sees it."""
+    outcomes = [outcome for _, outcome in looked_at(one, facts)]
+    return [place for place, outcome in enumerate(outcomes) if outcome is Outcome.DECIDES]
+
+
+def agree(one: Policy, forms: list[Indexed], facts: Facts) -> None:
+    expected = of_record(one, facts)
+    for form in forms:
+        assert form.matching(facts) == expected, (form, facts)
+        assert form.first(facts) == (expected[0] if expected else None), (form, facts)
+        assert list(form.true(facts)) == [one.rules[place] for place in expected]
+
+
+def both_forms(one: Policy) -> list[Indexed]:
+    """The index as straight-line code, and as tables, whatever the number of rules."""
+    return [Indexed(one.rules, few=len(one.rules)), Indexed(one.rules, few=0)]
+
+
+# ── agreement ─────────────────────────────────────────────────────────────────────────────────
+
+
+@given(policies(), st.data())
+@settings(max_examples=EXAMPLES)
+def test_random_policies_find_the_same_rules_in_either_form_for_facts_where_truth_turns(
+    one: Policy, data: st.DataObject
+) -> None:
+    forms, points = both_forms(one), critical_points(one)
+
+    for _ in range(4):
+        agree(one, forms, data.draw(facts_about(points)))
+
+
+ONE_OF_EACH_KIND = {
+    "work.state": "'valid'",
+    "work.done": "true",
+    "stop.attempt": "3",
+    "stop.message": "'a'",
+    "stop.retry_after": "90s",
+    "session.context_used": "50%",
+    "session.cost": "$5",
+}
+
+
+def every_question(fact: str, value: str) -> list[str]:
+    """Everything that can be asked about one fact and one value, and its denial."""
+    ordered = FACTS[fact].kind in {Kind.INT, Kind.DURATION, Kind.RATIO, Kind.MONEY}
+    signs = ["==", "!=", *(["<", "<=", ">", ">="] if ordered else [])]
+    sides = [fact, f"default({fact}, {value})"]
+    asked = [f"{side} {sign} {value}" for side in sides for sign in signs]
+    asked += [f"{value} {sign} {fact}" for sign in signs]
+    asked += [f"{side} {word} ({value},)" for side in sides for word in ("in", "not in")]
+    asked += [f"{side} {sign} {fact}" for side in sides for sign in signs]
+    asked.append(f"known({fact})")
+    if FACTS[fact].kind is Kind.TEXT:
+        asked += [f"{word}({side}, 'a')" for word in ("contains", "matches") for side in sides]
+    computed = [f"({one}) == true" for one in asked]
+    computed += [f"({one} or work.next_file) == true" for one in asked]
+    computed += [f"({one} and work.next_file) == true" for one in asked]
+    return [text.format(one) for one in [*asked, *computed] for text in ("{}", "not ({})")]
+
+
+@pytest.mark.parametrize(("fact", "value"), ONE_OF_EACH_KIND.items())
+def test_every_question_about_every_kind_of_fact_has_the_same_answer_at_all_critical_points(
+    fact: str, value: str
+) -> None:
+    made = [
+        {"id": f"r{n}", "when": [text], "do": [{"finish": {}}]}
+        for n, text in enumerate(every_question(fact, value))
+    ]
+    one = build({"version": 1, "rules": made, "default": {"do": []}})
+    forms = both_forms(one)
+
+    for point in critical_points(one)[fact]:
+        for other in (None, True, False):
+            facts = {"event": "stopped", fact: point, "work.next_file": other}
+            agree(one, forms, {name: value for name, value in facts.items() if value is not None})
+
+
+SHIPPED = [
+    path
+    for folder in ("policies", "examples/policies")
+    for path in sorted((ROOT / folder).glob("*.yaml"))
+    if not path.name.endswith(".test.yaml")
+]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_policy_that_we_ship_decides_the_same_by_its_index_at_all_critical_points(
+    path: Any,
+) -> None:
+    one = compiled(path.read_bytes()).policy
+    assert one is not None, "it is valid: another test says so"
+    forms, points, dice = both_forms(one), critical_points(one), Random(7)
+
+    for _ in range(400):
+        chosen = {name: dice.choice(values) for name, values in points.items()}
+        facts = {"event": dice.choice(EVENTS), **chosen}
+        agree(one, forms, {name: value for name, value in facts.items() if value is not None})
+
+
+@given(policies(), st.data())
+@settings(max_examples=max(40, EXAMPLES // 10))
+def test_a_policy_decides_the_same_with_its_index_limits_and_default_included(
+    one: Policy, data: st.DataObject
+) -> None:
+    facts = data.draw(facts_about(critical_points(one)))
+
+    plain, fast = decide(one, facts, never), decide(indexed(one), facts, never)
+
+    assert (fast.rule, fast.steps, fast.limited, fast.delay, fast.why) == (
+        plain.rule, plain.steps, plain.limited, plain.delay, plain.why,
+    )  # fmt: skip
+
+
+# ── what the forms promise ────────────────────────────────────────────────────────────────────
+
+ALPHABET = re.compile(
+    r"(?:[vk]\d+|\d+|first|matching|facts|get|sort|found|lower|make|facts\.get"
+    r"|def|return|if|else|and|or|is|not|in|None|True|False|[\s(),:.=!<>+\[\]])+"
+)
+
+
+@given(policies())
+@settings(max_examples=60)
+def test_nothing_that_a_person_wrote_stands_in_the_code_that_is_made_of_a_policy(
+    one: Policy,
+) -> None:
+    source = Straight([(place, rule.when) for place, rule in enumerate(one.rules)]).source
+
+    assert ALPHABET.fullmatch(source), source
+
+
+def test_a_text_that_looks_like_code_is_a_constant_of_the_code() -> None:
+    text = "k0)]; raise SystemExit #"
+    one = policy(rules(f"  - id: a\n    when: \"stop.message == '{text}'\"\n    do: [finish]\n"))
+
+    source = Straight([(0, one.rules[0].when)]).source
+
+    assert "SystemExit" not in source
+    assert index(one).first({"event": "stopped", "stop.message": text}) == 0
+
+
+def wide(pairs: int) -> Policy:
+    """A policy whose one condition has two to the power of `pairs` alternatives."""
+    facts = ["stop.retrying", "work.done", "agent.up", "agent.retrying", "host.network",
+             "operator.paused", "work.next_file", "agent.supported"]  # fmt: skip
+    pair = "({} or stop.attempt == {})".format
+    text = " and ".join(pair(fact, number) for number, fact in enumerate(facts[:pairs]))
+    return policy(rules(f"  - id: wide\n    when: {text}\n    do: [finish]\n"))
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 4, 5, 8])
+def test_a_condition_is_spread_out_into_at_most_sixteen_clauses_and_still_agrees(
+    pairs: int,
+) -> None:
+    one = wide(pairs)
+    forms, points, dice = both_forms(one), critical_points(one), Random(pairs)
+
+    assert len(clauses(one.rules[0].when)) <= MOST_CLAUSES
+    for _ in range(200):
+        chosen = {name: dice.choice([True, True, *values]) for name, values in points.items()}
+        facts = {"event": "stopped", **chosen, "stop.attempt": dice.choice([None, 0, 1, 2])}
+        agree(one, forms, {name: value for name, value in facts.items() if value is not None})
+
+
+def test_alternatives_about_one_fact_are_one_clause() -> None:
+    one = policy(
+        rules("  - {id: a, when: 'stop.attempt < 2 or stop.attempt in (5, 7)', do: [finish]}\n")
+    )
+
+    assert len(clauses(one.rules[0].when)) == 1
+
+
+def test_a_condition_that_can_never_be_true_costs_nothing() -> None:
+    one = policy(rules("  - {id: a, when: stop.attempt < 2 and stop.attempt > 5, do: [finish]}\n"))
+
+    assert clauses(one.rules[0].when) == ()
+
+
+def test_a_table_that_would_be_too_large_is_not_built_and_the_answers_stay_the_same() -> None:
+    one = policy(
+        rules("".join(
+            f"  - {{id: r{n}, when: stop.attempt >= {n} and session.messages < 9, do: [finish]}}\n"
+            for n in range(50)
+        ))
+    )  # fmt: skip
+    listening = [(place, clauses(rule.when)) for place, rule in enumerate(one.rules)]
+    small, usual = Tables(listening, largest=0), Tables(listening)
+
+    for attempt in (-1, 0, 7, 49, 1000, None, True):
+        facts = {"event": "stopped", "session.messages": 3, "stop.attempt": attempt}
+        expected = of_record(one, facts)
+        assert small.matching(facts) == usual.matching(facts) == expected
+        assert small.first(facts) == usual.first(facts) == (expected[0] if expected else None)
+
+
+def test_calendars_are_true_false_or_unknown_in_either_form() -> None:
+    quiet = Within(start=0, end=0, calendar="quiet")
+    never_quiet = Not(start=0, end=0, term=quiet)
+    made = tuple(
+        Rule(id=str(n), when=Condition(parts=(Part(text="", term=term),)), steps=())
+        for n, term in enumerate((quiet, never_quiet))
+    )
+    one = replace(policy(rules("  - {id: a, do: [finish]}\n")), rules=made)
+
+    for value, expected in ((True, [0]), (False, [1]), (None, []), (1, []), ("true", [])):
+        facts = {"event": "stopped", quiet.key: value}
+        assert of_record(one, facts) == expected
+        agree(one, both_forms(one), facts)
+
+
+@pytest.mark.parametrize(("count", "form"), [(1, Straight), (FEW, Straight), (FEW + 1, Tables)])
+def test_few_rules_are_code_and_many_are_tables(count: int, form: type) -> None:
+    one = policy(rules("".join(f"  - {{id: r{n}, do: [finish]}}\n" for n in range(count))))
+
+    assert isinstance(form_for(one.rules, "stopped", FEW), form)
