@@ -68,8 +68,10 @@ def render(
     return "\n".join(out) + "\n"
 
 
-def render_why(told: Explanation, one: Considered, why: WhyNot, *, width: int = WIDTH) -> str:
+def render_why(told: Explanation, why: WhyNot, *, width: int = WIDTH) -> str:
     """Tell why a rule did not decide, and what would let it."""
+    one = told.of(why.rule)
+    assert one is not None, "the rule is one of the policy's"
     out = list(_told(one, told, None, width))
     if one.rule == told.rule:
         return "\n".join([*out, f"{_INDENT}it decides"]) + "\n"

@@ -75,3 +75,5 @@ def _say(told: Explanation) -> None:
         result = f" → {plain(step['result'])}" if step["result"] else ""
         detail = f": {plain(step['detail'], 300)}" if step["detail"] else ""
         click.echo(f"    {number}. {plain(step['what'])}{result}{detail}")
+    if told["considered"]:
+        click.echo(f"  more: palingenesis policy explain --decision {told['decision']}")

@@ -12,6 +12,7 @@ SECTIONS: Sections = {
         "simulate": ("simulate:simulate", "A night on a virtual clock, before the real one."),
     },
     "Understand": {
+        "explain": ("policy_explain:explain", "Why it decides so, and what would change it."),
         "show": ("policy_show:show", "The policy in force, or the one that would be."),
     },
 }
