@@ -72,6 +72,10 @@ def step_in_words(
             return f"{word} {', '.join(chain)}"
         case plans.Attention(reason=reason) if reason:
             return f'{word} "{_short(reason)}"'
+        case plans.Ask(question=question):
+            return f'{word} "{_short(question)}"'
+        case plans.Run(hook=hook):
+            return f"{word} {hook}"
         case plans.Notify(severity=severity) if severity != "info":
             return f"{word} {severity}"
         case _:
