@@ -3,7 +3,8 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from palingenesis.core.values import FactValue
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.policy_explain import Case
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.read import Node
@@ -26,6 +26,22 @@ _COUNT = re.compile(r"count\((\w+), ?([0-9a-z.]+)\)")
 _WITHIN = re.compile(r"within\('?([\w-]+)'?\)")
 _UNKNOWN = "unknown"
 _FILE_BYTES_MAX = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is to be explained: facts, the policy, and how the decision stood otherwise."""
+
+    policy: Policy
+    facts: Mapping[str, FactValue]
+    at: datetime
+    tries: int = 0
+    seed: str = ""
+    used: int = 0
+    """How often the rule that decides had decided before, for its limit."""
+    decision: int | None = None
+    session: str = ""
+    title: str = ""
 
 
 def case_of(

@@ -14,12 +14,9 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from palingenesis.core.policy.explain import Explanation
-    from palingenesis.core.policy.model import Policy
     from palingenesis.core.policy.needs import Need, WhyNot
-    from palingenesis.core.values import FactValue
+    from palingenesis.surfaces.cli.explained_cases import Case
 
 _File = click.Path(path_type=Path, readable=False)
 _NARROW, _WIDE = 60, 160
@@ -35,26 +32,10 @@ Examples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What is to be explained: facts, the policy, and how the decision stood otherwise."""
-
-    policy: "Policy"
-    facts: "Mapping[str, FactValue]"
-    at: datetime
-    tries: int = 0
-    seed: str = ""
-    used: int = 0
-    """How often the rule that decides had decided before, for its limit."""
-    decision: int | None = None
-    session: str = ""
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A case with everything that is told about it."""
 
-    case: Case
+    case: "Case"
     told: "Explanation"
     miss: "Need | None"
     plan: str
@@ -129,7 +110,7 @@ def explain(
     _say(before, after, why, every=every, width=_width(desk.environ.get("COLUMNS", "")))
 
 
-def answer(case: Case) -> Answer:
+def answer(case: "Case") -> Answer:
     """Decide again, with the evaluator of record, and look for the nearest miss."""
     from palingenesis.core.policy.decide import decide
     from palingenesis.core.policy.explain import explain as explained
