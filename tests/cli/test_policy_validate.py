@@ -1,12 +1,11 @@
 """`policy validate`: several files, a pipe, and forms for other programs."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import Say, say
+from tests.cli.test_commands import Say, in_a_process, say
 from tests.policy.texts import with_do, with_when
 
 __all__ = ["say"]
@@ -45,16 +44,12 @@ def test_a_warning_fails_only_when_it_is_asked_for(
     assert say("policy", "validate", files[name], *flags).code == code
 
 
-def test_what_is_piped_in_is_checked_beside_files(
-    say: Say, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-):
-    piped = io.TextIOWrapper(io.BytesIO(BAD.encode()))
-    monkeypatch.setattr("sys.stdin", piped)
+def test_what_is_piped_in_is_checked_beside_files(tmp_path: Path, files: dict[str, str]):
+    done = in_a_process(tmp_path, "policy", "validate", "-", files["good"], input=BAD)
 
-    said = say("policy", "validate", "-", files["good"])
-
-    assert said.code == 5
-    assert "-:4:11: error[E009]" in said.out
+    assert done.returncode == 5
+    assert "-:4:11: error[E009]" in done.stdout
+    assert f"{files['good']}: valid" in done.stdout
 
 
 def test_there_is_only_one_standard_input(say: Say):

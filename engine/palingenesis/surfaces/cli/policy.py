@@ -5,6 +5,10 @@ import click
 from palingenesis.surfaces.cli.lazy import LazyGroup, Sections
 
 SECTIONS: Sections = {
+    "Write": {
+        "facts": ("policy_facts:facts", "What a condition may ask about."),
+        "actions": ("policy_actions:actions", "What a rule may do."),
+    },
     "Check": {
         "validate": ("policy_validate:validate", "Every mistake of a policy, and the way out."),
     },
