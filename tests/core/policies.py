@@ -1,9 +1,10 @@
 """Small policies for the kernel's stories, in their resolved form: no file, no YAML."""
 
+from dataclasses import replace
 from typing import Any
 
 from palingenesis.core.policy.build import build
-from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.model import Mode, Policy, Rule
 
 LADDER = {"first": "15s", "factor": 2, "max": "10m"}
 WAIT = {"wait": {"until": "retry_after", "else": {"backoff": LADDER}}}
@@ -18,6 +19,16 @@ def policy(*rules: dict[str, Any], default: Any = None, **options: Any) -> Polic
     default = default or [{"attention": {"reason": "no rule matched"}}]
     resolved = {"version": 1, "name": "test", "rules": list(rules), "default": {"do": default}}
     return build(resolved | options)
+
+
+def with_rule(of: Policy, id_: str, **changes: Any) -> Policy:
+    """The policy with one rule changed: `mode`, `observes`."""
+    changed = [replace(one, **changes) if one.id == id_ else one for one in of.rules]
+    return replace(of, rules=tuple[Rule, ...](changed))
+
+
+def shadow(of: Policy) -> Policy:
+    return replace(of, mode=Mode.SHADOW, digest=f"{of.digest} in shadow")
 
 
 RATE = rule("rate", "stop.reason in ('rate_limit', 'overloaded')", WAIT, {"resume": {}})

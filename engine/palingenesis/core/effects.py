@@ -82,6 +82,8 @@ class Snapshot(_OnSession):
     """Back the conversation up as a document. The outcome's data has `path`."""
 
     why: str = ""
+    aside: bool = False
+    """Ordered by a rule that only observes: no plan waits for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,3 +197,9 @@ Step = (
 
 EndStep = StandDown | Finish | Attention
 """A plan's last word; at most one, and last."""
+
+
+def word_of(step: Step) -> str:
+    """The word of the policy language for a step: `new-session`."""
+    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(step).__name__)
+    return word.lstrip("-")

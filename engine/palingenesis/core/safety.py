@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from palingenesis.core.effects import Effect, Log, Notify, Restart, Run, Stop
+from palingenesis.core.effects import Effect, Log, Notify, Restart, Run, Snapshot, Stop
 from palingenesis.core.values import Status, StopReason, Way
 from palingenesis.core.world import Agent, Session, World
 
@@ -128,7 +128,8 @@ def why_void(world: World, effect: Effect) -> str:
     if isinstance(effect, Restart | Stop | Run | Notify | Log):
         return ""
     session = world.sessions.get(effect.session)
-    if session is None or session.plan is None or session.plan.effect != effect.id:
+    beside = session is not None and isinstance(effect, Snapshot) and effect.aside
+    if session is None or not (beside or (session.plan and session.plan.effect == effect.id)):
         return "it was called off before it was carried out"
     if session.status is Status.PAUSED:
         return "the operator holds the session"

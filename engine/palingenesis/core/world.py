@@ -94,6 +94,8 @@ class Hold:
     rule: str
     event: str
     deadline: datetime
+    anchor: str = ""
+    """What it is about: key of the stop, id of the block; only for a rule that observes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ class Session:
     episode: Episode | None = None
     plan: Plan | None = None
     holds: tuple[Hold, ...] = ()
+    watches: tuple[Hold, ...] = ()
+    """The same for rules that only observe, or are in shadow: no status and no plan ends these."""
     verify_until: datetime | None = None
     reopen_at: datetime | None = None
     reopen_after: timedelta | None = None
@@ -187,7 +191,9 @@ class Decision:
     `kind`: `decided` a rule won · `kept` the pending wait stays as it is · `revised` a new policy
     changed the plan · `cancelled` reality moved on · `refused` a rail said no · `commanded` the
     operator asked · `told` the kernel itself tells people · `verified` the session works again ·
-    `answered` a question was answered, or nobody did in time.
+    `answered` a question was answered, or nobody did in time · `observed` a rule with
+    `continue: true` took its steps beside the one that decides · `shadowed` what a rule, or the
+    whole policy, in shadow would have done.
     """
 
     id: int

@@ -58,6 +58,8 @@ def _outcome(one: Considered, decision: Decision) -> str:
     if not one.reached:
         return "not reached"
     match one.outcome:
+        case Outcome.DECIDES if one.aside:
+            return one.aside
         case Outcome.DECIDES:
             return "limited" if decision.limited else "won"
         case Outcome.OTHER_EVENT:

@@ -148,7 +148,8 @@ class Considered(TypedDict):
 
     rule: str
     outcome: str
-    """`won` · `limited` · `false` · `unknown` · `other event` · `not reached`."""
+    """`won` · `limited` · `observes` · `shadow` · `false` · `unknown` · `other event` ·
+    `not reached`."""
     why: str
 
 

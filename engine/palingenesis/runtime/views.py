@@ -14,7 +14,7 @@ from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show
-from palingenesis.core.plans import Delegate, Restart, Step, Wait
+from palingenesis.core.plans import Delegate, Restart, Wait, word_of
 from palingenesis.core.record import from_plain
 from palingenesis.core.values import DownCause, FactValue, Status, Way
 from palingenesis.core.world import Agent, Decision, Plan, Session, World
@@ -124,14 +124,8 @@ def _next(plan: Plan | None, session: Session) -> str | None:
         return None
     at_hand = plan.steps[plan.index] if plan.index < len(plan.steps) else None
     skip = 1 if isinstance(at_hand, Wait | Delegate) or session.status is Status.ACTING else 0
-    rest = [step_name(step) for step in plan.steps[plan.index + skip :]]
+    rest = [word_of(step) for step in plan.steps[plan.index + skip :]]
     return ", then ".join(rest) or None
-
-
-def step_name(step: Step) -> str:
-    """The word of the policy language for a step: `new-session`."""
-    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(step).__name__)
-    return word.lstrip("-")
 
 
 def _work(facts: Mapping[str, FactValue]) -> door.WorkStatus:
@@ -340,7 +334,7 @@ def _steps(
             yield _step(name_of(effect), effect, outcomes)
         return
     for index, step in enumerate(decision.plan):
-        yield _step(step_name(step), done.get(index), outcomes)
+        yield _step(word_of(step), done.get(index), outcomes)
 
 
 def _is_restart(decision: Decision, index: int) -> bool:

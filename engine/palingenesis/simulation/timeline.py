@@ -88,6 +88,10 @@ def _of_decision(decision: Decision, event: Event, world: World) -> Iterator[Lin
         "refused": "rail",
         "commanded": "person",
         "verified": "works",
+        "answered": "answer",
+        "observed": "aside",
+        "shadowed": "shadow",
+        "hushed": "quiet",
     }
     text = decision.why
     if decision.kind == "decided" and decision.limited:

@@ -10,6 +10,7 @@ from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.ordering import order_restart
 from palingenesis.core.kernel.walking import again
 from palingenesis.core.plans import Delegate
+from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import Allowed, may_restart
 from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Agent, Session
@@ -213,8 +214,11 @@ def _how(event: events.AgentDown) -> str:
 
 
 def _bring_back(draft: Draft, agent: Agent, at: datetime) -> None:
-    """A managed server that died while nobody worked there is started again, within the rails."""
-    if not isinstance(may_restart(agent, at), Allowed):
+    """A managed server that died while nobody worked there is started again, if the rails let us.
+
+    Not in shadow: nothing is done there.
+    """
+    if draft.policy.mode is not Mode.ENFORCE or not isinstance(may_restart(agent, at), Allowed):
         return
     decision = draft.decide(
         "told", event="", rule="kernel", why=f"{agent.id} died while nobody worked there"

@@ -6,11 +6,14 @@ from typing import Final
 
 from palingenesis.core import plans
 from palingenesis.core.kernel.asking import close
+from palingenesis.core.kernel.beside import anchor_of, beside, shadowed, would_have
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.snapshot import decided, facts_of
 from palingenesis.core.kernel.telling import observe
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
+from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import PROVIDER_REFUSED
 from palingenesis.core.values import FactValue, Severity, Status, Stop, StopReason
 from palingenesis.core.world import Episode, Hold, Plan, Session
@@ -53,9 +56,18 @@ def begin_episode(draft: Draft, session: Session, reason: StopReason) -> Session
     )
 
 
-def decide_stop(draft: Draft, session: Session, event: str = "stopped") -> Session:
-    """Decide what to do about a session that has stopped (or an action that failed)."""
+def decide_stop(
+    draft: Draft, session: Session, event: str = "stopped", *, again: bool = False
+) -> Session:
+    """Decide what to do about a session that has stopped (or an action that failed).
+
+    `again`: the same event was decided about before, so rules that only observe have seen it.
+    """
+    if draft.policy.mode is Mode.OFF:
+        return end_plan(draft, session, "stand_down", "the policy is off: nothing is decided")
     ruling, facts = rule_on(draft, session, event)
+    if not again:
+        session = beside(draft, session, ruling.asides, event, facts)
     if session.latched and ruling.rule == DEFAULT:
         why = "the person stopped this session, and no rule says more"
         ruling = replace(ruling, steps=(plans.StandDown(),), why=why)
@@ -79,7 +91,10 @@ def start(
     event: str,
     facts: dict[str, FactValue],
 ) -> Session:
-    """Write the decision down and take its first steps."""
+    """Write the decision down and take its first steps; in shadow only write it down."""
+    if draft.policy.mode is Mode.SHADOW:
+        shadowed(draft, session, ruling, event, facts)
+        return end_plan(draft, session, "stand_down", would_have(ruling.rule, ruling.steps))
     tries = session.episode.tries.get(ruling.rule, 0) if session.episode else 0
     decision = draft.decide(
         "decided",
@@ -123,9 +138,12 @@ def start(
 
 def decide_aside(draft: Draft, session: Session, event: str) -> Session:
     """Decide about an event that is no stop: the session's status stays unless the plan acts."""
+    if draft.policy.mode is Mode.OFF:
+        return session
     if not any(event in rule.events for rule in draft.policy.rules):
         return session
     ruling, facts = rule_on(draft, session, event)
+    session = beside(draft, session, ruling.asides, event, facts)
     if not ruling.steps:
         return session
     if ruling.delay is not None:
@@ -140,6 +158,8 @@ def take_aside(
     draft: Draft, session: Session, ruling: Ruling, event: str, facts: dict[str, FactValue]
 ) -> Session:
     """Carry a ruling out that only observes in place; any other becomes the session's plan."""
+    if draft.policy.mode is Mode.SHADOW:
+        return shadowed(draft, session, ruling, event, facts)
     if not all(isinstance(step, plans.Notify | plans.Log) for step in ruling.steps):
         return start(draft, draft.move(session, "decide"), ruling, event, facts)
     decision = draft.decide(
@@ -177,15 +197,28 @@ def hold_due(draft: Draft, session: Session, hold: Hold) -> Session:
     session = draft.put(
         replace(session, holds=tuple(other for other in session.holds if other != hold))
     )
+    if draft.policy.mode is Mode.OFF:
+        return session
     ruling, facts = rule_on(draft, session, hold.event)
     if ruling.rule != hold.rule:
         cancel(draft, session, f"{hold.rule} did not stay true")
         if session.status is Status.HOLDING:
-            return decide_stop(draft, draft.move(session, "due"), hold.event)
+            return decide_stop(draft, draft.move(session, "due"), hold.event, again=True)
         return draft.sessions[session.id]
     if session.status is Status.HOLDING:
         return start(draft, draft.move(session, "due"), ruling, hold.event, facts)
     return take_aside(draft, session, ruling, hold.event, facts)
+
+
+def watch_due(draft: Draft, session: Session, watch: Hold) -> Session:
+    """The `for:` of a rule beside is over: it is taken if it is still true, and of the same."""
+    rest = tuple(other for other in session.watches if other != watch)
+    session = draft.put(replace(session, watches=rest))
+    if anchor_of(session, watch.event) != watch.anchor or draft.policy.mode is Mode.OFF:
+        return session
+    ruling, facts = rule_on(draft, session, watch.event)
+    mine = tuple(replace(one, delay=None) for one in ruling.asides if one.rule == watch.rule)
+    return beside(draft, session, mine, watch.event, facts)
 
 
 def cancel(draft: Draft, session: Session, why: str) -> Session:

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 from palingenesis.core import events, plans
-from palingenesis.core.kernel.deciding import rule_on
+from palingenesis.core.kernel.asking import close
+from palingenesis.core.kernel.deciding import cancel, decide_stop, rule_on
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.kernel.walking import walk
+from palingenesis.core.policy.model import Mode
 from palingenesis.core.values import Status
 from palingenesis.core.world import Plan, Session
 
@@ -18,8 +20,21 @@ def policy_adopted(draft: Draft, event: events.PolicyAdopted) -> None:
     )
     for session in list(draft.sessions.values()):
         plan = session.plan
-        if session.status is Status.WAITING and plan is not None and plan.event != "operator":
+        if plan is not None and plan.event == "operator":
+            continue
+        if draft.policy.mode is not Mode.ENFORCE:
+            _no_more(draft, session, plan)
+        elif plan is not None and session.status in {Status.WAITING, Status.ASKING}:
             _revise(draft, session, plan)
+
+
+def _no_more(draft: Draft, session: Session, plan: Plan | None) -> None:
+    """In shadow, and off, nothing is pending: what was is decided anew, and so written down."""
+    if session.status is Status.HOLDING and draft.policy.mode is Mode.OFF:
+        decide_stop(draft, session)
+    elif session.status in {Status.WAITING, Status.ASKING} and plan is not None:
+        why = f"the policy is in mode {draft.policy.mode} now"
+        decide_stop(draft, cancel(draft, session, why), plan.event, again=True)
 
 
 def _revise(draft: Draft, session: Session, plan: Plan) -> None:
@@ -35,7 +50,6 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         and len(ruling.steps) > plan.index
         and type(ruling.steps[plan.index]) is type(plan.steps[plan.index])
     )
-    index = plan.index if same_place else 0
     decision = draft.decide(
         "revised",
         event=plan.event,
@@ -51,20 +65,31 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         decision=decision.id,
         rule=ruling.rule,
         steps=ruling.steps,
-        index=index,
+        index=plan.index if same_place else 0,
+        wait_from=(plan.wait_from if same_place else None) or plan.started_at,
         deadline=None,
         because="",
+        question="",
     )
-    begun = (plan.wait_from if same_place else None) or plan.started_at
-    step = ruling.steps[index] if index < len(ruling.steps) else None
+    _resume(draft, session, plan, revised)
+
+
+def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
+    """Put the revised plan where the old one was: an equal wait or question stays as it is."""
+    step = revised.steps[revised.index] if revised.index < len(revised.steps) else None
     before = plan.steps[plan.index] if plan.index < len(plan.steps) else None
     session = draft.put(replace(session, plan=revised))
-    if isinstance(step, plans.Wait) and step == before:
-        kept = replace(revised, wait_from=begun, deadline=plan.deadline, because=plan.because)
+    if isinstance(step, plans.Wait | plans.Ask) and step == before:
+        kept = replace(
+            revised, deadline=plan.deadline, because=plan.because, question=plan.question
+        )
         draft.put(replace(session, plan=kept))
-    elif isinstance(step, plans.Wait):
+    elif isinstance(step, plans.Wait) and session.status is Status.WAITING:
+        begun = revised.wait_from or draft.at
         until = deadline_of(step, session.stop, begun, tries=plan.tries, seed=plan.seed)
-        timed = replace(revised, wait_from=begun, deadline=until.deadline, because=until.because)
+        timed = replace(revised, deadline=until.deadline, because=until.because)
         draft.put(replace(session, plan=timed, outlook=until.because))
     else:
+        if plan.question:
+            close(draft, plan.question, "not asked any more: the policy changed")
         walk(draft, session)

@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.kernel.asking import no_answer
-from palingenesis.core.kernel.deciding import act_failed, decide_aside, decide_stop, hold_due
+from palingenesis.core.kernel.deciding import (
+    act_failed,
+    decide_aside,
+    decide_stop,
+    hold_due,
+    watch_due,
+)
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import advance, again, walk
 from palingenesis.core.plans import Delegate, Wait
@@ -29,6 +35,9 @@ def ticked(draft: Draft) -> None:
 
 
 def _tick(draft: Draft, session: Session) -> None:
+    for watch in session.watches:
+        if watch.deadline <= draft.at:
+            session = watch_due(draft, draft.sessions[session.id], watch)
     for hold in session.holds:
         if hold.deadline <= draft.at and session.status in _HELD:
             session = hold_due(draft, draft.sessions[session.id], hold)
@@ -74,6 +83,7 @@ def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
             _stall_at(session, policy) if session.status is Status.WORKING else None,
         )
         yield from (instant for instant in due if instant is not None)
+        yield from (watch.deadline for watch in session.watches)
         if session.status in _HELD:
             yield from (hold.deadline for hold in session.holds)
 

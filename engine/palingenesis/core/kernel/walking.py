@@ -11,6 +11,7 @@ from palingenesis.core.kernel.leaving import end_plan, is_hers, onward
 from palingenesis.core.kernel.ordering import act, inherited, restart, run_hook, stop_agent
 from palingenesis.core.kernel.telling import observe, say
 from palingenesis.core.kernel.waits import deadline_of
+from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import may_prompt, may_touch
 from palingenesis.core.values import Status
 from palingenesis.core.world import Plan, Session
@@ -24,6 +25,9 @@ def walk(draft: Draft, session: Session) -> Session:
         return session
     hers = is_hers(session.plan)
     session = draft.to_deciding(session)
+    if draft.policy.mode is not Mode.ENFORCE and not hers and _is_unfinished(session):
+        outlook = f"the policy is in mode {draft.policy.mode} now: nothing more is done"
+        return end_plan(draft, session, "stand_down", outlook)
     if draft.world.paused and not hers:
         # Also one that began to work after the pause: its plan goes on from here on release.
         held = draft.put(replace(session, paused_from=Status.DECIDING))
@@ -33,6 +37,10 @@ def walk(draft: Draft, session: Session) -> Session:
             return _ended(draft, session, plan)
         session = _take(draft, session, plan, plan.steps[plan.index])
     return session
+
+
+def _is_unfinished(session: Session) -> bool:
+    return session.plan is not None and session.plan.index < len(session.plan.steps)
 
 
 def advance(draft: Draft, session: Session) -> Session:

@@ -12,7 +12,7 @@ from typing import Final
 
 from palingenesis.core.plans import Attention, Step
 from palingenesis.core.policy.conditions import Evaluator
-from palingenesis.core.policy.model import Policy, Rule
+from palingenesis.core.policy.model import Mode, Policy, Rule
 from palingenesis.core.values import FactValue
 
 Used = Callable[[str, timedelta], int]
@@ -35,6 +35,19 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A rule that is true and does not decide: it observes (`continue: true`) or is in shadow."""
+
+    rule: str
+    steps: tuple[Step, ...]
+    shadow: bool
+    """It is only written down; an observing rule takes its steps, beside whatever is decided."""
+    limited: bool = False
+    delay: timedelta | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """What the policy says. `considered`: every rule up to the one that decides, and its outcome.
 
@@ -48,15 +61,21 @@ class Ruling:
     delay: timedelta | None = None
     why: str = ""
     considered: tuple[tuple[str, Outcome], ...] = ()
+    asides: tuple[Aside, ...] = ()
+    """The rules before the one that decides that are true and do not decide, in their order."""
 
 
 def decide(policy: Policy, facts: Mapping[str, FactValue], used: Used) -> Ruling:
-    """Find the first rule, in the order of the file, that is true for the facts."""
+    """Find the first rule, in the order of the file, that is true for the facts and decides."""
     considered: list[tuple[str, Outcome]] = []
+    asides: list[Aside] = []
     for rule, outcome in looked_at(policy, facts):
         considered.append((rule.id, outcome))
-        if outcome is Outcome.DECIDES:
-            return _ruling(rule, used, tuple(considered))
+        if outcome is not Outcome.DECIDES:
+            continue
+        if not rule.observes and rule.mode is Mode.ENFORCE:
+            return _ruling(rule, used, tuple(considered), tuple(asides))
+        asides.append(_aside(rule, used))
     event = facts.get("event")
     applies = event in DEFAULT_EVENTS
     return Ruling(
@@ -64,6 +83,7 @@ def decide(policy: Policy, facts: Mapping[str, FactValue], used: Used) -> Ruling
         steps=policy.default if applies else (),
         why="no rule matched" if applies else f"no rule for the event '{event}'",
         considered=tuple(considered),
+        asides=tuple(asides),
     )
 
 
@@ -97,11 +117,13 @@ def is_used_up(rule: Rule, used: Used) -> bool:
     return rule.limit is not None and used(rule.id, rule.limit.per) >= rule.limit.most
 
 
-def _ruling(rule: Rule, used: Used, considered: tuple[tuple[str, Outcome], ...]) -> Ruling:
-    limited = is_used_up(rule, used)
-    steps = rule.steps
-    if limited and rule.limit is not None:
-        steps = rule.limit.then or (Attention(reason=f"limit of rule '{rule.id}' reached"),)
+def _ruling(
+    rule: Rule,
+    used: Used,
+    considered: tuple[tuple[str, Outcome], ...],
+    asides: tuple[Aside, ...],
+) -> Ruling:
+    steps, limited = _steps(rule, used)
     return Ruling(
         rule=rule.id,
         steps=steps,
@@ -109,4 +131,26 @@ def _ruling(rule: Rule, used: Used, considered: tuple[tuple[str, Outcome], ...])
         delay=None if limited else rule.delay,
         why=rule.why,
         considered=considered,
+        asides=asides,
     )
+
+
+def _aside(rule: Rule, used: Used) -> Aside:
+    steps, limited = _steps(rule, used)
+    return Aside(
+        rule=rule.id,
+        steps=steps,
+        shadow=rule.mode is Mode.SHADOW,
+        limited=limited,
+        delay=None if limited else rule.delay,
+        why=rule.why,
+    )
+
+
+def _steps(rule: Rule, used: Used) -> tuple[tuple[Step, ...], bool]:
+    """What the rule does, and whether its limit is reached. One that observes needs nobody then."""
+    if rule.limit is None or not is_used_up(rule, used):
+        return rule.steps, False
+    if rule.limit.then or (rule.observes and rule.mode is Mode.ENFORCE):
+        return rule.limit.then, True
+    return (Attention(reason=f"limit of rule '{rule.id}' reached"),), True
