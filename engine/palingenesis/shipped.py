@@ -46,6 +46,15 @@ def policy(name: str = "default") -> Path:
     return folder("policies") / f"{name}.yaml"
 
 
+def presets() -> Path:
+    """The folder of the presets that a policy can extend, each NAME@VERSION.yaml.
+
+    Raises:
+        PalingenesisError: the installation is damaged.
+    """
+    return folder("policies") / "presets"
+
+
 def schema(name: str) -> Path:
     """The file of a shipped JSON Schema, by the name before `.schema.json`.
 

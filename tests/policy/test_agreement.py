@@ -1,6 +1,10 @@
-"""The registry, the schema, the reference pages and the shipped policies tell one story."""
+"""The registry, the schema, the reference pages and the shipped policies tell one story.
+
+`REWRITE=1 pytest tests/policy/test_agreement.py` writes the schema anew.
+"""
 
 import json
+import os
 import re
 from typing import Any
 
@@ -9,11 +13,22 @@ from jsonschema import Draft202012Validator
 
 from palingenesis.core.facts import EVENTS, FACTS, STOP_REASONS, Kind
 from palingenesis.core.policy.functions import FUNCTIONS
+from palingenesis.core.policy.schema import schema_text
 from palingenesis.core.policy.steps import ACTIONS, Form
 from tests.policy.texts import ROOT, SCHEMA, compiled
 
 PLAIN: dict[str, Any] = json.loads(SCHEMA)
 STEPS: dict[str, Any] = PLAIN["$defs"]["step"]["properties"]
+
+
+def test_the_published_schema_is_the_one_that_the_tables_make() -> None:
+    place = ROOT / "schemas/policy.schema.json"
+    if os.environ.get("REWRITE"):
+        place.write_text(schema_text(), encoding="utf-8")
+
+    assert place.read_text(encoding="utf-8") == schema_text(), (
+        "run this test with REWRITE=1, and commit the schema"
+    )
 
 
 def test_the_schema_is_a_schema() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.policy.texts import END, compiled, found, rules, with_do, with_when
+from tests.policy.texts import END, calendar, compiled, found, rules, with_do, with_when
 
 REASONS = (
     "rate_limit, quota, overloaded, server_error, context_exhausted, output_limit, "
@@ -170,10 +170,6 @@ SHAPE = {
         ("S007", 4, 18, "'attention' after 'finish': a plan ends once",
          "keep one of them, as the last step"),
     ),
-    "S008 a key of a later version": (
-        "version: 1\nmode: shadow\nrules: []\n" + END,
-        ("S008", 2, 1, "'mode' is not available in this version", ""),
-    ),
     "S009 no steps": (
         with_do("[]"),
         ("S009", 4, 9, "do needs at least 1 entry", ""),
@@ -197,11 +193,13 @@ SHAPE = {
     ),
     "S012 a wait without an end": (
         with_do("[wait]"),
-        ("S012", 4, 10, "wait needs one of for, until or backoff", "as in wait: {for: 5m}"),
+        ("S012", 4, 10, "wait needs one of for, until, backoff or for-condition",
+         "as in wait: {for: 5m}"),
     ),
     "S012 a wait with two ends": (
         with_do("[{wait: {for: 5m, until: reset, else: 1h}}]"),
-        ("S012", 4, 11, "wait has 'for' and 'until'", "keep one of for, until or backoff"),
+        ("S012", 4, 11, "wait has 'for' and 'until'",
+         "keep one of for, until, backoff or for-condition"),
     ),
     "S012 until without else": (
         with_do("[{wait: {until: reset}}]"),
@@ -259,6 +257,123 @@ SHAPE = {
         with_do('[{log: {message: "${params.x}"}}]'),
         ("E019", 4, 27, "unknown parameter 'x' in a message", "declare it under 'params:'"),
     ),
+    "S002 an unknown mode": (
+        rules("  - id: one\n    mode: shadwo\n    do: [finish]\n"),
+        ("S002", 4, 11, "'shadwo' is not allowed here",
+         "did you mean 'shadow'? one of: enforce, shadow, off"),
+    ),
+    "S001 an unknown limit": (
+        "version: 1\nlimits: {action: {max: 1, per: 1h}}\nrules: []\n" + END,
+        ("S001", 2, 10, "unknown key 'action'", "did you mean 'actions'?"),
+    ),
+    "S005 a rule that does nothing": (
+        rules("  - id: one\n    when: work.done\n"),
+        ("S005", 3, 5, "'do' is missing here", "say what to do: do: [notify: {message: …}]"),
+    ),
+    "S006 two statements of one name": (
+        "version: 1\nnever:\n  - {id: x, do: resume}\n  - {id: x, do: restart}\nrules: []\n" + END,
+        ("S006", 4, 10, "a second statement 'x'", "give it another 'id:'"),
+    ),
+    "S011 a time of day that does not exist": (
+        calendar("{from: '22:30', to: '24:00'}"),
+        ("S011", 2, 40, "'24:00' is not a time of day",
+         'A time of day in quotes, such as "22:30".'),
+    ),
+    "S012 a window without time": (
+        calendar("{from: '22:30', to: '22:30'}"),
+        ("S012", 2, 40, "the window begins when it ends",
+         "it ends a day later; write two days, or leave the calendar out"),
+    ),
+    "S012 for in a rule that goes on": (
+        rules("  - id: one\n    continue: true\n    for: 5m\n    do: [snapshot]\n"),
+        ("S012", 5, 5, "'for' in a rule with 'continue: true': it observes at once",
+         "leave one of them out"),
+    ),
+    "S012 a calendar for another wait": (
+        calendar("{from: '22:30', to: '07:00'}", "wait: {for: 5m, calendar: night}"),
+        ("S012", 5, 26, "'calendar' without 'until: calendar_end'",
+         "add the one or remove the other"),
+    ),
+    "S014 a question that waits for weeks": (
+        with_do("[{ask: {question: Go on?, timeout: 2w}}]"),
+        ("S014", 4, 44, "waiting for an answer for 14d is longer than 8d", "write 8d at most"),
+    ),
+    "S015 a rule that goes on and acts": (
+        rules("  - id: one\n    continue: true\n    do: [snapshot, resume]\n"),
+        ("S015", 5, 20, "'resume' here: a rule with 'continue: true' only observes",
+         "allowed are notify, snapshot, log and run"),
+    ),
+    "S015 a limit of all rules that acts": (
+        "version: 1\nlimits: {actions: {max: 1, per: 1h, then: [resume]}}\nrules: []\n" + END,
+        ("S015", 2, 44, ("'resume' here: when a limit of all rules is reached, nothing more is "
+         "done to an agent"),
+         "allowed are notify, snapshot, log, run, and one of stand-down, finish, attention"),
+    ),
+    "S016 a zone that does not exist": (
+        "version: 1\ntime-zone: Europe/Berln\nrules: []\n" + END,
+        ("S016", 2, 12, "unknown time zone 'Europe/Berln'", "did you mean 'Europe/Berlin'?"),
+    ),
+    "S017 a folder without a beginning": (
+        rules("  - id: one\n    match: {project: work}\n    do: [finish]\n"),
+        ("S017", 4, 22, "'work' is not the path of a folder",
+         "begin it with / or ~/, as in ~/work/*"),
+    ),
+    "S018 a preset without a version": (
+        "version: 1\nextends: [builtin:recommended]\n",
+        ("S018", 2, 11, "'builtin:recommended' is not pinned to a version",
+         "as in builtin:recommended@1"),
+    ),
+    "S018 a preset that does not exist": (
+        "version: 1\nextends: [builtin:recomended@1]\nrules: []\n" + END,
+        ("S018", 2, 11, "cannot read 'builtin:recomended@1': no such file or directory",
+         "did you mean 'builtin:recommended@1'?"),
+    ),
+    "S018 something from elsewhere": (
+        "version: 1\nextends: ['https://example.org/a.yaml']\n",
+        ("S018", 2, 11, "'https://example.org/a.yaml' is not on this machine",
+         "nothing is fetched: put the file beside this one"),
+    ),
+    "S019 an inherited id": (
+        "version: 1\nextends: [builtin:recommended@1]\nrules:\n  - {id: crash, do: [attention]}\n",
+        ("S019", 4, 10, "a rule 'crash' is inherited",
+         "add 'override: merge' (or replace, or off), or choose another id"),
+    ),
+    "S019 an id that is not inherited": (
+        ("version: 1\nextends: [builtin:recommended@1]\n"
+        "rules:\n  - {id: crahs, override: merge, do: [attention]}\n"),
+        ("S019", 4, 10, "no rule 'crahs' is inherited", "did you mean 'crash'?"),
+    ),
+    "S019 a rule that is left out and does something": (
+        ("version: 1\nextends: [builtin:recommended@1]\n"
+        "rules:\n  - {id: crash, override: off, do: [attention]}\n"),
+        ("S019", 4, 32, "'do' in a rule that is left out", "remove it, or write 'override: merge'"),
+    ),
+    "E009 an unknown fact that a wait waits for": (
+        with_do("[{wait: {for-condition: host.netwrk}}]"),
+        ("E009", 4, 33, "unknown fact 'host.netwrk'", "did you mean 'host.network'?"),
+    ),
+    "E020 quiet hours without a calendar": (
+        with_do("[{notify: {message: hi, quiet: hold}}]"),
+        ("E020", 4, 40, "there is no calendar", "declare one under 'calendars:'"),
+    ),
+    "E020 quiet hours of an unknown calendar": (
+        calendar("{from: '22:30', to: '07:00'}",
+                 "notify: {message: hi, quiet: {calendar: nihgt, do: drop}}"),
+        ("E020", 5, 50, "unknown calendar 'nihgt'", "did you mean 'night'?"),
+    ),
+    "E020 quiet hours and two calendars": (
+        "version: 1\ncalendars:\n  a: {from: '01:00', to: '02:00'}\n  b: {from: '01:00', to: "
+        "'02:00'}\nrules: [{id: x, do: [notify: {message: hi, quiet: hold}]}]\n" + END,
+        ("E020", 5, 51, "it is not said which calendar is meant", "name one of: a, b"),
+    ),
+    "L131 a channel that is not configured": (
+        with_do("[{notify: {message: hi, channels: [discord]}}]"),
+        ("L131", 4, 44, "no channel 'discord' is configured", "there are: ntfy, webhook"),
+    ),
+    "L131 a hook that is not configured": (
+        with_do("[{run: {hook: bakcup}}]"),
+        ("L131", 4, 23, "no hook 'bakcup' is configured", "did you mean 'backup'?"),
+    ),
 }  # fmt: skip
 
 EXPRESSIONS = {
@@ -302,7 +417,10 @@ EXPRESSIONS = {
         "E007", 11, "stop.model is a text; '>' cannot order it", "use '==', '!=' or 'in'"),
     "cuont(crash, 15m) > 3": ("E008", 11, "unknown function 'cuont'", "did you mean 'count'?"),
     "within('quiet')": (
-        "E008", 11, "unknown function 'within'", "within() is not available in this version"),
+        "E020", 18, "unknown calendar 'quiet'", "declare it under 'calendars:'"),
+    "within(quiet)": (
+        "E011", 18, "within() needs a calendar's name in quotes", "as in within('quiet')"),
+    "within()": ("E011", 11, "within() takes 1 argument(s)", "as in within('quiet')"),
     "stop.resaon == 'crash'": (
         "E009", 11, "unknown fact 'stop.resaon'", "did you mean 'stop.reason'?"),
     "stop.reason == crash": (

@@ -13,7 +13,8 @@ from tests.policy.texts import ROOT, compiled
 
 
 def told_about(text: str) -> list[str]:
-    return [one.message for one in compiled(whole(Frame.RULE, text)).diagnostics]
+    calendars = "calendars: {quiet: {from: '22:30', to: '07:00'}}\n"
+    return [one.message for one in compiled(calendars + whole(Frame.RULE, text)).diagnostics]
 
 
 @pytest.mark.parametrize("name", FACTS)

@@ -53,6 +53,9 @@ class Desk:
     def read(self):
         return self.state()[1]
 
+    def attend(self, files):
+        self.attended = files
+
     def is_being_written(self):
         return self.state()[2] if self.tells_writers else None
 

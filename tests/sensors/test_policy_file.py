@@ -269,9 +269,14 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "policy.schema.json"
 SMALLEST = b"version: 1\nrules: []\ndefault: {do: [attention]}\n"
 
 
-def compiled(data, **options):
+PRESETS = Path(__file__).parents[2] / "policies" / "presets"
+
+
+def compiled(data, place=Path("policy.yaml"), schema=SCHEMA, **options):
     async def run():
-        process = CompilerProcess(name="policy.yaml", schema=SCHEMA, **options)
+        process = CompilerProcess(
+            name="policy.yaml", schema=schema, presets=PRESETS, place=lambda: place, **options
+        )
         return await process(data)
 
     return asyncio.run(run())
@@ -296,9 +301,62 @@ def test_a_bad_policy_comes_back_as_one_line_for_each_problem():
 
 def test_a_compiler_that_hangs_or_breaks_is_no_verdict_about_the_policy(tmp_path):
     slow = compiled(SMALLEST, limit_s=0.001)
-    broken = asyncio.run(CompilerProcess(name="p", schema=tmp_path / "missing.json")(SMALLEST))
+    broken = compiled(SMALLEST, schema=tmp_path / "missing.json")
 
     assert slow.passing
     assert "longer than" in slow.problems[0]
     assert broken.passing
     assert "could not be checked" in broken.problems[0]
+
+
+EXTENDING = b"version: 1\nextends: [builtin:recommended@1, ./team.yaml]\n"
+
+
+def test_what_a_policy_extends_is_read_beside_it_and_told(tmp_path):
+    team = tmp_path / "team.yaml"
+    missing = compiled(EXTENDING, tmp_path / "policy.yaml")
+    team.write_text("version: 1\nrules:\n  - {id: ours, when: work.done, do: [finish]}\n")
+
+    answer = compiled(EXTENDING, tmp_path / "policy.yaml")
+
+    assert "S018" in missing.problems[0]
+    assert str(team) in missing.files
+    assert answer.files == (str(PRESETS / "recommended@1.yaml"), str(team))
+    assert [rule["id"] for rule in answer.resolved["rules"]][-1] == "ours"
+
+
+def test_a_mistake_in_a_file_that_is_extended_is_told_with_that_file(tmp_path):
+    team = tmp_path / "team.yaml"
+    team.write_text("version: 1\nrules:\n  - {id: ours, when: wrok.done, do: [finish]}\n")
+
+    answer = compiled(EXTENDING, tmp_path / "policy.yaml")
+
+    assert answer.problems == (
+        f"{team}:3:22: error[E009]: unknown fact 'wrok.done' (help: did you mean 'work.done'?)",
+    )
+
+
+def test_a_file_that_others_can_write_to_is_not_extended(tmp_path):
+    team = tmp_path / "team.yaml"
+    team.write_text("version: 1\n")
+    team.chmod(0o666)
+
+    answer = compiled(EXTENDING, tmp_path / "policy.yaml")
+
+    assert f"{team} can be written by other users" in answer.problems[0]
+
+
+def test_a_change_of_a_file_that_is_extended_is_another_reading(tmp_path):
+    (tmp_path / "policy.yaml").write_bytes(EXTENDING)
+    source = FileSource(tmp_path / "policy.yaml", distrust=str_of)
+    source.attend([str(tmp_path / "team.yaml")])
+
+    absent = source.read()
+    (tmp_path / "team.yaml").write_text("version: 1\n")
+    there = source.read()
+    (tmp_path / "team.yaml").write_text("version: 1\nrules: []\n")
+    changed = source.read()
+
+    assert absent.content == there.content == changed.content
+    assert len({absent, there, changed}) == 3
+    assert source.read() == changed

@@ -214,6 +214,7 @@ class Daemon:
             compiler=CompilerProcess(
                 name=self._policy_path().stem,
                 schema=shipped.schema("policy"),
+                presets=shipped.presets(),
                 place=self._policy_path,
             ),
             clock=self._clock,

@@ -11,7 +11,7 @@ stays; when the good content returns after a refusal, that is told too.
 import asyncio
 import hashlib
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -34,6 +34,8 @@ class Reading:
 
     content: bytes | None = None
     trouble: str = ""
+    beside: tuple[str, ...] = ()
+    """What tells the contents of the files that it extends from other ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class Compiled:
     problems: tuple[str, ...] = ()
     passing: bool = False
     """The problem is the compiler's, not the text's: try again at the next hint."""
+    files: tuple[str, ...] = ()
+    """Other files that the text extends, or would like to."""
 
 
 Compile = Callable[[bytes], Awaitable[Compiled]]
@@ -52,6 +56,10 @@ Compile = Callable[[bytes], Awaitable[Compiled]]
 
 class Source(Protocol):
     """Where the text comes from."""
+
+    def attend(self, files: Iterable[str]) -> None:
+        """Look at these other files, too, from now on."""
+        ...
 
     def read(self) -> Reading:
         """Look at the file now; never raises."""
@@ -141,6 +149,10 @@ class Reload:
             if settled.content is None:
                 return self._refuse(emit, key, "", (settled.trouble,))
             compiled = await self._compile(settled.content)
+            if not compiled.passing:
+                # A file that is new here changes the key, so the next check compiles once more:
+                # nobody knows whether it was read as it is now.
+                self._source.attend(compiled.files)
             if compiled.resolved is None:
                 digest = hashlib.sha256(settled.content).hexdigest()
                 seen = None if compiled.passing else key
@@ -203,4 +215,4 @@ class Reload:
 def _key(reading: Reading) -> str:
     if reading.content is None:
         return f"trouble: {reading.trouble}"
-    return hashlib.sha256(reading.content).hexdigest()
+    return " ".join((hashlib.sha256(reading.content).hexdigest(), *reading.beside))

@@ -10,15 +10,18 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import signal
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.runtime.reload import Compile, Compiled, Reading, Reload, Verdict
 from palingenesis.runtime.trust import why_untrusted
@@ -55,13 +58,14 @@ class PolicyFile:
         until the file exists: a shipped policy, which is trusted.
         """
         self._path = path.absolute()
+        self._source = FileSource(self._path, distrust=distrust, fallback=fallback)
         self._clock = clock
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._watched: frozenset[_Place] = frozenset()
         self._reload = Reload(
             name=path.name,
-            source=FileSource(self._path, distrust=distrust, fallback=fallback),
+            source=self._source,
             compiler=compiler,
             clock=clock,
             current=current,
@@ -82,13 +86,18 @@ class PolicyFile:
     async def check(self, emit: Emit) -> Verdict:
         """Look at the file now, and say what came of it (for `daemon reload`)."""
         verdict = await self._reload.check(emit)
-        if places_of(self._path) != self._watched:
+        if self._places() != self._watched:
             self._moved.set()
         return verdict
 
     def nudge(self) -> None:
         """Ask for a check soon; safe in a signal handler of the loop, as often as one likes."""
         self._wake.set()
+
+    def _places(self) -> frozenset[_Place]:
+        """The directories of the file and of those that it extends."""
+        files = (self._path, *self._source.beside)
+        return frozenset[_Place]().union(*(places_of(path) for path in files))
 
     async def _poll(self) -> None:
         while True:
@@ -100,7 +109,7 @@ class PolicyFile:
         from watchfiles import awatch
 
         while True:
-            self._watched = places_of(self._path)
+            self._watched = self._places()
             self._moved.clear()
             if self._watched:
                 events = awatch(
@@ -132,9 +141,19 @@ class FileSource:
         self._distrust = distrust
         self._fallback = fallback
         self._existed = False
+        self.beside: tuple[Path, ...] = ()
+        """Other files that the policy extends, or would like to."""
+
+    def attend(self, files: Iterable[str]) -> None:
+        """Look at these files, too, from now on."""
+        self.beside = tuple(sorted({Path(file) for file in files}))
 
     def read(self) -> Reading:
-        """Look at the file now."""
+        """Look at the files now."""
+        reading = self._read()
+        return replace(reading, beside=tuple(_mark(path) for path in self.beside))
+
+    def _read(self) -> Reading:
         if self._fallback is not None and not self._existed and not self._path.exists():
             try:
                 return Reading(content=self._fallback.read_bytes())
@@ -215,6 +234,15 @@ def _next_link(path: str) -> str | None:
     return None
 
 
+def _mark(path: Path) -> str:
+    """What tells one content of a file that is extended from another; its absence, too."""
+    try:
+        content = read_bounded(path, POLICY_BYTES_MAX + 1, silence_s=0)
+        return f"{hashlib.sha256(content).hexdigest()} {why_untrusted(path)}"
+    except OSError as error:
+        return why_not(error)
+
+
 def _read(file: int, bytes_max: int) -> bytes:
     chunks = []
     left = bytes_max
@@ -232,15 +260,27 @@ class CompilerProcess:
         *,
         name: str,
         schema: Path,
+        presets: Path,
+        place: Callable[[], Path],
         params: Mapping[str, str] | None = None,
         limit_s: float = COMPILE_S_MAX,
-        place: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        """Take what every compilation needs: the policy's name, the schema's file, parameters.
+        """Take what every compilation needs.
 
-        `place` is the file that problems are told to be in; None: they are told with the name.
+        Args:
+            name: the policy's name.
+            schema: the schema's file.
+            presets: the folder of the shipped presets.
+            place: the file that is compiled; others that it extends are looked for beside it.
+            params: values for the policy's parameters.
+            limit_s: how long a compilation may take.
         """
-        self._arguments = (name, str(schema), json.dumps(dict(params or {})))
+        self._job = {
+            "name": name,
+            "schema": str(schema),
+            "presets": str(presets),
+            "params": dict(params or {}),
+        }
         self._limit_s = limit_s
         self._place = place
 
@@ -251,8 +291,7 @@ class CompilerProcess:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                *self._arguments,
-                str(self._place() or self._arguments[0]),
+                json.dumps({**self._job, "place": str(self._place())}),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -280,9 +319,12 @@ class CompilerProcess:
 def _compiled(output: bytes) -> Compiled:
     try:
         answer: Any = json.loads(output)
+        files = tuple(str(file) for file in answer["files"])
         if answer["resolved"] is None:
-            return Compiled(problems=tuple(str(problem) for problem in answer["problems"]))
-        return Compiled(resolved=dict(answer["resolved"]), digest=str(answer["digest"]))
+            problems = tuple(str(problem) for problem in answer["problems"])
+            return Compiled(problems=problems, files=files)
+        digest = str(answer["digest"])
+        return Compiled(resolved=dict(answer["resolved"]), digest=digest, files=files)
     except (ValueError, KeyError, TypeError):
         return _trouble("the compiler's answer cannot be read")
 

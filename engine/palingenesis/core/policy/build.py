@@ -7,14 +7,17 @@ again years later without the file it came from.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, Final
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import EVENTS, parse_duration
-from palingenesis.core.policy.conditions import compile_condition, windows
+from palingenesis.core.plans import Step, Wait
+from palingenesis.core.policy.calendars import DAYS, UTC_ZONE, Calendar, Zone
+from palingenesis.core.policy.conditions import Condition, compile_condition, windows
 from palingenesis.core.policy.expressions import Scope
-from palingenesis.core.policy.model import Limit, Policy, Rule
+from palingenesis.core.policy.matching import conditions_of
+from palingenesis.core.policy.model import Cap, Limit, Mode, Never, Policy, Rule
 from palingenesis.core.policy.steps import build_steps
 from palingenesis.core.policy.terms import Named
 
@@ -39,52 +42,107 @@ def build(resolved: Mapping[str, Any]) -> Policy:
 
 
 def digest_of(resolved: Mapping[str, Any]) -> str:
-    """SHA-256 of what a policy does, without its name and line numbers."""
+    """SHA-256 of what a policy does, without its name, its files and line numbers."""
     essence = {key: value for key, value in resolved.items() if key != "name"}
-    essence["rules"] = [
-        {key: value for key, value in rule.items() if key != "line"} for rule in resolved["rules"]
-    ]
+    for key in ("rules", "never"):
+        if key in essence:
+            essence[key] = [_placeless(one) for one in essence[key]]
     text = json.dumps(essence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _placeless(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plain.items() if key not in {"line", "file"}}
 
 
 def _build(resolved: Mapping[str, Any]) -> Policy:
     if resolved["version"] != 1:
         raise InvalidConfigError(f"the policy has version {resolved['version']}; this is 1")
-    scope = Scope(defines=_defines(resolved.get("define", ())))
-    rules = tuple(_rule(plain, scope) for plain in resolved["rules"])
-    counted = [windows(rule.when) for rule in rules if rule.when is not None]
+    calendars = _calendars(resolved)
+    names = frozenset(calendars)
+    scope = Scope(defines=_defines(resolved.get("define", ()), names), calendars=names)
+    rules = tuple(_rule(plain, scope) for plain in resolved["rules"] if _is_built(plain))
+    default = build_steps(resolved["default"]["do"])
+    caps = tuple(_cap(what, plain) for what, plain in resolved.get("limits", {}).items())
+    conditions = _conditions(rules, (*default, *(step for cap in caps for step in cap.then)), scope)
+    asked = [rule.when for rule in rules if rule.when is not None]
     spans = {key: _timing(resolved, key) for key in TIMINGS}
     return Policy(
         name=str(resolved.get("name", "")),
         digest=digest_of(resolved),
         resolved=resolved,
         rules=rules,
-        default=build_steps(resolved["default"]["do"]),
-        windows=frozenset[tuple[str, timedelta]]().union(*counted),
+        default=default,
+        windows=frozenset[tuple[str, timedelta]]().union(
+            *(windows(one) for one in (*asked, *conditions.values()))
+        ),
+        mode=Mode(resolved.get("mode", Mode.ENFORCE)),
+        caps=caps,
+        calendars=calendars,
+        zone=zone_of(resolved.get("zones", {}), resolved.get("time-zone", "UTC")),
+        conditions=conditions,
+        never=tuple(_never(plain, scope) for plain in resolved.get("never", ())),
         healthy_after=spans["healthy-after"],
         verify_within=spans["verify-within"],
         stall_after=spans["stall-after"],
     )
 
 
+def _is_built(rule: Mapping[str, Any]) -> bool:
+    return bool(rule.get("mode") != Mode.OFF)
+
+
+def _calendars(resolved: Mapping[str, Any]) -> dict[str, Calendar]:
+    return {
+        name: Calendar(
+            name=name,
+            days=frozenset(DAYS.index(day) for day in plain["days"]),
+            start=time.fromisoformat(plain["from"]),
+            end=time.fromisoformat(plain["to"]),
+            zone=zone_of(resolved["zones"], plain["zone"]),
+        )
+        for name, plain in resolved.get("calendars", {}).items()
+    }
+
+
+def zone_of(tables: Mapping[str, Any], name: str) -> Zone:
+    """A zone from the tables of the resolved form."""
+    if name not in tables and name == UTC_ZONE.name:
+        return UTC_ZONE
+    table = tables[name]
+    return Zone(name=name, changes=tuple(table["changes"]), offsets=tuple(table["offsets"]))
+
+
+def _conditions(
+    rules: Iterable[Rule], more: tuple[Step, ...], scope: Scope
+) -> dict[str, Condition]:
+    """Every `for-condition:` of any plan, by its text."""
+    steps = [*more]
+    for rule in rules:
+        steps += (*rule.steps, *(rule.limit.then if rule.limit is not None else ()))
+    texts = {step.condition for step in steps if isinstance(step, Wait) and step.condition}
+    return {text: compile_condition((text,), scope) for text in sorted(texts)}
+
+
 def _timing(resolved: Mapping[str, Any], key: str) -> timedelta:
     return parse_duration(resolved.get(key, TIMINGS[key]))
 
 
-def _defines(plain: Iterable[Mapping[str, str]]) -> dict[str, Named | None]:
+def _defines(
+    plain: Iterable[Mapping[str, str]], calendars: frozenset[str]
+) -> dict[str, Named | None]:
     """Named conditions; the resolved form is a list, each after those it uses."""
     found: dict[str, Named | None] = {}
     for one in plain:
         name, text = one["name"], one["when"]
-        condition = compile_condition((text,), Scope(defines=found))
+        condition = compile_condition((text,), Scope(defines=found, calendars=calendars))
         term = condition.parts[0].term
         found[name] = Named(start=0, end=len(text), name=name, term=term, text=text)
     return found
 
 
 def _rule(plain: Mapping[str, Any], scope: Scope) -> Rule:
-    texts = tuple(plain.get("when", ()))
+    texts = (*conditions_of(plain.get("match", {})), *plain.get("when", ()))
     limit = plain.get("limit")
     events = frozenset(plain.get("event", ("stopped",)))
     if not events <= set(EVENTS):
@@ -97,7 +155,10 @@ def _rule(plain: Mapping[str, Any], scope: Scope) -> Rule:
         steps=build_steps(plain["do"]),
         limit=None if limit is None else _limit(limit),
         delay=parse_duration(plain["for"]) if "for" in plain else None,
+        mode=Mode(plain.get("mode", Mode.ENFORCE)),
+        observes=bool(plain.get("continue", False)),
         line=int(plain.get("line", 0)),
+        file=str(plain.get("file", "")),
     )
 
 
@@ -106,4 +167,20 @@ def _limit(plain: Mapping[str, Any]) -> Limit:
         most=int(plain["max"]),
         per=parse_duration(plain["per"]),
         then=build_steps(plain.get("then", [])),
+    )
+
+
+def _cap(what: str, plain: Mapping[str, Any]) -> Cap:
+    limit = _limit(plain)
+    return Cap(what=what, most=limit.most, per=limit.per, then=limit.then)
+
+
+def _never(plain: Mapping[str, Any], scope: Scope) -> Never:
+    return Never(
+        id=str(plain["id"]),
+        actions=frozenset(plain["do"]),
+        when=compile_condition((plain["when"],), scope) if "when" in plain else None,
+        without=plain.get("without"),
+        why=str(plain.get("why", "")),
+        line=int(plain.get("line", 0)),
     )

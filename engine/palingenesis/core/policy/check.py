@@ -5,22 +5,33 @@ that must exist, expressions, placeholders, the order of steps, waits that are t
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from palingenesis.core.policy.build import TIMINGS
-from palingenesis.core.policy.definitions import Names, read_names
+from palingenesis.core.policy.calendar_check import read_calendars, with_days
+from palingenesis.core.policy.definitions import read_names
 from palingenesis.core.policy.diagnostics import Findings
+from palingenesis.core.policy.ground import Ground
+from palingenesis.core.policy.inherit import assemble
+from palingenesis.core.policy.outside import Outside
 from palingenesis.core.policy.plan_check import check_steps
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table
-from palingenesis.core.policy.spelling import duration_text, resolve_expression, span_of
+from palingenesis.core.policy.rule_check import check_rule
+from palingenesis.core.policy.spelling import duration_text
+from palingenesis.core.policy.statements import check_caps, check_never
 from palingenesis.core.policy.structure import check_structure
 
 _RESERVED_IDS: Final = frozenset({"default", "kernel", "operator"})
 
 
 def check(
-    root: Node, findings: Findings, *, name: str, schema: str, params: Mapping[str, str]
+    root: Node,
+    findings: Findings,
+    *,
+    name: str,
+    schema: str,
+    params: Mapping[str, str],
+    outside: Outside,
 ) -> dict[str, Any]:
     """Check a document. The resolved form is only whole if no error was found.
 
@@ -30,36 +41,68 @@ def check(
         name: the policy's name, kept in the resolved form.
         schema: text of policy.schema.json.
         params: values that replace the defaults of `params:`, as text.
+        outside: what the policy may refer to.
     """
     check_structure(root, schema, findings)
     resolved: dict[str, Any] = {"version": 1, "name": name}
     if not isinstance(root, Table):
         return resolved
-    names = read_names(root, params, findings)
+    root = assemble(root, schema, outside, findings)
+    calendars = read_calendars(root, outside, findings)
+    names = read_names(root, params, calendars.names, findings)
+    ground = Ground(names=names, calendars=calendars, outside=outside, findings=findings)
+    mode = root.get("mode")
+    if isinstance(mode, Scalar) and mode.text != "enforce":
+        resolved["mode"] = mode.text
     if names.resolved:
         resolved["define"] = names.resolved
     for key in TIMINGS:
         text = duration_text(root.get(key))
         if text is not None:
             resolved[key] = text
-    resolved["rules"] = _rules(root.get("rules"), names, findings)
+    resolved |= check_caps(root.get("limits"), ground) | check_never(root.get("never"), ground)
+    resolved["rules"] = _rules(root.get("rules"), ground)
     default = root.get("default")
     steps = default.get("do") if isinstance(default, Table) else None
-    resolved["default"] = {"do": check_steps(steps, names.texts, findings)}
-    return resolved
+    resolved["default"] = {"do": check_steps(steps, ground)}
+    return resolved | _times(resolved, ground)
 
 
-def _rules(node: Node | None, names: Names, findings: Findings) -> list[dict[str, Any]]:
+def _times(resolved: Mapping[str, Any], ground: Ground) -> dict[str, Any]:
+    """The calendars, and the tables of the zones that they and the budget's days need."""
+    calendars = ground.calendars
+    if _asks(resolved, "budget."):
+        with_days(calendars, ground.outside, ground.findings)
+    found: dict[str, Any] = {}
+    if calendars.resolved:
+        found["calendars"] = calendars.resolved
+    if calendars.zone:
+        found["time-zone"] = calendars.zone
+    if calendars.zones:
+        found["zones"] = calendars.zones
+    return found
+
+
+def _asks(plain: object, word: str) -> bool:
+    """Whether a word stands anywhere in the texts of the resolved form."""
+    if isinstance(plain, str):
+        return word in plain
+    if isinstance(plain, Mapping):
+        return any(_asks(value, word) for value in plain.values())
+    return isinstance(plain, list) and any(_asks(value, word) for value in plain)
+
+
+def _rules(node: Node | None, ground: Ground) -> list[dict[str, Any]]:
     if not isinstance(node, Listing):
         return []
     seen: dict[str, Scalar] = {}
     found = []
     for rule in node.items:
-        if findings.refused and findings.full:
+        if ground.findings.refused and ground.findings.full:
             break
         if isinstance(rule, Table):
-            _check_id(rule.get("id"), seen, findings)
-            found.append(_rule(rule, names, findings))
+            _check_id(rule.get("id"), seen, ground.findings)
+            found.append(check_rule(rule, ground))
     return found
 
 
@@ -75,61 +118,3 @@ def _check_id(node: Node | None, seen: dict[str, Scalar], findings: Findings) ->
         findings.add("S006", f"a second rule '{node.text}'", node.span, advice, related=first)
     else:
         seen[node.text] = node
-
-
-def _rule(rule: Table, names: Names, findings: Findings) -> dict[str, Any]:
-    identity = rule.get("id")
-    start = identity.span.start if identity is not None else rule.span.start
-    resolved: dict[str, Any] = {
-        "id": identity.text if isinstance(identity, Scalar) else "",
-        "line": findings.source.place(start)[0],
-        "event": _events(rule.get("event")),
-    }
-    why = rule.get("why")
-    if isinstance(why, Scalar):
-        resolved["why"] = why.text
-    when = rule.get("when")
-    if when is not None:
-        resolved["when"] = _when(when, names, findings)
-    delay = duration_text(rule.get("for"))
-    if delay is not None:
-        resolved["for"] = delay
-    resolved["do"] = check_steps(rule.get("do"), names.texts, findings)
-    limit = rule.get("limit")
-    if isinstance(limit, Table):
-        resolved["limit"] = _limit(limit, names, findings)
-    return resolved
-
-
-def _events(node: Node | None) -> list[str]:
-    if isinstance(node, Scalar):
-        return [node.text]
-    if isinstance(node, Listing):
-        return sorted({item.text for item in node.items if isinstance(item, Scalar)})
-    return ["stopped"]
-
-
-def _when(node: Node, names: Names, findings: Findings) -> list[str]:
-    items = node.items if isinstance(node, Listing) else (node,)
-    found = (resolve_expression(item, names.scope, findings) for item in items)
-    return [one.text for one in found if one is not None]
-
-
-def _limit(node: Table, names: Names, findings: Findings) -> dict[str, Any]:
-    most = node.get("max")
-    resolved: dict[str, Any] = {
-        "max": most.value if isinstance(most, Scalar) else 1,
-        "per": duration_text(node.get("per")) or "1h",
-    }
-    per = node.get("per")
-    span = span_of(per)
-    if per is not None and span is not None and not _SHORTEST_WINDOW <= span <= _LONGEST_WINDOW:
-        findings.add("S014", "a window is between 1s and 30d", per.span)
-    then = node.get("then")
-    if then is not None:
-        resolved["then"] = check_steps(then, names.texts, findings)
-    return resolved
-
-
-_SHORTEST_WINDOW: Final = timedelta(seconds=1)
-_LONGEST_WINDOW: Final = timedelta(days=30)

@@ -1,7 +1,7 @@
 """Compiling: the text of a policy file -> a policy, or every reason why not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -9,6 +9,7 @@ from palingenesis.core.policy.build import build
 from palingenesis.core.policy.check import check
 from palingenesis.core.policy.diagnostics import Diagnostic
 from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.outside import NOTHING, Outside
 from palingenesis.core.policy.read import read
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -20,10 +21,17 @@ class Compiled:
 
     policy: Policy | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The text of every file that was read beside the policy itself, by its name."""
 
 
 def compile_text(
-    text: str | bytes, *, name: str, schema: str, params: Mapping[str, str] = _NONE
+    text: str | bytes,
+    *,
+    name: str,
+    schema: str,
+    params: Mapping[str, str] = _NONE,
+    outside: Outside = NOTHING,
 ) -> Compiled:
     """Compile a policy file. Never raises because of what is in it.
 
@@ -32,10 +40,14 @@ def compile_text(
         name: what to call the policy, usually the file's name.
         schema: text of policy.schema.json.
         params: values that replace the defaults of `params:`, as text.
+        outside: what it may refer to: time zones, other policies, names of the configuration.
     """
     root, findings = read(text)
     if root is None:
         return Compiled(policy=None, diagnostics=findings.in_order())
-    resolved = check(root, findings, name=name, schema=schema, params=params)
-    policy = None if findings.refused else build(resolved)
-    return Compiled(policy=policy, diagnostics=findings.in_order())
+    resolved = check(root, findings, name=name, schema=schema, params=params, outside=outside)
+    return Compiled(
+        policy=None if findings.refused else build(resolved),
+        diagnostics=findings.in_order(),
+        sources=findings.source.others(),
+    )

@@ -32,12 +32,14 @@ class Names:
     resolved: list[dict[str, str]] = field(default_factory=list)
 
 
-def read_names(root: Table, given: Mapping[str, str], findings: Findings) -> Names:
+def read_names(
+    root: Table, given: Mapping[str, str], calendars: frozenset[str], findings: Findings
+) -> Names:
     """Read `params:` and `define:`; `given` replaces defaults of parameters."""
     params = _params(root, given, findings)
     texts = {name: str(show_literal(*value)) for name, value in params.items()}
     defines: dict[str, Named | None] = {}
-    names = Names(scope=Scope(defines=defines, params=params), texts=texts)
+    names = Names(scope=Scope(defines=defines, params=params, calendars=calendars), texts=texts)
     table = root.get("define")
     if isinstance(table, Table):
         _Definitions(table, names, defines, findings).read()

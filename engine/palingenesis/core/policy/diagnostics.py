@@ -7,7 +7,7 @@ Lines and columns count from 1, columns in characters.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -60,17 +60,47 @@ _BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What YAML calls a line break."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a character stands: `file` is "" for the file that is checked."""
+
+    file: str
+    line: int
+    col: int
+
+
 class Source:
-    """A text, and the lines and columns of its characters."""
+    """A text, and the files, lines and columns of its characters.
+
+    Files that a policy extends are put behind its own text, so that one number, the index of a
+    character, is a place in any of them.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._starts = [0, *(found.end() for found in _BREAK.finditer(text))]
+        self._files = [(0, "")]
 
-    def place(self, index: int) -> tuple[int, int]:
-        """Line and column of a character, both from 1."""
+    def append(self, name: str, text: str) -> int:
+        """Put another file behind what is there; the index of its first character."""
+        first = len(self.text) + 1
+        self.text = f"{self.text}\n{text}"
+        self._files.append((first, name))
+        self._starts += [first, *(first + found.end() for found in _BREAK.finditer(text))]
+        return first
+
+    def others(self) -> dict[str, str]:
+        """The texts of the files that were put behind the first one."""
+        ends = [first - 1 for first, _ in self._files[1:]] + [len(self.text)]
+        named = zip(self._files[1:], ends[1:], strict=True)
+        return {name: self.text[first:end] for (first, name), end in named}
+
+    def place(self, index: int) -> Place:
+        """Where a character stands."""
+        first, file = self._files[bisect_right(self._files, (index, "\U0010ffff")) - 1]
         line = bisect_right(self._starts, index)
-        return line, index - self._starts[line - 1] + 1
+        above = bisect_right(self._starts, first) - 1
+        return Place(file=file, line=line - above, col=index - self._starts[line - 1] + 1)
 
     def length(self, span: Span) -> int:
         """How many characters of a span lie on its first line; at least one."""
@@ -106,27 +136,37 @@ class Findings:
         self.refused = self.refused or severity is Grade.ERROR
         if self.full:
             return
-        line, col = self.source.place(span.start)
+        place = self.source.place(span.start)
         one = Diagnostic(
             code=code,
             severity=severity,
             message=message,
             help=advice,
-            line=line,
-            col=col,
+            line=place.line,
+            col=place.col,
             length=self.source.length(span),
-            related=tuple(self._related(text, place) for text, place in related),
+            related=tuple(self._related(text, other) for text, other in related),
+            file=place.file,
         )
         if one not in self.found:
             self.found.append(one)
 
+    def add_at(self, one: Diagnostic, file: str) -> None:
+        """Note a problem of another file, which was found there."""
+        self.refused = self.refused or one.severity is Grade.ERROR
+        if not self.full:
+            self.found.append(replace(one, file=file))
+
     def _related(self, message: str, span: Span) -> Related:
-        line, col = self.source.place(span.start)
-        return Related(message=message, line=line, col=col, length=self.source.length(span))
+        place = self.source.place(span.start)
+        length = self.source.length(span)
+        return Related(
+            message=message, line=place.line, col=place.col, length=length, file=place.file
+        )
 
     def in_order(self) -> tuple[Diagnostic, ...]:
-        """All of them, from the top of the file to its end."""
-        return tuple(sorted(self.found, key=lambda one: (one.line, one.col, one.code)))
+        """All of them, from the top of the file to its end; those of other files after that."""
+        return tuple(sorted(self.found, key=lambda one: (one.file, one.line, one.col, one.code)))
 
     @property
     def full(self) -> bool:

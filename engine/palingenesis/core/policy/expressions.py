@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from palingenesis.core.facts import FACTS, Kind, did_you_mean
-from palingenesis.core.policy.functions import FUNCTIONS, Call, read_call
+from palingenesis.core.policy.functions import FUNCTIONS, NAMING, Call, read_call
 from palingenesis.core.policy.kinds import check_bool, check_comparison, check_option
 from palingenesis.core.policy.lexing import Lexed, Mistake, lex
 from palingenesis.core.policy.terms import (
@@ -37,7 +37,6 @@ MOST_TERMS: Final = 600
 """Terms of a condition with every defined condition in it written out."""
 
 LATER_FACTS: Final = ("budget.", "progress.repeats", "progress.files_10m", "stop.resets_in")
-LATER_FUNCTIONS: Final = ("within",)
 NOT_YET: Final = "is not available in this version"
 
 
@@ -48,6 +47,7 @@ class Scope:
     defines: Mapping[str, Named | None] = field(default_factory=dict)
     """None: the definition is broken, which is said elsewhere."""
     params: Mapping[str, tuple[Kind, FactValue]] = field(default_factory=dict)
+    calendars: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,25 +304,24 @@ class _Reader:
         name = _dotted(node.func) or "?"
         if name not in FUNCTIONS:
             advice = did_you_mean(name, FUNCTIONS) or f"there are: {', '.join(FUNCTIONS)}"
-            if name in LATER_FUNCTIONS:
-                advice = f"{name}() {NOT_YET}"
             self._wrong(node.func, "E008", f"unknown function '{name[:60]}'", advice)
             return None
         if node.keywords:
             self._wrong(node, "E011", f"{name}() takes no named arguments", FUNCTIONS[name])
             return None
-        words = tuple(self._bare(argument) for argument in node.args) if name == "count" else ()
-        skip = 1 if name == "count" else 0
+        named = name in NAMING
+        words = tuple(self._bare(argument) for argument in node.args) if named else ()
+        skip = 1 if named else 0
         arguments = tuple(self.term(argument) for argument in node.args[skip:])
         if any(argument is None for argument in arguments):
             return None
         spans = tuple(self.span(argument) for argument in node.args)
         given = tuple(argument for argument in arguments if argument is not None)
         call = Call(name=name, start=start, end=end, terms=given, words=words, spans=spans)
-        return read_call(call, self.text, self.note)
+        return read_call(call, self.scope.calendars, self.text, self.note)
 
     def _bare(self, node: ast.expr) -> str:
-        """A word that is not looked up: the first argument of count()."""
+        """A word that is not looked up: the first argument of count() and within()."""
         if isinstance(node, ast.Name) and node.id in self.lexed.literals:
             literal = self.lexed.literals[node.id]
             return str(literal[1]) if literal is not None else ""

@@ -1,4 +1,4 @@
-"""Functions: the five calls that a condition may make, checked."""
+"""Functions: the six calls that a condition may make, checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from palingenesis.core.policy.terms import (
     Literal,
     Matches,
     Term,
+    Within,
     kind_of,
 )
 
@@ -27,15 +28,19 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "count": "count(crash, 15m)",
     "contains": "contains(stop.message, 'weekly')",
     "matches": "matches(session.title, '^night-[0-9]+')",
+    "within": "within('quiet')",
 }
 """Every function with an example of its use."""
+
+NAMING: Final = frozenset({"count", "within"})
+"""Functions whose first argument is a name and not a value."""
 
 LONGEST_WINDOW: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call whose arguments have been read; `words` are count()'s arguments as words."""
+    """A call whose arguments have been read; `words` are the arguments of a NAMING call."""
 
     name: str
     start: int
@@ -45,12 +50,14 @@ class Call:
     spans: tuple[tuple[int, int], ...]
 
 
-def read_call(call: Call, text: str, note: Note) -> Term | None:
-    """The term of a call, or None with the mistake noted."""
-    arguments = 1 if call.name == "known" else 2
+def read_call(call: Call, calendars: frozenset[str], text: str, note: Note) -> Term | None:
+    """The term of a call, or None with the mistake noted; `calendars` are those there are."""
+    arguments = 1 if call.name in {"known", "within"} else 2
     if len(call.spans) != arguments:
         _wrong(call, None, "E011", f"{call.name}() takes {arguments} argument(s)", note)
         return None
+    if call.name == "within":
+        return _within(call, calendars, text, note)
     if call.name == "count":
         return _count(call, note)
     if call.name in {"known", "default"}:
@@ -81,6 +88,20 @@ def _count(call: Call, note: Note) -> Term | None:
         _wrong(call, 1, "E011", "the window of count() is between 1s and 30d", note)
         return None
     return Count(start=call.start, end=call.end, what=what, window=window.value)
+
+
+def _within(call: Call, calendars: frozenset[str], text: str, note: Note) -> Term | None:
+    name = call.words[0]
+    start = call.spans[0][0]
+    if text[start : start + 1] not in {"'", '"'}:
+        advice = f"within('{name}')" if name in calendars else f"as in {FUNCTIONS['within']}"
+        _wrong(call, 0, "E011", "within() needs a calendar's name in quotes", note, advice)
+        return None
+    if name not in calendars:
+        advice = did_you_mean(name, calendars) or "declare it under 'calendars:'"
+        _wrong(call, 0, "E020", f"unknown calendar '{name[:40]}'", note, advice)
+        return None
+    return Within(start=call.start, end=call.end, calendar=name)
 
 
 def _fallback(call: Call, text: str, note: Note) -> Term | None:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from palingenesis.core.plans import Step
-from palingenesis.core.policy.calendars import Calendar
+from palingenesis.core.policy.calendars import UTC_ZONE, Calendar, Zone
 from palingenesis.core.policy.conditions import Condition
 from palingenesis.core.values import FactValue
 
@@ -29,13 +30,24 @@ class Limit:
     then: tuple[Step, ...]
 
 
+CAPS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "actions": "Every step that touches an agent.",
+        "prompts": "Every step that makes a session go on.",
+        "new-sessions": "Sessions that are begun to continue the work of another one.",
+        "restarts": "Restarts of an agent's server.",
+        "notifications": "What people are told.",
+    }
+)
+"""What a policy may limit over all its rules, and what it means."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
     """One entry of a policy's `limits:`: how much all its rules together may do.
 
-    `what` is one of `actions` (every step that touches an agent), `prompts`, `new-sessions`,
-    `restarts`, `notifications`. Counted over all sessions, in a sliding window of `per`. When it
-    is reached, `then` is done instead of the rule's steps; without it, a person has to look.
+    `what` is one of `CAPS`, counted over all sessions, in a sliding window of `per`. When it is
+    reached, `then` is done instead of the rule's steps; without it, a person has to look.
     """
 
     what: str
@@ -111,6 +123,8 @@ class Policy:
     mode: Mode = Mode.ENFORCE
     caps: tuple[Cap, ...] = ()
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    zone: Zone = UTC_ZONE
+    """`time-zone:`, where days begin (`budget.today`) and calendars hold."""
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     """Every `for-condition:`, compiled, by its text."""
     never: tuple[Never, ...] = ()

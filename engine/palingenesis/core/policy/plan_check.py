@@ -1,21 +1,47 @@
 """Checking the steps under a `do:` or `then:`, and writing them in their resolved form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from palingenesis.core.facts import show_duration
+from palingenesis.core.facts import did_you_mean, show_duration
+from palingenesis.core.policy.calendar_check import calendar_of
 from palingenesis.core.policy.diagnostics import Findings, Grade
+from palingenesis.core.policy.ground import Ground
 from palingenesis.core.policy.messages import fill_params, placeholders, problem_with
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table, place_in
-from palingenesis.core.policy.spelling import duration_text, span_of
-from palingenesis.core.policy.steps import ACTIONS, LONGEST_WAIT, Form, Option
+from palingenesis.core.policy.spelling import duration_text, resolve_expression, span_of
+from palingenesis.core.policy.steps import ACTIONS, NEEDS_ONE, Form, Option
+from palingenesis.core.policy.wait_check import check_span, check_wait
 
 
-def check_steps(
-    node: Node | None, params: Mapping[str, str], findings: Findings
-) -> list[dict[str, Any]]:
-    """Check a list of steps; `params` are the parameters' values as text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What a list of steps is for, and so which groups of actions it may have."""
+
+    groups: frozenset[str] | None
+    """None: all of them."""
+    said: str = ""
+    """What is told about any other action."""
+    help: str = ""
+
+
+PLAN: Final = Role(groups=None)
+OBSERVER: Final = Role(
+    groups=frozenset({"observe"}),
+    said="a rule with 'continue: true' only observes",
+    help="allowed are notify, snapshot, log and run",
+)
+CAP: Final = Role(
+    groups=frozenset({"observe", "end"}),
+    said="when a limit of all rules is reached, nothing more is done to an agent",
+    help="allowed are notify, snapshot, log, run, and one of stand-down, finish, attention",
+)
+
+
+def check_steps(node: Node | None, ground: Ground, role: Role = PLAN) -> list[dict[str, Any]]:
+    """Check a list of steps."""
     if not isinstance(node, Listing):
         return []
     resolved: list[dict[str, Any]] = []
@@ -24,9 +50,11 @@ def check_steps(
         name, key, options = _action(item)
         if name not in ACTIONS or key is None:
             continue
-        _check_order(name, key, seen, findings)
+        if role.groups is not None and ACTIONS[name].group not in role.groups:
+            ground.findings.add("S015", f"'{name}' here: {role.said}", key.span, role.help)
+        _check_order(name, key, seen, ground.findings)
         seen.append(name)
-        resolved.append({name: _options(name, key, options, params, findings)})
+        resolved.append({name: _options(name, key, options, ground)})
     return resolved
 
 
@@ -54,30 +82,33 @@ def _check_order(name: str, key: Scalar, seen: list[str], findings: Findings) ->
         findings.add("L116", message, key.span, advice, severity=Grade.WARNING)
 
 
-def _options(
-    name: str,
-    key: Scalar,
-    table: Table | None,
-    params: Mapping[str, str],
-    findings: Findings,
-) -> dict[str, Any]:
+def _options(name: str, key: Scalar, table: Table | None, ground: Ground) -> dict[str, Any]:
     entries = table.entries if table is not None else ()
     known = ACTIONS[name].options
-    if name == "wait":
-        _check_wait(key, table, findings)
-    elif name == "switch-model":
-        _check_one_of(key, table, ("to", "chain"), findings)
+    if name in NEEDS_ONE:
+        _check_one_of(key, table, NEEDS_ONE[name], ground.findings)
     found: dict[str, Any] = {}
     for option, node in entries:
         if option.text in known:
-            value = _value(known[option.text], node, params, findings)
+            value = _value(known[option.text], node, ground)
             if value is not None:
                 found[option.text] = value
+            _check_configured(option.text, node, ground)
+    if name == "wait":
+        check_wait(key, table, ground.findings)
+        if found.get("until") == "calendar_end" and "calendar" not in found:
+            given = table.get("calendar") if table is not None else None
+            if given is None:
+                names = ground.calendars.names
+                found["calendar"] = calendar_of(None, key.span, names, ground.findings)
+    elif name == "ask" and table is not None:
+        check_span("an answer", table.get("timeout"), ground.findings)
     return found
 
 
-def _value(option: Option, node: Node, params: Mapping[str, str], findings: Findings) -> Any:
-    """One option in its resolved form; None where the schema has found fault with it."""
+def _value(option: Option, node: Node, ground: Ground) -> Any:
+    """One option in its resolved form; None where fault has been found with it."""
+    calendars, findings = ground.calendars.names, ground.findings
     if option.form is Form.DURATION:
         return duration_text(node)
     if option.form is Form.TEXTS and isinstance(node, Listing):
@@ -88,11 +119,28 @@ def _value(option: Option, node: Node, params: Mapping[str, str], findings: Find
         return {"backoff": _backoff(node.get("backoff"), findings)}
     if option.form is Form.SPAN:
         return duration_text(node)
+    if option.form is Form.CALENDAR:
+        return calendar_of(node, node.span, calendars, findings)
+    if option.form is Form.QUIET:
+        return _quiet(node, ground)
+    if option.form is Form.CONDITION:
+        condition = resolve_expression(node, ground.scope, findings)
+        return None if condition is None else condition.text
     if not isinstance(node, Scalar):
         return None
     if option.form is Form.MESSAGE:
-        return _message(node, params, findings)
+        return _message(node, ground)
     return node.text
+
+
+def _quiet(node: Node, ground: Ground) -> dict[str, Any] | None:
+    """Always with its calendar; None where it says what happens anyway."""
+    word = node.get("do") if isinstance(node, Table) else node
+    named = node.get("calendar") if isinstance(node, Table) else None
+    if not isinstance(word, Scalar) or (word.text == "send" and named is None):
+        return None
+    calendar = calendar_of(named, node.span, ground.calendars.names, ground.findings)
+    return None if word.text == "send" else {"calendar": calendar, "do": word.text}
 
 
 _SHORTEST_RUNG: Final = timedelta(seconds=1)
@@ -116,48 +164,13 @@ def _backoff(node: Node | None, findings: Findings) -> dict[str, Any] | None:
     return found
 
 
-def _message(node: Scalar, params: Mapping[str, str], findings: Findings) -> str:
+def _message(node: Scalar, ground: Ground) -> str:
     for one in placeholders(node.text):
-        problem = problem_with(one.name, params)
+        problem = problem_with(one.name, ground.texts)
         if problem is not None:
-            place = place_in(findings.source, node, one.start, one.end)
-            findings.add("E019", problem[0], place, problem[1])
-    return fill_params(node.text, params)
-
-
-_WAYS: Final = ("for", "until", "backoff")
-
-
-def _check_wait(key: Scalar, table: Table | None, findings: Findings) -> None:
-    _check_one_of(key, table, _WAYS, findings)
-    if table is None:
-        return
-    other = table.key("else")
-    if other is not None and table.get("until") is None:
-        advice = "'else' says how long when 'until' names no instant"
-        findings.add("S012", "'else' without 'until'", other.span, advice)
-    if table.get("until") is not None and other is None:
-        advice = "add 'else: 5h' or 'else: {backoff: {first: 15m, max: 1h}}'"
-        message = "'until' without 'else': the server may name no instant"
-        findings.add("S012", message, key.span, advice)
-    for node in _spans(table):
-        span = span_of(node)
-        if span is not None and span > LONGEST_WAIT:
-            message = f"a wait of {show_duration(span)} is longer than 8d"
-            findings.add("S014", message, node.span, "write 8d; then it is tried again")
-
-
-def _spans(table: Table) -> list[Node]:
-    """Every duration that a wait may last."""
-    found = [table.get(name) for name in ("for", "else", "max")]
-    other = table.get("else")
-    for backoff in (
-        table.get("backoff"),
-        other.get("backoff") if isinstance(other, Table) else None,
-    ):
-        if isinstance(backoff, Table):
-            found += [backoff.get("first"), backoff.get("max")]
-    return [node for node in found if node is not None]
+            place = place_in(ground.findings.source, node, one.start, one.end)
+            ground.findings.add("E019", problem[0], place, problem[1])
+    return fill_params(node.text, ground.texts)
 
 
 def _check_one_of(
@@ -174,3 +187,36 @@ def _check_one_of(
         message = f"{key.text} needs one of {listed}"
         example = "wait: {for: 5m}" if key.text == "wait" else "switch-model: {to: provider/model}"
         findings.add("S012", message, key.span, f"as in {example}")
+
+
+def _check_configured(option: str, node: Node, ground: Ground) -> None:
+    """Names of the configuration: a warning, because that may change without the policy."""
+    outside = ground.outside
+    kind, known = {
+        "model": ("model", outside.models),
+        "to": ("model", outside.models),
+        "chain": ("model", outside.models),
+        "channels": ("channel", outside.channels),
+        "hook": ("hook", outside.hooks),
+    }.get(option, ("", None))
+    if known is None:
+        return
+    for name in _scalars(node):
+        if name.text not in known:
+            advice = did_you_mean(name.text, known) or _there_are(kind, known)
+            message = f"no {kind} '{name.text[:80]}' is configured"
+            ground.findings.add("L131", message, name.span, advice, severity=Grade.WARNING)
+
+
+def _there_are(kind: str, known: frozenset[str]) -> str:
+    if not known:
+        return f"there is none yet: see [{kind}s] in docs/reference/configuration.md"
+    return f"there are: {', '.join(sorted(known)[:12])}"
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+    elif isinstance(node, Listing):
+        for item in node.items:
+            yield from _scalars(item)

@@ -65,12 +65,25 @@ def read(data: str | bytes) -> tuple[Node | None, Findings]:
     text, findings = _decode(data)
     if text is None or findings.refused:
         return None, findings
-    composer = _Composer(findings)
+    return _compose(text, findings, 0), findings
+
+
+def read_beside(data: str | bytes, name: str, findings: Findings) -> Node | None:
+    """Read another file behind what `findings` tells about, so that spans are places in it."""
+    text, found = _decode(data)
+    first = findings.source.append(name, found.source.text)
+    for one in found.found:
+        findings.add_at(one, name)
+    if text is None or found.refused:
+        return None
+    return _compose(text, findings, first)
+
+
+def _compose(text: str, findings: Findings, first: int) -> Node | None:
     try:
-        node = composer.document(text)
+        return _Composer(findings, first).document(text)
     except _RefusedError:
-        return None, findings
-    return node, findings
+        return None
 
 
 def _decode(data: str | bytes) -> tuple[str | None, Findings]:
@@ -119,8 +132,18 @@ class _RefusedError(Exception):
 class _Composer:
     """Turns events into nodes."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, first: int) -> None:
+        """Take where diagnostics go, and the index that the text's first character has there."""
         self.findings = findings
+        self.first = first
+
+    def span(self, event: Any) -> Span:
+        """Where an event stands."""
+        return Span(self.first + event.start_mark.index, self.first + event.end_mark.index)
+
+    def spot(self, at: int) -> Span:
+        """One character of the text."""
+        return Span(self.first + at, self.first + at + 1)
 
     def document(self, text: str) -> Node:
         """The one document of a text."""
@@ -133,7 +156,7 @@ class _Composer:
         except yaml.MarkedYAMLError as problem:
             self._syntax(problem, text)
         except (yaml.YAMLError, RecursionError, ValueError) as problem:
-            self._refuse("Y001", f"cannot read this as YAML: {problem}"[:200], Span(0, 1))
+            self._refuse("Y001", f"cannot read this as YAML: {problem}"[:200], self.spot(0))
         finally:
             events.close()
         return node
@@ -144,15 +167,15 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 if node is not None:
                     advice = "keep one policy per file; remove '---'"
-                    self._refuse("Y008", "a second document begins here", _span(event), advice)
+                    self._refuse("Y008", "a second document begins here", self.span(event), advice)
                 node = self._node(next(events), events, yaml, 0)
         if node is None or (isinstance(node, Scalar) and node.value is None):
             advice = "the shortest policy has 'version: 1', 'rules: []' and 'default:'"
-            self._refuse("Y009", "the file is empty", Span(0, 1), advice)
+            self._refuse("Y009", "the file is empty", self.spot(0), advice)
         return node
 
     def _node(self, event: Any, events: "Iterator[yaml.Event]", yaml: Any, depth: int) -> Node:
-        span = _span(event)
+        span = self.span(event)
         if isinstance(event, yaml.AliasEvent):
             self._alias(f"alias '*{event.anchor}' is not allowed", span)
             return Scalar("", None, span, quoted=False)
@@ -179,7 +202,7 @@ class _Composer:
         end = span
         for event in events:
             if isinstance(event, yaml.SequenceEndEvent):
-                end = _span(event)
+                end = self.span(event)
                 break
             items.append(self._node(event, events, yaml, depth + 1))
         return Listing(tuple(items), Span(span.start, max(span.end, end.end)))
@@ -190,7 +213,7 @@ class _Composer:
         end = span
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
-                end = _span(event)
+                end = self.span(event)
                 break
             key = self._node(event, events, yaml, depth + 1)
             value = self._node(next(events), events, yaml, depth + 1)
@@ -222,22 +245,18 @@ class _Composer:
         said = (problem.problem or "unreadable").split(" (")[0]
         if "maximum nesting depth" in said:  # PyYAML 6.0.4 refuses before we count
             message = f"nested deeper than {DEEPEST} lists and mappings"
-            self._refuse("Y003", message, Span(at, at + 1))
+            self._refuse("Y003", message, self.spot(at))
         if text[at : at + 1] == "\t":
             advice = "indent with spaces"
-            self._refuse("Y010", "a tab cannot indent YAML", Span(at, at + 1), advice)
+            self._refuse("Y010", "a tab cannot indent YAML", self.spot(at), advice)
         related = []
         if problem.context and problem.context_mark and problem.context_mark.index != at:
             begun = problem.context_mark.index
-            related = [(problem.context, Span(begun, begun + 1))]
+            related = [(problem.context, self.spot(begun))]
         advice = _syntax_advice(said, text, at)
         message = f"cannot read this as YAML: {said}"
-        self.findings.add("Y001", message, Span(at, at + 1), advice, related=related)
+        self.findings.add("Y001", message, self.spot(at), advice, related=related)
         raise _RefusedError
-
-
-def _span(event: Any) -> Span:
-    return Span(event.start_mark.index, event.end_mark.index)
 
 
 def _short(text: str) -> str:

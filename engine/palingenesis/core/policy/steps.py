@@ -188,6 +188,12 @@ ACTIONS: Final[Mapping[str, Action]] = {
     ),
 }
 
+NEEDS_ONE: Final[Mapping[str, tuple[str, ...]]] = {
+    "wait": ("for", "until", "backoff", "for-condition"),
+    "switch-model": ("to", "chain"),
+}
+"""Actions that need exactly one of several options."""
+
 QUIET_CALENDAR: Final = "quiet"
 """The calendar that a bare `quiet: hold` means."""
 

@@ -14,7 +14,6 @@ from palingenesis.core.facts import did_you_mean, parse_duration
 from palingenesis.core.policy.diagnostics import Findings, Span
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table
 
-LATER_KEYS: Final = ("mode", "calendars", "limits", "extends", "match", "continue", "override")
 _MOST: Final = 300
 _MOST_KEYS: Final = 50
 
@@ -29,21 +28,35 @@ class _Problem(NamedTuple):
     instance: Any
 
 
-def check_structure(root: Node, schema_text: str, findings: Findings) -> None:
-    """Hold a document against the schema; every violation becomes a diagnostic."""
+def check_structure(
+    root: Node, schema_text: str, findings: Findings, *, fragment: bool = False
+) -> None:
+    """Hold a document against the schema; every violation becomes a diagnostic.
+
+    A `fragment` is a document that others extend: it need not have rules and a default.
+    """
     from jsonschema import Draft202012Validator, FormatChecker
     from referencing import Registry
 
     formats = FormatChecker(formats=())
     formats.checks("span", raises=InvalidConfigError)(_is_span)
-    validator = Draft202012Validator(
-        json.loads(schema_text), registry=Registry(), format_checker=formats
-    )
+    schema = json.loads(schema_text)
+    validator = Draft202012Validator(schema, registry=Registry(), format_checker=formats)
     errors = islice(validator.iter_errors(plain(root)), _MOST)
     for problem in (one for error in errors for one in _leaves(error)):
         if findings.full:
             return
-        _tell(problem, root, findings)
+        if not (fragment and problem.schema.get("title") == "policy"):
+            _tell(_with_properties(problem, schema), root, findings)
+
+
+def _with_properties(problem: _Problem, schema: Mapping[str, Any]) -> _Problem:
+    """What a condition of the schema asks for, together with the properties that there are."""
+    title = problem.schema.get("title")
+    if title not in {"policy", "rule"} or "properties" in problem.schema:
+        return problem
+    whole = schema if title == "policy" else schema["$defs"]["rule"]
+    return problem._replace(schema={**whole, **problem.schema})
 
 
 def _is_span(value: object) -> bool:
@@ -70,6 +83,8 @@ def _is_step(path: tuple[str | int, ...]) -> bool:
         return False
     if path[0] == "default":
         return path[1:-1] == ("do",)
+    if path[0] == "limits":
+        return path[2:-1] == ("then",)
     return path[0] == "rules" and path[2:-1] in {("do",), ("limit", "then")}
 
 
@@ -168,12 +183,8 @@ def _unknown_keys(problem: _Problem, node: Node, findings: Findings) -> None:
     for name in islice((name for name in problem.instance if name not in known), _MOST_KEYS):
         key = node.key(name) if isinstance(node, Table) else None
         span = key.span if key is not None else node.span
-        later = name in LATER_KEYS
-        if later:
-            findings.add("S008", f"'{name[:40]}' is not available in this version", span)
-        else:
-            advice = did_you_mean(name, known) or (_one_of(sorted(known)) if known else "")
-            findings.add("S001", f"unknown {kind} '{name[:40]}'", span, advice)
+        advice = did_you_mean(name, known) or (_one_of(sorted(known)) if known else "")
+        findings.add("S001", f"unknown {kind} '{name[:40]}'", span, advice)
 
 
 _FIRST_STEPS: Final = {
@@ -217,6 +228,20 @@ def _called(node: Node) -> str:
             return "a text"
 
 
+def _source_words(name: str) -> tuple[str, str]:
+    """What is wrong with an entry of `extends:`, and the way out."""
+    if name.startswith("builtin:"):
+        bare = name.removeprefix("builtin:").partition("@")[0] or "recommended"
+        return f"'{name}' is not pinned to a version", f"as in builtin:{bare}@1"
+    if "://" in name:
+        return (
+            f"'{name}' is not on this machine",
+            "nothing is fetched: put the file beside this one",
+        )
+    advice = "name a preset (builtin:recommended@1) or a file that ends in .yaml"
+    return f"'{name}' is neither a preset nor a policy file", advice
+
+
 _TYPES: Final = {
     "string": "a text",
     "array": "a list",
@@ -253,9 +278,12 @@ def _words(problem: _Problem, node: Node) -> tuple[str, str, str]:
         return "S004", f"{name} must be {expected}, not {_called(node)}", ""
     if validator == "const":
         return "S013", f"version {_written(node)} is not supported", "write 'version: 1'"
+    if validator == "pattern" and problem.schema.get("title") == "source":
+        return "S018", *_source_words(str(problem.instance)[:80])
     if validator == "pattern":
         shown = str(problem.instance)[:40]
-        return "S011", f"'{shown}' is not a valid name", str(problem.schema.get("description", ""))
+        what = "a time of day" if problem.schema.get("title") == "clock" else "a valid name"
+        return "S011", f"'{shown}' is not {what}", str(problem.schema.get("description", ""))
     if validator == "maxProperties" and problem.schema.get("title") == "step":
         return "S009", "a step is one action; here are several", "begin each with '- '"
     if validator == "minProperties":

@@ -78,7 +78,6 @@ def _would_use(desk: Desk) -> tuple[PolicyText, str]:
 
 
 def _compiled(raw: bytes, path: Path) -> "Compiled":
-    from palingenesis.core.policy.compile import compile_text
+    from palingenesis.surfaces.cli.policy_text import compile_here
 
-    schema = shipped.schema("policy").read_text(encoding="utf-8")
-    return compile_text(raw, name=path.stem, schema=schema)
+    return compile_here(raw, path)

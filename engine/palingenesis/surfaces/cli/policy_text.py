@@ -1,8 +1,10 @@
 """Diagnostics of a policy as text for people: place, source line, caret, and the way out."""
 
+import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -11,12 +13,28 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.policy.compile import Compiled, compile_text
 from palingenesis.core.policy.diagnostics import Diagnostic, Grade, Related, lines
 from palingenesis.core.policy.model import Policy
+from palingenesis.runtime.outside import outside_of
 from palingenesis.surfaces.cli.given_file import read_given
 
 
 def report(compiled: Compiled, source: str | bytes, name: str) -> str:
     """Every diagnostic of a policy file, and a last line that sums up."""
-    return render(compiled.diagnostics, source, name) + summary(compiled, name) + "\n"
+    told = render(compiled.diagnostics, source, name, compiled.sources)
+    return told + summary(compiled, name) + "\n"
+
+
+def compile_here(
+    text: str | bytes, path: Path | None, *, params: Mapping[str, str] = MappingProxyType({})
+) -> Compiled:
+    """Compile the policy in a file (None: one that was piped in) with all that this machine has."""
+    around = outside_of(path, presets=shipped.presets(), environ=os.environ)
+    return compile_text(
+        text,
+        name=path.stem if path is not None else "stdin",
+        schema=shipped.schema("policy").read_text(encoding="utf-8"),
+        params=params,
+        outside=around.outside,
+    )
 
 
 def usable(path: Path, hint: str) -> Policy:
@@ -26,37 +44,49 @@ def usable(path: Path, hint: str) -> Policy:
         InvalidConfigError: it cannot be read (`hint` is the way out then), or cannot be used.
     """
     text = read_given(path, hint=hint)
-    schema = shipped.schema("policy").read_text(encoding="utf-8")
-    compiled = compile_text(text, name=path.stem, schema=schema)
+    compiled = compile_here(text, path)
     if compiled.policy is None:
-        click.echo(render(compiled.diagnostics, text, str(path)), err=True, nl=False)
+        told = render(compiled.diagnostics, text, str(path), compiled.sources)
+        click.echo(told, err=True, nl=False)
         raise InvalidConfigError(
             f"the policy {path} cannot be used", hint=f"palingenesis policy validate {path}"
         )
     return compiled.policy
 
 
-def render(diagnostics: Iterable[Diagnostic], source: str | bytes, name: str) -> str:
+def render(
+    diagnostics: Iterable[Diagnostic],
+    source: str | bytes,
+    name: str,
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Every diagnostic with its place, its source line, and the way out.
 
     Args:
         diagnostics: what `compile_text` found.
         source: the file.
         name: what to call it, as the person typed it.
+        others: the texts of the files that it extends, by their names.
     """
     text = source.decode("utf-8", "replace") if isinstance(source, bytes) else source
-    rows = lines(text.removeprefix("\ufeff"))
-    return "".join(render_one(one, rows, name) + "\n" for one in diagnostics)
+    files = {"": (name, lines(text.removeprefix("\ufeff")))}
+    files |= {other: (other, lines(text)) for other, text in others.items()}
+    return "".join(render_one(one, files) + "\n" for one in diagnostics)
 
 
-def render_one(one: Diagnostic, rows: list[str], name: str) -> str:
-    """One diagnostic, several lines; `rows` are the lines of the file."""
+Files = Mapping[str, tuple[str, list[str]]]
+"""What to call a file that a diagnostic is about, and its lines."""
+
+
+def render_one(one: Diagnostic, files: Files) -> str:
+    """One diagnostic, several lines."""
+    name, rows = files.get(one.file, (one.file, []))
     place = f"{name}:{one.line}:{one.col}"
     out = [f"{place}: {one.severity.value}[{one.code}]: {one.message}"]
     width = max(len(str(line)) for line in (one.line, *(other.line for other in one.related)))
     out += _excerpt(one.line, one.col, one.length, rows, width)
     for other in one.related:
-        out += _related(other, rows, width)
+        out += _related(other, files, width, elsewhere=other.file != one.file)
     if one.help:
         out.append(f"{' ' * width} = help: {one.help}")
     return "\n".join(out) + "\n"
@@ -108,8 +138,10 @@ def _blank(char: str) -> str:
     return "  " if unicodedata.east_asian_width(char) in {"W", "F"} else " "
 
 
-def _related(other: Related, rows: list[str], width: int) -> list[str]:
+def _related(other: Related, files: Files, width: int, *, elsewhere: bool) -> list[str]:
+    name, rows = files.get(other.file, (other.file, []))
     excerpt = _excerpt(other.line, other.col, other.length, rows, width)
     if not excerpt:
         return []
-    return [*excerpt[:2], f"{excerpt[2]} {other.message}"]
+    where = [f"{' ' * width} --> {name}:{other.line}:{other.col}"] if elsewhere else []
+    return [*where, *excerpt[:2], f"{excerpt[2]} {other.message}"]

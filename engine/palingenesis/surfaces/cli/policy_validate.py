@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from palingenesis import shipped
 from palingenesis.core.errors import ExitCode
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
 from palingenesis.surfaces.cli.report_form import FORMS, form_options
@@ -56,10 +55,9 @@ def validate(
 
 
 def _compiled(given: GivenPolicy, params: Mapping[str, str]) -> "Compiled":
-    from palingenesis.core.policy.compile import compile_text
+    from palingenesis.surfaces.cli.policy_text import compile_here
 
-    schema = shipped.schema("policy").read_text(encoding="utf-8")
-    return compile_text(given.raw, name=given.name, schema=schema, params=params)
+    return compile_here(given.raw, given.path, params=params)
 
 
 def _warned(compiled: "Compiled") -> bool:

@@ -15,4 +15,13 @@ CODES: Final = (
         bad="do: [new-session]\n",
         good="do: [snapshot, new-session]\n",
     ),
+    Code(
+        code="L131",
+        title="A channel, a model or a hook that is not configured",
+        why="The name is not in the configuration of this machine, so nothing would come of it. "
+        "It is only a warning, because the configuration can change without the policy.",
+        bad='do:\n  - notify: {message: "Hello", channels: [ntfi]}\n',
+        good='do:\n  - notify: {message: "Hello", channels: [ntfy]}\n',
+        severity=Grade.WARNING,
+    ),
 )

@@ -161,4 +161,15 @@ CODES: Final = (
         bad='do:\n  - log: {message: "stopped: ${stop.resaon}"}\n',
         good='do:\n  - log: {message: "stopped: ${stop.reason}"}\n',
     ),
+    Code(
+        code="E020",
+        title="Unknown calendar",
+        why="A calendar is declared under `calendars:`. Where exactly one is declared, `quiet: "
+        "hold` and `until: calendar_end` mean that one without saying so.",
+        frame=Frame.TOP,
+        bad="calendars:\n  night: {from: '22:30', to: '07:00'}\n"
+        "rules:\n  - id: late\n    when: within('nigth')\n    do: [attention]\n",
+        good="calendars:\n  night: {from: '22:30', to: '07:00'}\n"
+        "rules:\n  - id: late\n    when: within('night')\n    do: [attention]\n",
+    ),
 )

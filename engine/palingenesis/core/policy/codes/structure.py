@@ -63,14 +63,6 @@ CODES: Final = (
         good="do: [snapshot, attention]\n",
     ),
     Code(
-        code="S008",
-        title="Not available in this version",
-        why="The language reserves the word for something that this version does not do yet. It "
-        "is refused instead of being skipped, so that nothing is promised in vain.",
-        bad="do:\n  - run: {hook: backup}\n",
-        good="do: [snapshot, attention]\n",
-    ),
-    Code(
         code="S009",
         title="Too few, too many, too small or too large",
         why="A step is one action, a list of steps is not empty, and numbers have sensible bounds.",
@@ -80,7 +72,7 @@ CODES: Final = (
     Code(
         code="S010",
         title="A parameter's value is not of its type",
-        why="A parameter says its type, and both its default and a value set with `--param` have "
+        why="A parameter says its type, and both its default and a value set with `--set` have "
         "to be of it: `$20` for money, `15m` for a duration, `80%` for a ratio.",
         frame=Frame.TOP,
         bad="params:\n  cap: {type: money, default: 20}\n",
@@ -88,9 +80,10 @@ CODES: Final = (
     ),
     Code(
         code="S011",
-        title="Not a valid name",
+        title="Not a valid name, or not a time of day",
         why="Ids of rules have small letters, digits and `-`; names of parameters and definitions "
-        "have `_` instead, because they stand in expressions.",
+        "have `_` instead, because they stand in expressions. A time of day is written `22:30`; "
+        "midnight is `00:00`.",
         bad="id: Rate Limit\n",
         good="id: rate-limit\n",
     ),
@@ -120,5 +113,52 @@ CODES: Final = (
         "is between 1s and 30d.",
         bad="do:\n  - wait: {for: 2w}\n  - resume\n",
         good="do:\n  - wait: {for: 8d}\n  - resume\n",
+    ),
+    Code(
+        code="S015",
+        title="A step that is not allowed here",
+        why="A rule with `continue: true` observes and lets the rules after it decide, so it may "
+        "only notify, snapshot, log and run. What is done when a limit of the whole policy is "
+        "reached may not touch an agent either, because that is what the limit is for.",
+        bad="continue: true\ndo: [resume]\n",
+        good="continue: true\ndo: [snapshot]\n",
+    ),
+    Code(
+        code="S016",
+        title="A time zone that is not known",
+        why="Zones have the names of the IANA database, such as `Europe/Berlin`, or `UTC`. When "
+        "the system has no such database, only `UTC` is known: install its package `tzdata`.",
+        frame=Frame.TOP,
+        bad="time-zone: Europe/Berlinn\n",
+        good="time-zone: Europe/Berlin\n",
+    ),
+    Code(
+        code="S017",
+        title="A folder in `match:` that cannot be used",
+        why="`project:` is the folder that a session works in: an absolute path, or one that "
+        "begins with `~/`. `*` stands for any name, and `/**` for any folders below.",
+        bad="match: {project: work/*}\n",
+        good="match: {project: ~/work/*}\n",
+    ),
+    Code(
+        code="S018",
+        title="A policy that cannot be extended",
+        why="`extends:` names shipped presets with their version (`builtin:recommended@1`) and "
+        "files beside the policy (`./team.yaml`). A preset without a version could change under "
+        "you. Nothing is fetched from elsewhere, and files cannot extend one another in a circle.",
+        frame=Frame.TOP,
+        bad="extends: [builtin:recommended]\n",
+        good="extends: [builtin:recommended@1]\n",
+    ),
+    Code(
+        code="S019",
+        title="An inherited rule and an own one do not fit together",
+        why="A rule with the id of an inherited one has to say what becomes of that one: "
+        "`override: merge` changes some of its keys, `replace` puts this rule in its place, `off` "
+        "leaves it out. `override:` for an id that is not inherited is a mistake, too.",
+        frame=Frame.TOP,
+        bad="extends: [builtin:recommended@1]\nrules:\n  - id: crash\n    do: [attention]\n",
+        good="extends: [builtin:recommended@1]\n"
+        "rules:\n  - id: crash\n    override: replace\n    do: [attention]\n",
     ),
 )

@@ -1,0 +1,62 @@
+"""Checking the options of `wait`: which go together, and that no wait lasts for ever."""
+
+from palingenesis.core.facts import show_duration
+from palingenesis.core.policy.diagnostics import Findings
+from palingenesis.core.policy.read import Node, Scalar, Table
+from palingenesis.core.policy.spelling import span_of
+from palingenesis.core.policy.steps import LONGEST_WAIT
+
+
+def check_wait(key: Scalar, table: Table | None, findings: Findings) -> None:
+    """Check what the schema cannot say about a wait; `key` is the word itself."""
+    if table is None:
+        return
+    _check_else(key, table, findings)
+    _check_calendar(table, findings)
+    for node in _spans(table):
+        check_span("a wait", node, findings)
+
+
+def check_span(what: str, node: Node | None, findings: Findings) -> None:
+    """Refuse a time that is longer than any wait."""
+    span = span_of(node)
+    if node is not None and span is not None and span > LONGEST_WAIT:
+        waited = f"{what} of" if what == "a wait" else f"waiting for {what} for"
+        message = f"{waited} {show_duration(span)} is longer than 8d"
+        advice = "write 8d; then it is tried again" if what == "a wait" else "write 8d at most"
+        findings.add("S014", message, node.span, advice)
+
+
+def _check_else(key: Scalar, table: Table, findings: Findings) -> None:
+    other, until = table.key("else"), table.get("until")
+    if other is not None and until is None and table.get("for-condition") is None:
+        advice = "'else' says how long when 'until' names no instant"
+        findings.add("S012", "'else' without 'until'", other.span, advice)
+    if until is not None and other is None and not _is_calendar_end(until):
+        advice = "add 'else: 5h' or 'else: {backoff: {first: 15m, max: 1h}}'"
+        message = "'until' without 'else': the server may name no instant"
+        findings.add("S012", message, key.span, advice)
+
+
+def _check_calendar(table: Table, findings: Findings) -> None:
+    calendar = table.key("calendar")
+    if calendar is not None and not _is_calendar_end(table.get("until")):
+        message = "'calendar' without 'until: calendar_end'"
+        findings.add("S012", message, calendar.span, "add the one or remove the other")
+
+
+def _is_calendar_end(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and node.text == "calendar_end"
+
+
+def _spans(table: Table) -> list[Node]:
+    """Every duration that a wait may last."""
+    found = [table.get(name) for name in ("for", "else", "max")]
+    other = table.get("else")
+    for backoff in (
+        table.get("backoff"),
+        other.get("backoff") if isinstance(other, Table) else None,
+    ):
+        if isinstance(backoff, Table):
+            found += [backoff.get("first"), backoff.get("max")]
+    return [node for node in found if node is not None]
