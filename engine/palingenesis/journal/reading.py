@@ -40,6 +40,7 @@ class Selection:
     since: datetime | None = None
     session: str | None = None
     kinds: Collection[str] | None = None
+    decided: bool = False
 
     def where(self) -> tuple[str, list[int | str]]:
         """The condition and its values, for SQL."""
@@ -53,6 +54,8 @@ class Selection:
         if self.kinds is not None:
             terms.append(f"kind IN ({', '.join('?' * len(self.kinds))})")
             values.extend(self.kinds)
+        if self.decided:
+            terms.append("decisions != '[]'")
         return " AND ".join(terms), values
 
 
@@ -87,6 +90,7 @@ class JournalReader(ABC):
         since: datetime | None = None,
         session: str | None = None,
         kinds: Collection[str] | None = None,
+        decided: bool = False,
         limit: int | None = None,
         newest_first: bool = False,
     ) -> Iterator[Recorded]:
@@ -97,13 +101,16 @@ class JournalReader(ABC):
             since: leave out what happened before this instant.
             session: only entries whose event, decisions or effects concern this session.
             kinds: only events of these classes, by name (`SessionStopped`).
+            decided: only entries in which something was decided.
             limit: at most that many.
             newest_first: from the end.
 
         Raises:
             JournalError: the file cannot be read, or an entry does not fit this version.
         """
-        selection = Selection(after=after, since=since, session=session, kinds=kinds)
+        selection = Selection(
+            after=after, since=since, session=session, kinds=kinds, decided=decided
+        )
         size = BATCH if limit is None else max(1, min(BATCH, limit))
         rows = self._intact_rows(selection, size, newest_first=newest_first)
         for row, policy in islice(rows, limit):
