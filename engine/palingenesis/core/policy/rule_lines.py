@@ -14,8 +14,8 @@ def lines_of(text: str, rule_id: str) -> str:
     for rule in rules.items:
         identity = rule.get("id") if isinstance(rule, Table) else None
         if isinstance(identity, Scalar) and identity.text == rule_id:
-            first = source.place(rule.span.start)[0] - 1
-            last = source.place(rule.span.end)[0] - 1
+            first = source.place(rule.span.start).line - 1
+            last = source.place(rule.span.end).line - 1
             return "\n".join(rows[_above(rows, first) : _trimmed(rows, first, last)])
     return ""
 

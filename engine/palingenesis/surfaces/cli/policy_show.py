@@ -176,7 +176,7 @@ def _policy(told: PolicyText) -> "Policy":
 
     compiled = _compiled(told["source"].encode(), Path(told["path"]))
     if compiled.policy is None:
-        text = render(compiled.diagnostics, told["source"], told["path"])
+        text = render(compiled.diagnostics, told["source"], told["path"], compiled.sources)
         click.echo(text, err=True, nl=False)
         raise InvalidConfigError(
             f"the policy {told['path']} cannot be used",
