@@ -1,0 +1,1 @@
+"""Exact analysis of a policy over all facts: what it can do, never does, and does differently."""
