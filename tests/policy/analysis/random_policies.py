@@ -48,10 +48,10 @@ def atoms(draw: st.DrawFn, facts: tuple[Fact, ...] = ASKABLE) -> str:
         f"{left} in ({value}, {other})",
         f"{left} not in ({value}, {other})",
         f"known({fact.name})",
-        f"count({draw(st.sampled_from(['crash', 'stopped', 'quota']))}, "
-        f"{draw(st.sampled_from(['15m', '1h']))}) {draw(st.sampled_from(['>=', '<', '==']))} "
-        f"{draw(st.integers(0, 3))}",
     ]
+    what, window = draw(st.sampled_from(["crash", "stopped"])), draw(st.sampled_from(["15m", "1h"]))
+    compare = draw(st.sampled_from([">=", "<", "=="]))
+    forms.append(f"count({what}, {window}) {compare} {draw(st.integers(0, 3))}")
     twins = [one.name for one in facts if one.kind is fact.kind]
     forms.append(f"{left} {sign} {draw(st.sampled_from(twins))}")
     if fact.kind is Kind.BOOL:

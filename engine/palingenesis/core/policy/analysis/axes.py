@@ -6,7 +6,7 @@ stands for all. "Unknown" is a cell of its own. A text is cut by what is asked a
 one of the named texts, or else every combination of containing and matching.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
@@ -62,6 +62,10 @@ class Axis:
     def mask(self, holds: Callable[[Any], bool]) -> int:
         """The known cells whose sample has a property."""
         return _mask(cell.sample is not None and holds(cell.sample) for cell in self.cells)
+
+    def among(self, values: Collection[FactValue]) -> int:
+        """The known cells whose sample is one of some values."""
+        return self.mask(lambda sample: sample in values)
 
     def text_mask(self, trait: str, holds: Callable[[str], bool]) -> int:
         """The known cells of a text that has a trait."""
@@ -255,9 +259,7 @@ def _contains(part: str) -> Callable[[str], bool]:
     return lambda text: part in text.lower()
 
 
-def _possible(
-    chosen: tuple[bool, ...], tests: list[Test]
-) -> bool:
+def _possible(chosen: tuple[bool, ...], tests: list[Test]) -> bool:
     """Whether no contained part contains a part that is said not to be contained."""
     parts = [
         (text, yes)
@@ -288,4 +290,6 @@ def _other(
 def _plain_of(pattern: str) -> str:
     """A text that a simple pattern probably matches: its plain characters."""
     text = pattern.removeprefix("(?i)").strip("^$").replace(r"\d", "0").replace("[0-9]", "0")
-    return "".join(char for char in text.replace(".*", "").replace(r"\.", ".") if char not in "()+*?")
+    return "".join(
+        char for char in text.replace(".*", "").replace(r"\.", ".") if char not in "()+*?"
+    )

@@ -32,9 +32,7 @@ class Survey:
         near = within
         for wish in wishes(self.space):
             narrow = self.space.meet(near, wish)
-            found = narrow and self.space.outside(
-                [narrow], [*self.impossible, *off], self.budget
-            )
+            found = narrow and self.space.outside([narrow], [*self.impossible, *off], self.budget)
             if found:
                 near, piece = narrow, found
         wide = piece
@@ -134,9 +132,7 @@ class Chart:
         """One example of the facts that are left to the default; None: there are none."""
         return self._first([self._answered()], within, self._all)
 
-    def _first(
-        self, boxes: Boxes, within: Sequence[int] | None, off: Boxes
-    ) -> Witness | None:
+    def _first(self, boxes: Boxes, within: Sequence[int] | None, off: Boxes) -> Witness | None:
         taken = off[len(self.survey.impossible) :]
         here = boxes if within is None else self.space.meets(boxes, within, self.survey.budget)
         found = (self.survey.example(box, taken) for box in here)
@@ -151,9 +147,9 @@ class Chart:
 
     def is_dead(self, index: int) -> bool:
         """Whether a rule never decides."""
-        return self.space.outside(
-            self.boxes[index], self._ahead[index], self.survey.budget
-        ) == EMPTY
+        return (
+            self.space.outside(self.boxes[index], self._ahead[index], self.survey.budget) == EMPTY
+        )
 
 
 def decides(rule: Rule) -> bool:

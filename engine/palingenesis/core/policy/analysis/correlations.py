@@ -5,8 +5,8 @@ in the hour around them. Each line is read off the code that makes the facts (`k
 `kernel.deciding`, the sensors); what that code does not guarantee is not used here.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from palingenesis.core.policy.analysis.axes import Axis
 from palingenesis.core.policy.analysis.budget import Budget
@@ -73,17 +73,11 @@ def _by_event(space: Space) -> Iterator[int]:
         group = f"{key.partition('.')[0]}."
         if group not in _ON_EVENT or not axis.unknown:
             continue
-        others = _events(space, lambda event, on=_ON_EVENT[group]: event not in on)
-        yield space.meet(others, space.box(key, axis.known))
-        leaders = [key] if any(key in names for names in TOGETHER) else []
-        for leader in leaders:
-            event = _ALWAYS_ON.get(group)
-            here = _events(space, lambda found, event=event: found == event)
-            yield space.meet(here, space.box(leader, axis.unknown))
-
-
-def _events(space: Space, holds: Callable[[Any], bool]) -> int:
-    return space.box("event", space.axes["event"].mask(holds))
+        event = space.axes["event"]
+        others = event.known & ~event.among(_ON_EVENT[group])
+        yield _both(space, event, others, axis, axis.known)
+        if group in _ALWAYS_ON and any(key in names for names in TOGETHER):
+            yield _both(space, event, event.among({_ALWAYS_ON[group]}), axis, axis.unknown)
 
 
 def _by_group(space: Space) -> Iterator[int]:
@@ -107,28 +101,22 @@ def _by_value(space: Space) -> Iterator[int]:
     state = space.axes.get("work.state")
     for name, (leader, value) in _ONLY_WITH.items():
         if state is not None and name in space.axes and leader == state.key:
-            other, axis = state.mask(lambda found, v=value: found != v), space.axes[name]
+            axis = space.axes[name]
+            other = state.known & ~state.among({value})
             yield _both(space, state, other, axis, axis.known)
     done = space.axes.get("work.done")
     if state is not None and done is not None:
-        valid = state.mask(lambda found: found == "valid")
-        yield _both(space, state, valid, done, done.unknown)
-    one, other_axis = space.axes.get("stop.retrying"), space.axes.get("agent.retrying")
-    if one is not None and other_axis is not None:
-        for value in (True, False):
-            yield _both(
-                space,
-                one,
-                one.mask(lambda found, v=value: found is v),
-                other_axis,
-                other_axis.mask(lambda found, v=value: found is not v),
-            )
+        yield _both(space, state, state.among({"valid"}), done, done.unknown)
+    one, its = space.axes.get("stop.retrying"), space.axes.get("agent.retrying")
+    if one is not None and its is not None:
+        yield _both(space, one, one.among({True}), its, its.among({False}))
+        yield _both(space, one, one.among({False}), its, its.among({True}))
 
 
 def _by_episode(space: Space) -> Iterator[int]:
     first = space.axes.get("episode.first_reason")
     if first is not None:
-        yield space.box(first.key, first.mask(lambda reason: reason in _NO_TROUBLE))
+        yield space.box(first.key, first.among(_NO_TROUBLE))
     leader = first or space.axes.get("episode.age")
     if leader is None:
         return

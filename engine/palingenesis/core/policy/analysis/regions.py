@@ -6,6 +6,7 @@ parts are true and false where one is false. A rule fires only in the true regio
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, assert_never
 
 from palingenesis.core.facts import Kind
@@ -71,7 +72,9 @@ class Regions:
         match term:
             case AllOf(terms=terms) | AnyOf(terms=terms):
                 regions = [self.of(part, truth=truth) for part in terms]
-                return self.every(regions) if isinstance(term, AllOf) is truth else self.any(regions)
+                return (
+                    self.every(regions) if isinstance(term, AllOf) is truth else self.any(regions)
+                )
             case Not(term=inner):
                 return self.of(inner, truth=not truth)
             case Named(name=name, text=text, term=inner):
@@ -126,9 +129,7 @@ class Regions:
         axis = self.space.axes[source_key(term)]
         return self._box(axis.key, _with_fallback(term, axis, axis.mask(holds), holds))
 
-    def _text(
-        self, text: Term, trait: str, holds: Callable[[str], bool], *, truth: bool
-    ) -> Boxes:
+    def _text(self, text: Term, trait: str, holds: Callable[[str], bool], *, truth: bool) -> Boxes:
         if isinstance(text, Literal):
             return [self.space.full] if holds(str(text.value)) is truth else []
         axis = self.space.axes[source_key(text)]
@@ -171,21 +172,27 @@ class Regions:
         """Two facts compared: exact for enums, else how they compare is an axis of its own."""
         one, other = self.space.axes[source_key(left)], self.space.axes[source_key(right)]
         if one.kind is Kind.ENUM and other.kind is Kind.ENUM and one.key != other.key:
-            return self.any(
-                [
-                    self.every([self._where(left, lambda v, s=value: v == s), there])
-                    for value in _samples(left, one)
-                    for there in [
-                        self._where(right, lambda v, s=value: compare(s, v) is truth)
-                    ]
-                ]
-            )
+            return self._enums(left, right, _samples(left, one), equal=compare(0, 0) is truth)
         key, turned = pair_key(left, right)
         pair = self.space.axes[key]
         wanted = _TURNED[sign] if turned else sign
         mask = pair.mask(lambda found: _implies(found, wanted) is truth)
         known = [self._where(side, lambda _: True) for side in (left, right)]
         return self.every([self._box(key, mask), *known])
+
+    def _enums(self, left: Term, right: Term, values: list[Any], *, equal: bool) -> Boxes:
+        """Where two words are equal, or where they differ."""
+        return self.any(
+            [
+                self.every(
+                    [
+                        self._where(left, partial(operator.eq, value)),
+                        self._where(right, partial(operator.eq if equal else operator.ne, value)),
+                    ]
+                )
+                for value in values
+            ]
+        )
 
     def _among(self, term: Among, *, truth: bool) -> Boxes:
         wanted = truth is not term.negated

@@ -67,7 +67,7 @@ class Space:
             for other in others:
                 both = one & other
                 if (both + full) & spare == spare:
-                    found.append(both)  # noqa: PERF401 - twice as fast as a comprehension here
+                    found.append(both)
         return found
 
     def joined(self, boxes: Sequence[int], budget: Budget) -> list[int]:
@@ -169,4 +169,3 @@ class Space:
             mask = self.mask(box, key)
             if mask != axis.whole:
                 yield axis, mask
-

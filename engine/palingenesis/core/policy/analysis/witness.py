@@ -65,7 +65,7 @@ def wishes(space: Space) -> Iterator[int]:
     yield space.box(reason.key, reason.known)
     for key, usual in USUAL.items():
         axis = space.axes.get(key)
-        wish = space.box(key, axis.mask(lambda v, u=usual: v == u)) if axis else EMPTY
+        wish = space.box(key, axis.among({usual})) if axis else EMPTY
         if wish:
             yield wish
 
@@ -130,7 +130,7 @@ def _limit(axis: Axis, mask: int) -> str:
     also = f" or {axis.key} unknown" if mask & axis.unknown else ""
     known = mask & axis.known
     if axis.kind is Kind.BOOL:
-        text = axis.key if known == axis.mask(lambda value: value is True) else f"not {axis.key}"
+        text = axis.key if known == axis.among({True}) else f"not {axis.key}"
         text = text if known != axis.known else f"known({axis.key})"
     elif _is_pair(axis) or axis.kind in {Kind.ENUM, Kind.TEXT}:
         text = _words(axis, known)
