@@ -14,13 +14,25 @@ from palingenesis.core.policy.codes.code import Code, Frame, whole
 from palingenesis.core.policy.codes.registry import CODES, FAMILIES, PAGE, page
 from palingenesis.core.policy.diagnostics import Diagnostic, Grade
 from palingenesis.simulation.scenario import read_scenario
+from palingenesis.simulation.testing.reading import check_against, read_tests
 from tests.policy.texts import ROOT, compiled
+
+
+def said_about_tests(text: str) -> tuple[Diagnostic, ...]:
+    found = read_tests(text)
+    if found.file is None:
+        return found.diagnostics
+    policy = compiled((ROOT / "policies" / "default.yaml").read_text(encoding="utf-8")).policy
+    assert policy is not None
+    return check_against(found.file, policy)
+
 
 READERS: dict[Frame, Callable[[str], tuple[Diagnostic, ...]]] = {
     Frame.POLICY: lambda text: compiled(text).diagnostics,
     Frame.TOP: lambda text: compiled(text).diagnostics,
     Frame.RULE: lambda text: compiled(text).diagnostics,
     Frame.SCENARIO: lambda text: read_scenario(text).diagnostics,
+    Frame.POLICY_TEST: said_about_tests,
 }
 """Who says something about an example; what reads files of tests or lints joins here."""
 

@@ -223,6 +223,37 @@ def places_of(path: Path) -> frozenset[_Place]:
     return frozenset(found)
 
 
+def wait_for_change(
+    known: Mapping[Path, bytes], find: Callable[[], Iterable[Path]], *, every_ms: int = 200
+) -> None:
+    """Return once the files that `find` names, or what is in them, are others than `known`.
+
+    Two looks, one after the other, have to agree: an editor may be in the middle of saving.
+
+    Raises:
+        KeyboardInterrupt: the person has had enough.
+    """
+    from watchfiles import watch
+
+    places = sorted({place for path in known for place, _, _ in places_of(path)})
+    before: Mapping[Path, bytes] = known
+    for _ in watch(
+        *places, watch_filter=None, recursive=False, rust_timeout=every_ms, yield_on_timeout=True
+    ):
+        now = _contents(find())
+        if now not in (known, {}) and now == before:
+            return
+        before = now
+
+
+def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found[path] = path.read_bytes()[: POLICY_BYTES_MAX * 4]
+    return found
+
+
 def _next_link(path: str) -> str | None:
     """The path after its last symbolic link was followed once; None when it has none."""
     place = Path(path)

@@ -13,6 +13,7 @@ SECTIONS: Sections = {
         "validate": ("policy_validate:validate", "Every mistake of a policy, and the way out."),
     },
     "Rehearse": {
+        "test": ("policy_test:test", "Run the unit tests of policies, and say what they cover."),
         "simulate": ("simulate:simulate", "A night on a virtual clock, before the real one."),
     },
     "Understand": {

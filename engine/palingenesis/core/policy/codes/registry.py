@@ -5,7 +5,14 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
-from palingenesis.core.policy.codes import advice, expressions, scenarios, structure, yaml_text
+from palingenesis.core.policy.codes import (
+    advice,
+    expressions,
+    scenarios,
+    structure,
+    tests,
+    yaml_text,
+)
 from palingenesis.core.policy.codes.code import Code, Frame
 from palingenesis.core.policy.diagnostics import Grade
 
@@ -15,6 +22,7 @@ FAMILIES: Final[tuple[tuple[str, tuple[Code, ...]], ...]] = (
     ("Conditions and messages", expressions.CODES),
     ("Advice", advice.CODES),
     ("Scenarios", scenarios.CODES),
+    ("Files of tests", tests.CODES),
 )
 """Every family with its title; a new one is a module beside this one and a line here."""
 
