@@ -112,7 +112,9 @@ def test_a_directory_means_all_tests_below_it(say: Say, night: Path):
 
 
 def test_a_shipped_policy_can_be_tested_by_its_name(say: Say, night: Path):
-    text = TESTS.replace("tests:", "policy: default\ntests:").replace("rule: limit", "rule: throttled")
+    text = TESTS.replace("tests:", "policy: default\ntests:").replace(
+        "rule: limit", "rule: throttled"
+    )
     night.write_text(
         text.replace("next_in: 90s", "next_in: 90s..100s").replace("default}", "none}")
     )

@@ -269,6 +269,77 @@ def test_a_scripted_assistant_does_nothing_by_itself():
     )
 
 
+ASKING = """
+version: 1
+rules:
+  - id: listener
+    continue: true
+    event: stopped
+    when: session.cost > $1
+    do: [log: {message: "it costs ${session.cost}"}]
+  - id: canary
+    mode: shadow
+    when: stop.reason == 'refused'
+    do: [finish]
+    limit: {max: 1, per: 1h}
+  - id: refused
+    when: stop.reason == 'refused'
+    do:
+      - ask: {question: "Try ${stop.reason} again?", timeout: 30m, default: no}
+      - switch-model: {chain: [a/b]}
+      - resume
+default: {do: [attention]}
+"""
+
+
+def test_a_question_is_answered_by_the_test_or_by_its_default():
+    assert failures(
+        """
+        - event: {reason: refused}
+          expect: {status: asking, asked: Try refused again, did: [ask], next_in: 30m}
+        - answer: yes
+          expect: {did: [switch-model, resume], asked: none, status: acting}
+        - advance: 1m
+        - event: {reason: refused}
+        - answer: no
+          expect: {did: [], status: attention}
+        - answer: yes
+        """,
+        policy=a_policy(ASKING),
+    ) == ["13 : this step | no question is asked"]
+    assert (
+        failures(
+            """
+        - event: {reason: refused}
+          advance: due
+          expect: {status: attention, never_did: [resume], why: nobody answered}
+        """,
+            policy=a_policy(ASKING),
+        )
+        == []
+    )
+
+
+def test_what_only_observes_and_what_is_in_shadow_is_told_apart_from_what_decides():
+    assert (
+        failures(
+            """
+        - event: {reason: refused}
+          set: {session.cost: $2}
+          expect: {rule: refused, rules: [refused], observed: [listener], shadowed: [canary]}
+        - event: {reason: refused}
+          set: {session.cost: unknown}
+          expect: {observed: [], shadowed: [canary], limits: [canary]}
+        - event: {reason: auth}
+          set: {session.cost: $3}
+          expect: {did: [log, attention], observed: [listener], shadowed: []}
+        """,
+            policy=a_policy(ASKING),
+        )
+        == []
+    )
+
+
 @pytest.mark.parametrize(
     ("command", "status"),
     [("pause", "paused"), ("abort", "acting"), ("detach", "detached"), ("skip", "acting")],

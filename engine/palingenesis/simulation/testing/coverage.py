@@ -10,12 +10,12 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from palingenesis.core import plans
+from palingenesis.core.plans import word_of
 from palingenesis.core.policy.conditions import Condition, Evaluator, Truth
 from palingenesis.core.policy.decide import DEFAULT
 from palingenesis.core.policy.model import Policy, Rule
 from palingenesis.core.policy.terms import AllOf, AnyOf, Literal, Named, Not, Term
 from palingenesis.core.values import FactValue
-from palingenesis.simulation.testing.observing import word_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -297,8 +297,7 @@ def _asked(expected: Expected, sight: Sight) -> Checked:
     session = sight.session
     asking = session is not None and session.status is Status.ASKING
     plan = session.plan if session is not None and asking else None
-    question = getattr(plan.steps[plan.index], "question", "") if plan is not None else ""
-    return _part(expected, str(question) if asking else None)
+    return _part(expected, plan.because if plan is not None else None)
 
 
 def _next_model(expected: Expected, sight: Sight) -> Checked:
@@ -306,11 +305,17 @@ def _next_model(expected: Expected, sight: Sight) -> Checked:
 
 
 def _limits(expected: Expected, sight: Sight) -> Checked:
-    return _list(expected, [one.rule for one in sight.step.decided if one.limited])
+    step = sight.step
+    spoke = (*step.decided, *step.observed, *step.shadowed)
+    return _list(expected, [one.rule for one in spoke if one.limited])
+
+
+def _observed(expected: Expected, sight: Sight) -> Checked:
+    return _list(expected, [one.rule for one in sight.step.observed])
 
 
 def _shadowed(expected: Expected, sight: Sight) -> Checked:
-    return _list(expected, [one.rule for one in sight.step.decided if one.kind == "shadowed"])
+    return _list(expected, [one.rule for one in sight.step.shadowed])
 
 
 def _unknown(expected: Expected, sight: Sight) -> Checked:
@@ -343,6 +348,7 @@ _CHECKS: Final[Mapping[str, Callable[[Expected, Sight], Checked]]] = {
     "asked": _asked,
     "next_model": _next_model,
     "limits": _limits,
+    "observed": _observed,
     "shadowed": _shadowed,
     "decision_unknown": _unknown,
 }

@@ -295,9 +295,13 @@ EXPECT: Final = _table(
         shape=Shape.RULES,
         doc="The rules, and entries of the policy's 'limits', that were reached in this step.",
     ),
+    observed=Key(
+        shape=Shape.RULES,
+        doc="The rules with 'continue: true' that took their steps in this step.",
+    ),
     shadowed=Key(
         shape=Shape.RULES,
-        doc="The rules in shadow mode that would have decided in this step.",
+        doc="The rules in shadow mode that would have done something in this step.",
     ),
     decision_unknown=Key(
         shape=Shape.RULES,

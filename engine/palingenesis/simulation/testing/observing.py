@@ -14,6 +14,7 @@ from palingenesis.core import effects, events, plans
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.draft import fraction
+from palingenesis.core.plans import word_of
 from palingenesis.core.safety import WAIT_MAX
 from palingenesis.core.step import Turn
 from palingenesis.core.values import Result, SessionId, Status
@@ -21,7 +22,9 @@ from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.simulation.rehearsal import name_of
 
 ANSWERS: Final = frozenset({"decided", "revised", "kept"})
-"""Kinds of decisions in which a rule has spoken."""
+"""Kinds of decisions in which a rule has decided."""
+ASIDE: Final = frozenset({"observed", "shadowed"})
+"""Kinds of decisions beside the one that decides: all their steps are taken at once."""
 
 _ENDS: Final[Mapping[type, Status]] = {
     plans.StandDown: Status.STOOD_DOWN,
@@ -45,6 +48,8 @@ class Seen:
     """What was seen since somebody began to look."""
 
     decided: list[Decision] = field(default_factory=list)
+    observed: list[Decision] = field(default_factory=list)
+    shadowed: list[Decision] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
     waits: list[timedelta] = field(default_factory=list)
     told: list[effects.Notify] = field(default_factory=list)
@@ -90,7 +95,9 @@ class Watching:
             self._rules[decision.id] = decision.rule
             if decision.kind in ANSWERS:
                 self._note("decided", decision)
-            if decision.kind in {"decided", "revised"}:
+            if decision.kind in ASIDE:
+                self._note(decision.kind, decision)
+            if decision.kind in {"decided", "revised", *ASIDE}:
                 self._courses[decision.id] = _Course(decision=decision, steps=decision.plan)
         for effect in turn.effects:
             if isinstance(effect, effects.Notify):
@@ -145,7 +152,7 @@ class Watching:
 def _planned(step: plans.Wait, plan: Plan) -> timedelta:
     """How long a wait is, without its jitter."""
     assert plan.deadline is not None
-    span = plan.deadline - plan.started_at
+    span = plan.deadline - (plan.wait_from or plan.started_at)
     if span == min(step.longest or WAIT_MAX, WAIT_MAX):
         return span
     return span - step.jitter * fraction(plan.seed, "jitter")
@@ -183,6 +190,8 @@ def _furthest(
 ) -> int:
     """The last step of a plan that was begun by the end of this turn."""
     end = len(course.steps) - 1
+    if course.decision.kind in ASIDE:
+        return end
     known = max([course.begun, *(index for index, _ in ordered)])
     if new is not None:
         return max(known, min(new[1].index, end))
@@ -228,7 +237,9 @@ def _words(
     step = course.steps[index]
     is_new = course.begun < index <= last
     words = [name_of(effect) for at, effect in ordered if at == index]
-    if type(step).__name__ == "Ask":
+    if course.decision.kind in ASIDE:
+        return words
+    if isinstance(step, plans.Ask):
         return ["ask"] if is_new else []
     if isinstance(step, plans.SwitchModel) and is_new:
         return ["switch-model"]
@@ -238,8 +249,3 @@ def _words(
         now = world.sessions.get(session) if session else None
         return [word_of(step)] if now is None or now.status is status else []
     return words
-
-
-def word_of(step: plans.Step) -> str:
-    """The word of the policy language for a step."""
-    return "".join(f"-{c.lower()}" if c.isupper() else c for c in type(step).__name__).lstrip("-")

@@ -122,7 +122,7 @@ class _Reader:
         cases = tuple(self._rows(each)) if each is not None else (self._case(steps),)
         return Test(
             name=self._name(table),
-            line=self._findings.source.place(_first(table).span.start)[0],
+            line=self._findings.source.place(_first(table).span.start).line,
             at=values.instant(at) if at is not None else start.at,
             seed=values.text(table.get("seed"), "'seed'") or SEED,
             assistant=self._assistant(table, start.assistant),

@@ -115,7 +115,8 @@ def _checks(step: Step, stage: Stage, policy: Policy) -> Iterable[Checked]:
 
 
 def _place(source: Source, node: Node) -> tuple[int, int]:
-    return source.place(node.span.start)
+    place = source.place(node.span.start)
+    return place.line, place.col
 
 
 def _failure(

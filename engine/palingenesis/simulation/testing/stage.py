@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from palingenesis.core import effects, events
+from palingenesis.core import commands, effects, events
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.snapshot import facts_of
 from palingenesis.core.policy.model import Policy
@@ -124,7 +124,7 @@ class Stage:
             self._look()
         trouble = ""
         if step.answer:
-            trouble = "no question is asked"
+            trouble = self._answer(yes=step.answer == "yes")
         elif step.event is not None:
             trouble = self._happen(step.event, step.facts)
         if step.due:
@@ -209,6 +209,15 @@ class Stage:
                     facts=facts,
                 )
                 self._take(event_of(happens, scene))
+        return ""
+
+    def _answer(self, *, yes: bool) -> str:
+        """The person answers what the session waits for."""
+        session = self.session
+        if session is None or session.status is not Status.ASKING or session.plan is None:
+            return "no question is asked"
+        command = commands.Answer(question=session.plan.question, yes=yes)
+        self._take(events.CommandGiven(at=self.now, command=command, by="the test"))
         return ""
 
     def _stall(self) -> str:

@@ -2,22 +2,24 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from palingenesis import shipped
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.core.policy.compile import Compiled, compile_text
+from palingenesis.core.policy.compile import Compiled
 from palingenesis.core.policy.diagnostics import Diagnostic, Span
 from palingenesis.core.policy.model import Policy
 from palingenesis.runtime.bounded_file import why_not
+from palingenesis.runtime.zones import zones_of
 from palingenesis.simulation.testing.coverage import Coverage, coverage_of
 from palingenesis.simulation.testing.model import TestFile
 from palingenesis.simulation.testing.reading import check_against, is_test_file, read_tests
 from palingenesis.simulation.testing.running import TestResult, observations, run
 from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.policy_text import compile_here
 
 SUFFIX = ".test.yaml"
 
@@ -31,6 +33,8 @@ class Ran:
     blamed: Path
     blamed_text: bytes = field(repr=False)
     diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The texts of the files that a blamed policy extends."""
     file: TestFile | None = None
     policy: Policy | None = None
     policy_path: Path | None = None
@@ -133,7 +137,7 @@ def _run_file(
     compiled: dict[tuple[Path, tuple[tuple[str, str], ...]], tuple[bytes, Compiled]],
 ) -> Ran:
     text = read_given(path)
-    read = read_tests(text)
+    read = read_tests(text, zones_of(os.environ))
     if read.file is None:
         return Ran(
             path=path, text=text, blamed=path, blamed_text=text, diagnostics=read.diagnostics
@@ -158,6 +162,7 @@ def _run_file(
             blamed=policy_path,
             blamed_text=source,
             diagnostics=made.diagnostics,
+            sources=made.sources,
             policy_path=policy_path,
             policy_text=source,
         )
@@ -225,5 +230,4 @@ def write(ran: Ran, text: str) -> None:
 
 def _compile(path: Path, file: TestFile) -> tuple[bytes, Compiled]:
     source = read_given(path)
-    schema = shipped.schema("policy").read_text(encoding="utf-8")
-    return source, compile_text(source, name=path.stem, schema=schema, params=file.params)
+    return source, compile_here(source, path, params=file.params)

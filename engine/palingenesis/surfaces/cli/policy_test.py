@@ -101,7 +101,7 @@ def _say_file(ran: "Ran") -> None:
     from palingenesis.surfaces.cli.policy_text import render
 
     if ran.diagnostics:
-        said = render(ran.diagnostics, ran.blamed_text, str(ran.blamed))
+        said = render(ran.diagnostics, ran.blamed_text, str(ran.blamed), ran.sources)
         click.echo(said, err=True, nl=False)
     if ran.results:
         click.echo("\n".join(lines_of(ran)))
