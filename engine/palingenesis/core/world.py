@@ -96,6 +96,8 @@ class Hold:
     deadline: datetime
     anchor: str = ""
     """What it is about: key of the stop, id of the block; only for a rule that observes."""
+    began: datetime | None = None
+    """When it began to be true; its clock goes on when a reload changes `for:`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

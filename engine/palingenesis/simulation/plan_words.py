@@ -8,7 +8,7 @@ from typing import Final
 from palingenesis.core import plans
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.waits import deadline_of
-from palingenesis.core.plans import Step, Wait
+from palingenesis.core.plans import Step, Wait, word_of
 from palingenesis.core.values import FactValue, Stop, StopReason
 
 _NO_JITTER: Final = timedelta(0)
@@ -89,12 +89,6 @@ def waited(step: Wait, setting: Setting) -> timedelta:
         calm, setting.stop, setting.at, tries=setting.tries, seed=setting.seed
     ).deadline
     return until - setting.at
-
-
-def word_of(step: Step) -> str:
-    """The word of the policy language for a step: `new-session`."""
-    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(step).__name__)
-    return word.lstrip("-")
 
 
 def _wait(step: Wait, setting: Setting, clock: Callable[[datetime], str] | None) -> str:

@@ -149,8 +149,7 @@ def decide_aside(draft: Draft, session: Session, event: str) -> Session:
     if ruling.delay is not None:
         if any(hold.rule == ruling.rule for hold in session.holds):
             return session
-        hold = Hold(rule=ruling.rule, event=event, deadline=draft.at + ruling.delay)
-        return draft.put(replace(session, holds=(*session.holds, hold)))
+        return draft.put(replace(session, holds=(*session.holds, _begun(draft, ruling, event))))
     return take_aside(draft, session, ruling, event, facts)
 
 
@@ -273,7 +272,12 @@ def _keep(draft: Draft, session: Session, plan: Plan, stop: Stop, event: str, wh
 
 
 def _hold(draft: Draft, session: Session, ruling: Ruling, event: str) -> Session:
-    assert ruling.delay is not None, "only a ruling with a delay is held"
-    hold = Hold(rule=ruling.rule, event=event, deadline=draft.at + ruling.delay)
+    hold = _begun(draft, ruling, event)
     session = draft.put(replace(session, plan=None, holds=(*session.holds, hold)))
     return draft.move(session, "hold", f"rule {ruling.rule} has to stay true a while")
+
+
+def _begun(draft: Draft, ruling: Ruling, event: str) -> Hold:
+    assert ruling.delay is not None, "only a ruling with a delay is held"
+    deadline = draft.at + ruling.delay
+    return Hold(rule=ruling.rule, event=event, deadline=deadline, began=draft.at)

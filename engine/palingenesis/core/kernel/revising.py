@@ -1,15 +1,19 @@
 """A new policy takes effect: waits in progress keep their meaning, and change only with reason."""
 
 from dataclasses import replace
+from typing import Final
 
 from palingenesis.core import events, plans
 from palingenesis.core.kernel.asking import close
 from palingenesis.core.kernel.deciding import cancel, decide_stop, rule_on
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.snapshot import count
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.kernel.walking import walk
+from palingenesis.core.policy.calendars import within_key
 from palingenesis.core.policy.model import Mode
-from palingenesis.core.values import Status
+from palingenesis.core.policy.terms import count_key
+from palingenesis.core.values import FactValue, Status
 from palingenesis.core.world import Plan, Session
 
 
@@ -24,8 +28,20 @@ def policy_adopted(draft: Draft, event: events.PolicyAdopted) -> None:
             continue
         if draft.policy.mode is not Mode.ENFORCE:
             _no_more(draft, session, plan)
-        elif plan is not None and session.status in {Status.WAITING, Status.ASKING}:
+        elif plan is not None and _is_pending(session):
             _revise(draft, session, plan)
+        else:
+            _hold_on(draft, session)
+
+
+_PENDING: Final = frozenset({Status.WAITING, Status.ASKING, Status.DECIDING})
+"""Statuses in which nothing that was ordered is under way."""
+
+
+def _is_pending(session: Session) -> bool:
+    """Whether its plan can still be another one; in a pause it is revised and goes on after it."""
+    paused = session.status is Status.PAUSED
+    return (session.paused_from if paused else session.status) in _PENDING
 
 
 def _no_more(draft: Draft, session: Session, plan: Plan | None) -> None:
@@ -42,7 +58,7 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     mine = (plan.rule, plan.started_at)  # this very decision does not use its limit up
     others = tuple(decided for decided in session.decided if decided != mine)
     before_it = replace(session, decided=others)
-    ruling, _ = rule_on(draft, before_it, plan.event, dict(plan.facts))
+    ruling, _ = rule_on(draft, before_it, plan.event, _facts_then(draft, session, plan))
     if ruling.rule == plan.rule and ruling.steps == plan.steps:
         return
     same_place = (
@@ -74,6 +90,20 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     _resume(draft, session, plan, revised)
 
 
+def _facts_then(draft: Draft, session: Session, plan: Plan) -> dict[str, FactValue]:
+    """The facts that were decided about, and what the new policy counts or looks up besides."""
+    then = plan.started_at
+    before = replace(session, happened=tuple(it for it in session.happened if it[1] <= then))
+    counted = {
+        count_key(what, window): count(before, what, then - window)
+        for what, window in draft.policy.windows
+    }
+    open_then = {
+        within_key(name): calendar.covers(then) for name, calendar in draft.policy.calendars.items()
+    }
+    return {**counted, **open_then, **plan.facts}
+
+
 def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
     """Put the revised plan where the old one was: an equal wait or question stays as it is."""
     step = revised.steps[revised.index] if revised.index < len(revised.steps) else None
@@ -84,6 +114,9 @@ def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
             revised, deadline=plan.deadline, because=plan.because, question=plan.question
         )
         draft.put(replace(session, plan=kept))
+    elif session.status is Status.PAUSED:
+        if plan.question:
+            close(draft, plan.question, "not asked any more: the policy changed")
     elif isinstance(step, plans.Wait) and session.status is Status.WAITING:
         begun = revised.wait_from or draft.at
         until = deadline_of(step, session.stop, begun, tries=plan.tries, seed=plan.seed)
@@ -93,3 +126,22 @@ def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
         if plan.question:
             close(draft, plan.question, "not asked any more: the policy changed")
         walk(draft, session)
+
+
+def _hold_on(draft: Draft, session: Session) -> None:
+    """A rule that has to stay true (`for:`) goes on with its clock, if it still is the one."""
+    for hold in session.holds:
+        session = draft.sessions[session.id]
+        others = tuple(other for other in session.holds if other != hold)
+        ruling, _ = rule_on(draft, session, hold.event)
+        if ruling.rule == hold.rule and ruling.delay is not None:
+            began = hold.began
+            deadline = hold.deadline if began is None else began + ruling.delay
+            still = replace(hold, deadline=deadline)
+            draft.put(replace(session, holds=(*others, still)))
+            continue
+        why = "the policy changed while it had to stay true"
+        draft.decide("cancelled", event=hold.event, rule=hold.rule, why=why, session=session)
+        session = draft.put(replace(session, holds=others))
+        if session.status is Status.HOLDING:
+            decide_stop(draft, session, hold.event, again=True)

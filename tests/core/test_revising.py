@@ -1,0 +1,221 @@
+"""A new policy while something is pending: policy by policy, the table of the reload page."""
+
+from datetime import timedelta
+
+from palingenesis.core import commands, events
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.step import next_deadline
+from palingenesis.core.values import Status
+from palingenesis.core.world import Decision
+from tests.core.life import Life, asked, passed, stopped, told_to
+from tests.core.policies import CRASH, RATE, policy, rule, shadow, with_rule
+
+TEN = {"wait": {"for": "10m"}}
+ASK = {"ask": {"question": "Go on?", "timeout": "30m", "default": "no"}}
+
+
+def adopts(life: Life, made: Policy) -> None:
+    life.policy = made
+    life.take(
+        events.PolicyAdopted(
+            at=life.now, name=made.name, digest=made.digest, resolved=made.resolved
+        )
+    )
+
+
+def last(life: Life, kind: str) -> Decision:
+    return [decision for decision in life.decisions if decision.kind == kind][-1]
+
+
+def waiting(*steps: object, **options: object) -> Policy:
+    return policy(rule("limit", "stop.reason == 'quota'", *steps, **options))
+
+
+def a_wait(made: Policy) -> Life:
+    """Four minutes into a wait."""
+    return Life(made) >> stopped("quota") >> passed(240)
+
+
+def test_an_unrelated_rule_changes_nothing():
+    life = a_wait(waiting(TEN, "resume"))
+    decided = len(life.decisions)
+
+    adopts(life, policy(rule("limit", "stop.reason == 'quota'", TEN, "resume"), CRASH))
+
+    life << timedelta(minutes=6)
+    assert len(life.decisions) == decided
+
+
+def test_an_edited_wait_counts_from_its_beginning_and_its_later_steps_are_the_new_ones():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, waiting({"wait": {"for": "15m"}}, "retry"))
+
+    life << timedelta(minutes=11)
+    life >> passed(660) << "retry"
+    assert last(life, "revised").rule == "limit"
+
+
+def test_a_shorter_maximum_shortens_the_wait_and_never_begins_it_anew():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, waiting({"wait": {"for": "10m", "max": "5m"}}, "resume"))
+
+    life << timedelta(minutes=1)
+
+
+def test_a_wait_that_would_be_over_by_now_ends_at_once():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, waiting({"wait": {"for": "2m"}}, "resume"))
+
+    assert next_deadline(life.world, life.policy) < life.now
+    life >> passed(0) << "resume"
+
+
+def test_a_removed_rule_leaves_the_stop_to_the_rules_that_are_there():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, policy(rule("patient", "stop.reason == 'quota'", {"wait": {"for": "30m"}})))
+
+    life << timedelta(minutes=26)
+    assert last(life, "revised").rule == "patient"
+
+
+def test_another_rule_that_comes_first_now_decides():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, policy(rule("stop", "stop.reason == 'quota'", "attention"),
+                        rule("limit", "stop.reason == 'quota'", TEN, "resume")))  # fmt: skip
+
+    life << Status.ATTENTION
+
+
+def test_a_rule_that_is_in_shadow_now_does_not_decide_any_more():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, with_rule(waiting(TEN, "resume"), "limit", **shadow_mode()))
+
+    life << Status.ATTENTION
+    assert last(life, "revised").rule == "default"
+
+
+def shadow_mode() -> dict[str, object]:
+    return {"mode": shadow(waiting()).mode}
+
+
+def test_a_policy_in_shadow_now_cancels_what_is_pending():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, shadow(waiting(TEN, "resume")))
+
+    life << Status.STOOD_DOWN
+    assert last(life, "cancelled").rule == "limit"
+
+
+def test_a_limit_that_is_lower_than_what_was_used_hands_over_to_a_person():
+    life = Life(waiting({"wait": {"for": "1m"}}, "resume"))
+    for _ in range(3):
+        life >> stopped("quota") >> passed(61)
+        life.take(events.SessionWorking(at=life.now, session=life.session.id, agent="opencode"))  # type: ignore[arg-type]
+    life >> stopped("quota")
+
+    adopts(life, waiting({"wait": {"for": "1m"}}, "resume", limit={"max": 3, "per": "1h"}))
+
+    life << Status.ATTENTION
+
+
+def test_a_rule_that_counts_what_nobody_counted_before_is_answered_from_memory():
+    counting = policy(
+        rule("often", "count(quota, 3h) >= 2", "attention"),
+        rule("limit", "stop.reason == 'quota'", TEN, "resume"),
+    )
+    once = a_wait(waiting(TEN, "resume"))
+    twice = a_wait(waiting(TEN, "resume")) >> passed(360)
+    twice.take(events.SessionWorking(at=twice.now, session=twice.session.id, agent="opencode"))  # type: ignore[arg-type]
+    twice >> stopped("quota")
+
+    adopts(once, counting)
+    adopts(twice, counting)
+
+    once << Status.WAITING
+    twice << Status.ATTENTION
+
+
+def test_a_question_that_is_asked_the_same_way_stays_the_same_question():
+    life = Life(waiting(ASK, "resume")) >> stopped("quota") << "notify" >> passed(60)
+    assert life.session.plan is not None
+    question, deadline = life.session.plan.question, life.session.plan.deadline
+
+    adopts(life, waiting(ASK, "retry"))
+
+    life.claim_nothing_more()
+    life << Status.ASKING
+    assert (life.session.plan.question, life.session.plan.deadline) == (question, deadline)
+    life >> told_to(commands.Answer(question=question, yes=True)) << "retry"
+
+
+def test_a_question_whose_rule_is_gone_is_closed():
+    life = Life(waiting(ASK, "resume")) >> stopped("quota") << "notify"
+    assert life.session.plan is not None
+    question = life.session.plan.question
+
+    adopts(life, waiting(TEN, "resume"))
+
+    life << timedelta(minutes=10)
+    assert life.world.questions[question] == "not asked any more: the policy changed"
+
+
+def test_a_plan_that_is_paused_is_revised_and_goes_on_after_the_pause():
+    life = a_wait(waiting(TEN, "resume")) >> told_to(commands.Hold())
+
+    adopts(life, waiting({"wait": {"for": "20m"}}, "retry"))
+
+    life << Status.PAUSED
+    life >> told_to(commands.Release()) << timedelta(minutes=16)
+
+
+def test_what_was_ordered_before_a_pause_is_not_taken_back_by_a_new_policy():
+    life = Life(waiting("resume", "resume")) >> stopped("quota") << "resume"
+    life >> told_to(commands.Hold())
+    assert life.session.plan is not None
+    effect = life.session.plan.effect
+
+    adopts(life, waiting(TEN, "resume"))
+
+    assert life.session.plan is not None
+    assert life.session.plan.effect == effect
+
+
+def test_a_rule_that_has_to_stay_true_longer_now_counts_from_its_beginning():
+    life = Life(waiting("resume", **{"for": "5m"})) >> stopped("quota") << Status.HOLDING
+    life >> passed(120)
+
+    adopts(life, waiting("resume", **{"for": "8m"}))
+
+    assert next_deadline(life.world, life.policy) == life.now + timedelta(minutes=6)
+    life >> passed(300)
+    life.claim_nothing_more()
+    life >> passed(60) << "resume"
+
+
+def test_a_held_stop_whose_rule_is_gone_is_decided_anew():
+    life = Life(waiting("resume", **{"for": "5m"})) >> stopped("quota")
+
+    adopts(life, policy(RATE, rule("late", "stop.reason == 'quota'", TEN, "resume")))
+
+    life << timedelta(minutes=10)
+    assert last(life, "cancelled").rule == "limit"
+
+
+def test_a_reminder_that_is_gone_reminds_nobody():
+    telling = rule("remind", "", {"notify": {"message": "asks"}}, event=["blocked"],
+                   **{"for": "5m"})  # fmt: skip
+    life = Life(policy(telling)) >> asked()
+    life.orders.clear()
+
+    adopts(life, policy(RATE))
+
+    life << Status.BLOCKED
+    life >> passed(600)
+    life.claim_nothing_more()
