@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.plans import Step
 from palingenesis.core.values import (
     AgentId,
@@ -79,6 +79,8 @@ class Plan:
     """What the pending wait is for, or what is asked; for people."""
     question: str = ""
     """The short name of the pending question."""
+    capped: str = ""
+    """What the policy's limit was reached of, when these steps are its `then:`."""
     effect: str | None = None
     """Id of the effect under way."""
     snapshot: str = ""
@@ -164,6 +166,16 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A notice that waits until `calendar`'s window has ended."""
+
+    notice: Notify
+    rule: str
+    calendar: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """All agents, all sessions, and what concerns them together."""
 
@@ -184,6 +196,15 @@ class World:
     """Effects that were ordered and have no outcome yet."""
     questions: Mapping[str, str] = field(default_factory=dict)
     """What became of the questions that are settled, by their short names; the newest 50."""
+    used: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    """When a policy's rules did what its `limits:` count (`actions`, `prompts`, …), oldest first.
+
+    At most 30 days, and the newest 1,000 of each, or as many as a limit allows.
+    """
+    held: tuple[Held, ...] = ()
+    """Notices that wait for the end of a calendar's window; at most 200."""
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    """When a notice with `dedupe:` was told, by its rule, session and text; the newest 500."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +216,7 @@ class Decision:
     operator asked · `told` the kernel itself tells people · `verified` the session works again ·
     `answered` a question was answered, or nobody did in time · `observed` a rule with
     `continue: true` took its steps beside the one that decides · `shadowed` what a rule, or the
-    whole policy, in shadow would have done.
+    whole policy, in shadow would have done · `hushed` a notice was held, left out or not repeated.
     """
 
     id: int

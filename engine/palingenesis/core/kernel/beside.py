@@ -9,8 +9,8 @@ from typing import Final
 
 from palingenesis.core import effects, plans
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import hook_of
-from palingenesis.core.kernel.telling import observe
 from palingenesis.core.plans import Step, word_of
 from palingenesis.core.policy.decide import Aside, Ruling
 from palingenesis.core.policy.model import Mode

@@ -9,8 +9,8 @@ from palingenesis.core.kernel.asking import close
 from palingenesis.core.kernel.beside import anchor_of, beside, shadowed, would_have
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.snapshot import decided, facts_of
-from palingenesis.core.kernel.telling import observe
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
 from palingenesis.core.policy.model import Mode

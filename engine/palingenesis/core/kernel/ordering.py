@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final, TypedDict, assert_never
 
 from palingenesis.core import effects, plans
+from palingenesis.core.kernel.caps import counted_as, divert, full, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse
 from palingenesis.core.kernel.telling import say
@@ -26,6 +27,9 @@ def act(draft: Draft, session: Session, plan: Plan, step: plans.Step, verdict: V
     """Take a step that touches the session, as far as the rails let it."""
     match verdict:
         case Allowed():
+            reached = None if is_hers(plan) else full(draft, counted_as(step))
+            if reached is not None:
+                return divert(draft, session, plan, reached)
             return _order(draft, session, plan, step)
         case Later():
             return postpone(draft, session, plan, verdict)
@@ -88,11 +92,15 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
     return _ordered(draft, session, plan, effect)
 
 
+_RESTART: Final = plans.Restart()
 DEFAULT_WORDS: Final = "Continue from where you stopped. Do not repeat finished work."
 
 
 def _ordered(draft: Draft, session: Session, plan: Plan, effect: effects.SessionEffect) -> Session:
     draft.order(effect)
+    step = plan.steps[plan.index]
+    if not is_hers(plan) and type(effect).__name__ == type(step).__name__:
+        use(draft, counted_as(step))  # not the snapshot before a new session
     acting = replace(plan, effect=effect.id, deadline=None, because="")
     if isinstance(effect, effects.Resume | effects.Retry | effects.NewSession):
         acting = replace(acting, acted=True, acted_at=draft.at)
@@ -161,6 +169,11 @@ def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
         case Refused():
             return refuse(draft, session, plan, verdict)
         case _:
+            reached = None if is_hers(plan) else full(draft, counted_as(_RESTART))
+            if reached is not None:
+                return divert(draft, session, plan, reached)
+            if not is_hers(plan):
+                use(draft, counted_as(_RESTART))
             effect = order_restart(draft, agent, plan.decision, f"{plan.index}r{draft.at:%H%M%S%f}")
             acting = replace(plan, effect=effect.id, deadline=None, because="")
             return draft.move(draft.put(replace(session, plan=acting)), "act", "Restart")
@@ -183,6 +196,9 @@ def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> 
     if agent is None or isinstance(verdict, Refused):
         assert isinstance(verdict, Refused), "an unknown agent is never stopped"
         return refuse(draft, session, plan, verdict)
+    reached = full(draft, counted_as(step)) if agent.up else None
+    if reached is not None:
+        return divert(draft, session, plan, reached)
     draft.agents[agent.id] = replace(agent, stopped=True)
     session = draft.put(replace(session, agent=agent.id))
     if not agent.up:
@@ -193,6 +209,7 @@ def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> 
         agent=agent.id,
         grace_s=step.grace.total_seconds(),
     )
+    use(draft, counted_as(step))
     return _under_way(draft, session, plan, effect)
 
 

@@ -7,6 +7,7 @@ from palingenesis.core import events, plans
 from palingenesis.core.kernel.asking import close
 from palingenesis.core.kernel.deciding import cancel, decide_stop, rule_on
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.notices import reconsider
 from palingenesis.core.kernel.snapshot import count
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.kernel.walking import walk
@@ -22,6 +23,7 @@ def policy_adopted(draft: Draft, event: events.PolicyAdopted) -> None:
     draft.world = replace(
         draft.world, policy=event.digest, policy_name=event.name, policy_problems=()
     )
+    reconsider(draft)
     for session in list(draft.sessions.values()):
         plan = session.plan
         if plan is not None and plan.event == "operator":

@@ -1,31 +1,11 @@
 """What people are told on a policy's account: its messages, filled in."""
 
-from palingenesis.core import effects, plans
+from palingenesis.core import plans
 from palingenesis.core.facts import show
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.policy.messages import fill
 from palingenesis.core.world import Plan, Session
-
-
-def observe(draft: Draft, session: Session, plan: Plan, step: plans.Notify | plans.Log) -> None:
-    """Notify and log: ordered at once, never waited for."""
-    text = say(draft, session, plan, step.message)
-    key = draft.effect_id(plan.decision, str(plan.index))
-    if isinstance(step, plans.Log):
-        draft.order(effects.Log(id=key, decision=plan.decision, session=session.id, message=text))
-        return
-    draft.order(
-        effects.Notify(
-            id=key,
-            decision=plan.decision,
-            session=session.id,
-            severity=step.severity,
-            title=say(draft, session, plan, step.title) or session.title or session.id,
-            message=text,
-            channels=step.channels,
-        )
-    )
 
 
 def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:

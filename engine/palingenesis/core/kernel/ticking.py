@@ -14,6 +14,7 @@ from palingenesis.core.kernel.deciding import (
     watch_due,
 )
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.notices import deliver_due
 from palingenesis.core.kernel.walking import advance, again, walk
 from palingenesis.core.plans import Delegate, Wait
 from palingenesis.core.policy.model import Policy
@@ -27,6 +28,7 @@ _HELD: Final = frozenset({Status.HOLDING, Status.BLOCKED, Status.WORKING})
 
 def ticked(draft: Draft) -> None:
     """Whatever is due by now happens, once, session after session."""
+    deliver_due(draft)
     for id_ in sorted(draft.sessions):
         session = draft.sessions[id_]
         if session.model_until is not None and session.model_until <= draft.at:
@@ -74,6 +76,7 @@ def _stalled(draft: Draft, session: Session) -> None:
 
 def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
     """Every instant at which time alone will change something."""
+    yield from (held.until for held in world.held)
     for session in world.sessions.values():
         due = (
             _waits_until(session),

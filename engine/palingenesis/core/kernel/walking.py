@@ -6,14 +6,16 @@ from typing import Final, assert_never
 
 from palingenesis.core import plans
 from palingenesis.core.kernel.asking import ask
+from palingenesis.core.kernel.caps import counted_as, divert, full
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan, is_hers, onward
+from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import act, inherited, restart, run_hook, stop_agent
-from palingenesis.core.kernel.telling import observe, say
+from palingenesis.core.kernel.telling import say
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import may_prompt, may_touch
-from palingenesis.core.values import Status
+from palingenesis.core.values import Severity, Status
 from palingenesis.core.world import Plan, Session
 
 _DELEGATE_GRACE: Final = timedelta(seconds=60)
@@ -70,6 +72,8 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             return restart(draft, session, plan)
         case plans.SwitchModel():
             return _switch_model(draft, session, plan, step)
+        case plans.Notify() if (diverted := _diverted(draft, session, plan, step)) is not None:
+            return diverted
         case plans.Notify() | plans.Log():
             observe(draft, session, plan, step)
             return onward(draft, session, plan)
@@ -79,15 +83,8 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             return run_hook(draft, session, plan, step)
         case plans.Stop():
             return stop_agent(draft, session, plan, step)
-        case plans.StandDown():
-            return end_plan(draft, session, "stand_down", "left alone until the person goes on")
-        case plans.Finish():
-            return end_plan(draft, session, "finish", "finished")
-        case plans.Attention():
-            reason = say(draft, session, plan, step.reason) or "a person has to look"
-            session = end_plan(draft, session, "need_attention", reason)
-            reopen = draft.at + step.reopen_after if step.reopen_after else None
-            return draft.put(replace(session, reopen_at=reopen, reopen_after=step.reopen_after))
+        case plans.StandDown() | plans.Finish() | plans.Attention():
+            return _last_word(draft, session, plan, step)
         case plans.Snapshot() | plans.Interrupt():
             session = inherited(draft, session)
             verdict = may_touch(draft.now(), session, by_person=is_hers(plan))
@@ -99,6 +96,31 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             return act(draft, session, plan, step, verdict)
         case _:
             assert_never(step)
+
+
+def _last_word(draft: Draft, session: Session, plan: Plan, step: plans.EndStep) -> Session:
+    match step:
+        case plans.StandDown():
+            return end_plan(draft, session, "stand_down", "left alone until the person goes on")
+        case plans.Finish():
+            return end_plan(draft, session, "finish", "finished")
+        case plans.Attention():
+            reason = say(draft, session, plan, step.reason) or "a person has to look"
+            session = end_plan(draft, session, "need_attention", reason)
+            reopen = draft.at + step.reopen_after if step.reopen_after else None
+            return draft.put(replace(session, reopen_at=reopen, reopen_after=step.reopen_after))
+        case _:
+            assert_never(step)
+
+
+def _diverted(draft: Draft, session: Session, plan: Plan, step: plans.Notify) -> Session | None:
+    """A notice too many, where the policy says what is done then."""
+    if step.severity is Severity.CRITICAL or plan.capped:
+        return None
+    reached = full(draft, counted_as(step))
+    if reached is None or not reached.cap.then:
+        return None
+    return divert(draft, session, plan, reached)
 
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────

@@ -47,7 +47,8 @@ class Cap:
     """One entry of a policy's `limits:`: how much all its rules together may do.
 
     `what` is one of `CAPS`, counted over all sessions, in a sliding window of `per`. When it is
-    reached, `then` is done instead of the rule's steps; without it, a person has to look.
+    reached, `then` is done instead of the rule's steps; without it, a person has to look. Only a
+    notice too many is left out instead, and the plan goes on; a critical one is always sent.
     """
 
     what: str
