@@ -55,6 +55,15 @@ def presets() -> Path:
     return folder("policies") / "presets"
 
 
+def starts() -> Path:
+    """The folder of the policies that `policy init` begins with.
+
+    Raises:
+        PalingenesisError: the installation is damaged.
+    """
+    return folder("policies") / "starts"
+
+
 def schema(name: str) -> Path:
     """The file of a shipped JSON Schema, by the name before `.schema.json`.
 

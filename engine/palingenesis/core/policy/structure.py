@@ -68,8 +68,8 @@ def plain(node: Node, path: tuple[str | int, ...] = ()) -> Any:
     """A node as plain data, with `- resume` written as `{resume: {}}`."""
     match node:
         case Scalar(value=value):
-            bare = _is_step(path) and isinstance(value, str)
-            empty = len(path) > 1 and _is_step(path[:-1]) and value is None
+            bare = is_step(path) and isinstance(value, str)
+            empty = len(path) > 1 and is_step(path[:-1]) and value is None
             return {value: {}} if bare else {} if empty else value
         case Listing(items=items):
             return [plain(item, (*path, index)) for index, item in enumerate(items)]
@@ -77,7 +77,7 @@ def plain(node: Node, path: tuple[str | int, ...] = ()) -> Any:
             return {key.text: plain(value, (*path, key.text)) for key, value in entries}
 
 
-def _is_step(path: tuple[str | int, ...]) -> bool:
+def is_step(path: tuple[str | int, ...]) -> bool:
     """Whether a path leads to one step of a list of steps."""
     if len(path) < _SHORTEST or not isinstance(path[-1], int):
         return False

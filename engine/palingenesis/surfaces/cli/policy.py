@@ -6,6 +6,9 @@ from palingenesis.surfaces.cli.lazy import LazyGroup, Sections
 
 SECTIONS: Sections = {
     "Write": {
+        "init": ("policy_init:init", "A commented policy to begin with."),
+        "fmt": ("policy_fmt:fmt", "The canonical layout; what a policy does stays the same."),
+        "migrate": ("policy_migrate:migrate", "Bring an older policy to this version."),
         "facts": ("policy_facts:facts", "What a condition may ask about."),
         "actions": ("policy_actions:actions", "What a rule may do."),
     },

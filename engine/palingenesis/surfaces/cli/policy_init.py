@@ -1,0 +1,45 @@
+"""`policy init`: a policy of one's own to begin with."""
+
+from pathlib import Path
+
+import click
+
+from palingenesis import shipped
+from palingenesis.core.errors import PalingenesisError
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.rewriting import rewrite
+
+_USUAL = "own"
+
+
+@click.command("init", short_help="Write a commented policy to begin with.")
+@click.argument("file", default="policy.yaml", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--from",
+    "source",
+    default=_USUAL,
+    show_default=True,
+    metavar="NAME",
+    help="What to begin with: own (rules above a preset), minimal, or a copy of a shipped policy.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.pass_obj
+def init(desk: Desk, file: Path, source: str, force: bool) -> None:
+    """Write a commented policy to FILE (policy.yaml), and say what to do with it."""
+    places = {path.stem: path for path in sorted(shipped.starts().glob("*.yaml"))}
+    places |= {name: shipped.policy(name) for name in shipped.policy_names()}
+    name = choose_name(source, places, what="policy to begin with", hint=", ".join(places))
+    if not force and (file.exists() or file.is_symlink()):
+        raise PalingenesisError(f"{file} is there already", hint="--force writes over it")
+    rewrite(file, read_given(places[name]).decode("utf-8"))
+    click.echo(f"wrote {file} (from {name})")
+    for command in (
+        f"palingenesis policy validate {file}",
+        f"palingenesis policy schema --write {file}",
+        f"palingenesis policy simulate --reason crash --policy {file}",
+        f"palingenesis daemon restart --policy {file}",
+    ):
+        click.echo(f"  {command}")
+    click.echo(f"as {desk.paths.config / 'policy.yaml'} it is used without being named")
