@@ -22,7 +22,7 @@ from palingenesis.core.policy.conditions import Condition, Part
 from palingenesis.core.policy.decide import Outcome, decide, looked_at
 from palingenesis.core.policy.index import Indexed, index, indexed
 from palingenesis.core.policy.index.clauses import MOST_CLAUSES, clauses
-from palingenesis.core.policy.index.indexed import FEW, form_for
+from palingenesis.core.policy.index.indexed import AHEAD, FEW, forms_for
 from palingenesis.core.policy.index.straight import Straight
 from palingenesis.core.policy.index.tables import Tables
 from palingenesis.core.policy.model import Policy, Rule
@@ -91,6 +91,12 @@ def every_question(fact: str, value: str) -> list[str]:
     asked += [f"{value} {sign} {fact}" for sign in signs]
     asked += [f"{side} {word} ({value},)" for side in sides for word in ("in", "not in")]
     asked += [f"{side} {sign} {fact}" for side in sides for sign in signs]
+    asked += [
+        f"({fact} {one} {value} {word} {fact} {other} {value})"
+        for one in signs
+        for other in signs
+        for word in ("and", "or")
+    ]
     asked.append(f"known({fact})")
     if FACTS[fact].kind is Kind.TEXT:
         asked += [f"{word}({side}, 'a')" for word in ("contains", "matches") for side in sides]
@@ -250,8 +256,19 @@ def test_calendars_are_true_false_or_unknown_in_either_form() -> None:
         agree(one, both_forms(one), facts)
 
 
-@pytest.mark.parametrize(("count", "form"), [(1, Straight), (FEW, Straight), (FEW + 1, Tables)])
-def test_few_rules_are_code_and_many_are_tables(count: int, form: type) -> None:
+@pytest.mark.parametrize(("count", "written"), [(1, True), (FEW, True), (FEW + 1, False)])
+def test_few_rules_are_code_and_many_are_tables(count: int, *, written: bool) -> None:
     one = policy(rules("".join(f"  - {{id: r{n}, do: [finish]}}\n" for n in range(count))))
 
-    assert isinstance(form_for(one.rules, "stopped", FEW), form)
+    _, matching = forms_for(one.rules, "stopped")
+
+    assert (getattr(matching, "__self__", None) is None) is written  # a method of the tables
+
+
+def test_rules_that_are_tried_ahead_of_the_tables_are_found_there_too() -> None:
+    body = "".join(f"  - {{id: r{n}, when: stop.attempt <= {n}, do: [finish]}}\n" for n in range(9))
+    one = policy(rules(body))
+    form = Indexed(one.rules, few=AHEAD)
+
+    for attempt in range(-1, 11):
+        agree(one, [form], {"event": "stopped", "stop.attempt": attempt})

@@ -13,33 +13,27 @@ from palingenesis.core.policy.model import Policy, Rule
 FEW: Final = 32
 """Up to so many rules for an event are written as straight-line code; more go into tables."""
 
-_First = Callable[[Facts], int | None]
-_Matching = Callable[[Facts], list[int]]
+AHEAD: Final = 4
+"""So many rules of the many are tried as code before the tables are: where most rules are true,
+the first one usually is."""
+
+First = Callable[[Facts], int | None]
+Matching = Callable[[Facts], list[int]]
 
 
 class Indexed:
-    """The rules of one policy. A `Finder`: see `palingenesis.core.policy.model`."""
+    """The rules of one policy. A `Finder`: see `palingenesis.core.policy.model`.
+
+    `first` gives the position of the first rule that listens to the event and is true; `matching`
+    gives the positions of all such rules, ascending. Both are functions of the facts.
+    """
 
     def __init__(self, rules: tuple[Rule, ...], *, few: int = FEW) -> None:
         self.rules: Final = rules
-        forms = {
-            event: form_for(rules, event, few)
-            for event in sorted({event for rule in rules for event in rule.events})
-        }
-        self._first: Mapping[object, _First] = {event: form.first for event, form in forms.items()}
-        self._matching: Mapping[object, _Matching] = {
-            event: form.matching for event, form in forms.items()
-        }
-
-    def first(self, facts: Facts) -> int | None:
-        """The position of the first rule that listens to the event and is true."""
-        first = self._first.get(facts.get("event"))
-        return None if first is None else first(facts)
-
-    def matching(self, facts: Facts) -> list[int]:
-        """The positions of all such rules, ascending."""
-        matching = self._matching.get(facts.get("event"))
-        return [] if matching is None else matching(facts)
+        events = sorted({event for rule in rules for event in rule.events})
+        forms = {event: forms_for(rules, event, few) for event in events}
+        self.first: Final = _first({event: form[0] for event, form in forms.items()})
+        self.matching: Final = _matching({event: form[1] for event, form in forms.items()})
 
     def true(self, facts: Facts) -> Iterator[Rule]:
         """The rules that are true, in their order; those after the first only if asked for."""
@@ -61,9 +55,40 @@ def indexed(policy: Policy) -> Policy:
     return replace(policy, finder=index(policy))
 
 
-def form_for(rules: tuple[Rule, ...], event: str, few: int) -> Straight | Tables:
-    """The rules that listen to an event: as code if there are at most `few`, else as tables."""
+def forms_for(rules: tuple[Rule, ...], event: str, few: int = FEW) -> tuple[First, Matching]:
+    """How the rules that listen to an event are found: as code if they are at most `few`."""
     listening = [(place, rule.when) for place, rule in enumerate(rules) if event in rule.events]
     if len(listening) <= few:
-        return Straight(listening)
-    return Tables([(place, clauses(when)) for place, when in listening])
+        code = Straight(listening)
+        return code.first, code.matching
+    ahead = Straight(listening[: min(few, AHEAD)])
+    tables = Tables([(place, clauses(when)) for place, when in listening])
+    return _one_after_the_other(ahead.first, tables.first), tables.matching
+
+
+def _one_after_the_other(ahead: First, rest: First) -> First:
+    def first(facts: Facts) -> int | None:
+        found = ahead(facts)
+        return rest(facts) if found is None else found
+
+    return first
+
+
+def _first(forms: Mapping[object, First]) -> First:
+    form_of = forms.get
+
+    def first(facts: Facts) -> int | None:
+        form = form_of(facts.get("event"))
+        return None if form is None else form(facts)
+
+    return first
+
+
+def _matching(forms: Mapping[object, Matching]) -> Matching:
+    form_of = forms.get
+
+    def matching(facts: Facts) -> list[int]:
+        form = form_of(facts.get("event"))
+        return [] if form is None else form(facts)
+
+    return matching

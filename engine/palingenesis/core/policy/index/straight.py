@@ -169,10 +169,10 @@ class _Writer:
         if key not in self._facts:
             local = self._facts[key] = self._local(f"get({self._name(key)})")
             types = TYPES[kind]
-            right = f"sort({local}) is not {self._name(types[0])}"
-            if len(types) > 1:
-                right = f"sort({local}) not in {self._name(types)} or {local} != {local}"
-            self._taken.append(f"if {right}: {local} = None")
+            wrong = " and ".join(f"sort({local}) is not {self._name(one)}" for one in types)
+            if float in types:
+                wrong += f" or {local} != {local}"
+            self._taken.append(f"if {wrong}: {local} = None")
         return self._facts[key]
 
     def _local(self, value: str) -> str:
