@@ -48,6 +48,8 @@ class Life:
     orders: list[Effect] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     last: dict[str, Effect] = field(default_factory=dict)
+    candidate: Policy | None = None
+    """What decides beside the policy while the world has a shadow."""
 
     def __post_init__(self) -> None:
         self.take(events.DaemonStarted(at=self.now, version="test", seed="5eed5eed5eed"))
@@ -61,7 +63,7 @@ class Life:
         self.take(events.SessionWorking(at=self.now, session=session, agent=AGENT))
 
     def take(self, event: Event) -> Turn:
-        turn = step(self.world, event, self.policy)
+        turn = step(self.world, event, self.policy, self.candidate)
         self.world = turn.world
         self.orders += turn.effects
         self.decisions += turn.decisions

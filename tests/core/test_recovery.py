@@ -92,10 +92,28 @@ def adopt(life: Written, which: int) -> None:
     life.take(PolicyAdopted(at=life.now, name="test", digest=digest, resolved=resolved))
 
 
+def shadow(life: Written, which: int) -> None:
+    resolved = RESOLVED[which]
+    life.candidate = _built(resolved)
+    digest = life.candidate.digest
+    life.journal.policies[digest] = resolved
+    life.take(
+        events.ShadowStarted(
+            at=life.now, name="next", digest=digest, resolved=resolved, path="/next.yaml"
+        )
+    )
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.one_of(ACTS, st.sampled_from(["snapshot", "policy 0", "policy 1", "work"])), max_size=40
+        st.one_of(
+            ACTS,
+            st.sampled_from(
+                ["snapshot", "policy 0", "policy 1", "work", "shadow 0", "shadow 1", "no shadow"]
+            ),
+        ),
+        max_size=40,
     )
 )
 def test_a_world_read_back_is_the_world_that_was_lived(acts):
@@ -107,6 +125,10 @@ def test_a_world_read_back_is_the_world_that_was_lived(acts):
         elif act == "work":
             for session in OTHERS:
                 life.work(session)
+        elif act == "no shadow":
+            life.take(events.ShadowStopped(at=life.now, why="stopped"))
+        elif isinstance(act, str) and act.startswith("shadow"):
+            shadow(life, int(act[-1]))
         elif isinstance(act, str):
             adopt(life, int(act[-1]))
         else:

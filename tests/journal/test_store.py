@@ -12,7 +12,7 @@ import pytest
 
 from palingenesis.core.commands import Hold
 from palingenesis.core.errors import JournalError
-from palingenesis.core.events import CommandGiven, PolicyAdopted, Ticked
+from palingenesis.core.events import CommandGiven, PolicyAdopted, ShadowStarted, Ticked
 from palingenesis.core.values import Result, SessionId
 from palingenesis.journal import SqliteJournal
 from tests.journal.nights import (
@@ -212,6 +212,16 @@ def test_a_policy_is_kept_once_however_often_it_is_adopted(
     for it in journal.entries():
         assert isinstance(it.event, PolicyAdopted)
         assert it.event.resolved == {"rules": rules}
+
+
+def test_the_policy_of_a_shadow_is_kept_as_one_that_was_adopted(journal: SqliteJournal) -> None:
+    started = ShadowStarted(
+        at=at(1), name="next", digest="d9", resolved={"rules": []}, path="/next.yaml"
+    )
+    journal.append(turn(started))
+
+    assert journal.policy("d9") == ("next", {"rules": []})
+    assert [it.event for it in journal.entries()] == [started]
 
 
 def test_a_policy_that_resolves_differently_today_does_not_change_yesterday(

@@ -75,9 +75,9 @@ class Candidates:
         )
         made = await compiler(content)
         if made.resolved is None:
-            error = InvalidConfigError(f"the policy {path} cannot be used", hint)
-            error.problems = made.problems  # type: ignore[attr-defined]
-            raise error
+            refused = InvalidConfigError(f"the policy {path} cannot be used", hint)
+            refused.problems = made.problems  # type: ignore[attr-defined]
+            raise refused
         resolved = {**made.resolved, "name": path.stem}
         return Candidate(
             path=path, content=content, name=path.stem, digest=made.digest, resolved=resolved

@@ -102,7 +102,11 @@ class Daemon:
         if recovered.differing:
             log.warning("%d recorded turns would be decided otherwise now", recovered.differing)
         self.loop = Loop(
-            world=recovered.world, policy=recovered.policy, journal=journal, clock=self._clock
+            world=recovered.world,
+            policy=recovered.policy,
+            candidate=recovered.candidate,
+            journal=journal,
+            clock=self._clock,
         )
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered

@@ -63,6 +63,24 @@ class PolicyRefused(_Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowStarted(_Happened):
+    """A candidate decides beside the policy in force from now on, and never acts."""
+
+    name: str
+    digest: str
+    resolved: Mapping[str, Any]
+    path: str
+    """The file it was read from, for its promotion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowStopped(_Happened):
+    """The candidate decides no more; `why`: `stopped` or `promoted`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked(_Happened):
     """Time passed; whatever is due now is due."""
 
@@ -210,6 +228,8 @@ Event = (
     | DaemonStopped
     | PolicyAdopted
     | PolicyRefused
+    | ShadowStarted
+    | ShadowStopped
     | Ticked
     | CommandGiven
     | AgentUp

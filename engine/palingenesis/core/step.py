@@ -18,6 +18,7 @@ from palingenesis.core import events
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.agents import agent_down, agent_up
+from palingenesis.core.kernel.candidates import decide_beside, shadow_started, shadow_stopped
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.operating import command_given
 from palingenesis.core.kernel.outcomes import effect_ended
@@ -47,13 +48,17 @@ class Turn(NamedTuple):
     effects: tuple[Effect, ...]
 
 
-def step(world: World, event: Event, policy: Policy) -> Turn:
+def step(world: World, event: Event, policy: Policy, candidate: Policy | None = None) -> Turn:
     """Fold one event into the world, decide about it, and say what should happen.
+
+    A `candidate` decides beside the policy while the world says that one is in shadow.
 
     Pure and total: the same arguments give the same turn, and no event raises.
     """
     draft = Draft(world, policy, event.at)
     _fold(draft, event)
+    if candidate is not None and draft.world.shadow is not None:
+        decide_beside(draft, candidate)
     return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))
 
 
@@ -98,6 +103,8 @@ def _fold_ours(
     | events.DaemonStopped
     | events.PolicyAdopted
     | events.PolicyRefused
+    | events.ShadowStarted
+    | events.ShadowStopped
     | events.CommandGiven
     | events.AgentUp
     | events.AgentDown,
@@ -112,6 +119,10 @@ def _fold_ours(
             policy_adopted(draft, event)
         case events.PolicyRefused():
             draft.world = replace(draft.world, policy_problems=event.problems)
+        case events.ShadowStarted():
+            shadow_started(draft, event)
+        case events.ShadowStopped():
+            shadow_stopped(draft)
         case events.CommandGiven():
             command_given(draft, event)
         case events.AgentUp():

@@ -176,6 +176,24 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """A candidate that decides beside the policy in force and never acts, and how it does."""
+
+    name: str
+    digest: str
+    path: str
+    since: datetime
+    decided: Mapping[SessionId, tuple[tuple[str, datetime], ...]] = field(default_factory=dict)
+    """Its own decisions, by session, newest last; the newest 200."""
+    parted: Mapping[SessionId, datetime] = field(default_factory=dict)
+    """When the episode began in which it first decided differently."""
+    same: int = 0
+    different: int = 0
+    uncertain: int = 0
+    """Decisions after the first different one of their episode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """All agents, all sessions, and what concerns them together."""
 
@@ -188,6 +206,8 @@ class World:
     policy_name: str = ""
     policy_problems: tuple[str, ...] = ()
     """Why the newest policy file was refused; empty: it is in force."""
+    shadow: Shadow | None = None
+    """The candidate beside it."""
     paused: bool = False
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
@@ -216,7 +236,8 @@ class Decision:
     operator asked · `told` the kernel itself tells people · `verified` the session works again ·
     `answered` a question was answered, or nobody did in time · `observed` a rule with
     `continue: true` took its steps beside the one that decides · `shadowed` what a rule, or the
-    whole policy, in shadow would have done · `hushed` a notice was held, left out or not repeated.
+    whole policy, in shadow would have done · `hushed` a notice was held, left out or not repeated ·
+    `candidate` what a candidate beside the policy makes of the decision with the same number.
     """
 
     id: int

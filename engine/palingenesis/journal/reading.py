@@ -18,6 +18,7 @@ from palingenesis.journal.layout import is_as_made
 from palingenesis.journal.rows import (
     BEGINNING,
     COLUMNS,
+    WITH_POLICY,
     PolicyText,
     Row,
     as_key,
@@ -204,7 +205,7 @@ def examine(connection: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText 
     """Whether a row, and the policy text that it may refer to, are intact; and that text."""
     if not row.is_intact():
         return False, None
-    if row.kind != "PolicyAdopted":
+    if row.kind not in WITH_POLICY:
         return True, None
     content = policy_of(loads(row.event))
     query = "SELECT content, digest, name, resolved FROM policies WHERE content = ?"

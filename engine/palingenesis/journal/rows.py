@@ -16,6 +16,9 @@ from palingenesis.runtime.ports import Entry, Recorded
 
 COLUMNS = "seq, at, version, kind, event, decisions, effects, previous, checksum"
 
+WITH_POLICY = ("PolicyAdopted", "ShadowStarted")
+"""Events that bring a policy along; its text is kept once, in `policies`."""
+
 BEGINNING = "0" * 16
 """What the first row names as the checksum of the row before it."""
 
@@ -93,7 +96,7 @@ def draft(entry: Entry) -> Draft:
     decisions = to_plain(list(entry.decisions), list[Any])
     effects = [to_plain(effect) for effect in entry.effects]
     policy = None
-    if event["is"] == "PolicyAdopted":
+    if event["is"] in WITH_POLICY:
         resolved = _encode(event.pop("resolved"))
         policy = PolicyText(
             checksum_of(resolved), as_key(event["digest"]), as_key(event["name"]), resolved

@@ -56,10 +56,13 @@ class Loop:
         policy: Policy,
         journal: Journal,
         clock: Clock,
+        candidate: Policy | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.world = world
         self.policy = policy
+        self.candidate = candidate
+        """What decides beside it while the world has a shadow; never acted upon."""
         self.seq = 0
         self.journal_trouble = ""
         """Why nothing can be written now; empty when all is well."""
@@ -106,7 +109,9 @@ class Loop:
         """One turn: fold, write down, adopt, act."""
         if isinstance(event, events.PolicyAdopted):
             self.policy = build(event.resolved)
-        turn = step(self.world, event, self.policy)
+        elif isinstance(event, events.ShadowStarted):
+            self.candidate = build(event.resolved)
+        turn = step(self.world, event, self.policy, self.candidate)
         if not _matters(event, turn, self.world):
             self.world = turn.world
             return turn

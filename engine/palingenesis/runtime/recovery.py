@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from palingenesis.core.errors import JournalError, PalingenesisError
-from palingenesis.core.events import PolicyAdopted
+from palingenesis.core.events import PolicyAdopted, ShadowStarted
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.record import from_plain
@@ -48,6 +48,8 @@ class Recovered:
 
     world: World
     policy: Policy
+    candidate: Policy | None = None
+    """What decides beside it, in shadow."""
     seq: int = 0
     differing: int = 0
     unordered: frozenset[str] = frozenset()
@@ -70,17 +72,33 @@ def recover(memory: Memory) -> Recovered:
         except PalingenesisError:
             world, seq = World(), 0  # another version's; the entries tell it all again
     policy = _policy_of(memory, world.policy)
+    candidate = _candidate_of(memory, world)
     differing = 0
     ordered = set(world.open)
     for entry in memory.entries(seq):
         if isinstance(entry.event, PolicyAdopted):
             policy = build(entry.event.resolved)
-        turn = step(world, entry.event, policy)
+        elif isinstance(entry.event, ShadowStarted):
+            candidate = build(entry.event.resolved)
+        turn = step(world, entry.event, policy, candidate)
         differing += [d.rule for d in turn.decisions] != [d.get("rule") for d in entry.decisions]
         world, seq = turn.world, entry.seq
         ordered |= {effect.id for effect in entry.effects}
     unordered = frozenset(world.open) - ordered
-    return Recovered(world=world, policy=policy, seq=seq, differing=differing, unordered=unordered)
+    return Recovered(
+        world=world,
+        policy=policy,
+        candidate=candidate if world.shadow is not None else None,
+        seq=seq,
+        differing=differing,
+        unordered=unordered,
+    )
+
+
+def _candidate_of(memory: Memory, world: World) -> Policy | None:
+    """The policy in shadow; None when there is none, or the journal lost it: it never acts."""
+    found = memory.policy(world.shadow.digest) if world.shadow is not None else None
+    return build(found[1]) if found is not None else None
 
 
 def _policy_of(memory: Memory, digest: str) -> Policy:

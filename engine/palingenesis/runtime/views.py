@@ -219,8 +219,10 @@ def _summary(event: Event) -> str:
             return ", ".join(known) or "facts no longer known"
         case events.EffectEnded():
             return f"{event.effect}: {event.result} {event.detail}".rstrip()
-        case events.PolicyAdopted():
+        case events.PolicyAdopted() | events.ShadowStarted():
             return f"{event.name} {event.digest[:8]}"
+        case events.ShadowStopped():
+            return event.why
         case events.PolicyRefused():
             counted = _count(len(event.problems), "problem")
             return f"{event.name}: {counted}; the last good policy stays"
@@ -278,7 +280,7 @@ def explanations(
         one
         for entry in written
         for one in entry.decisions
-        if decision in (None, one.id) and session in (None, one.session)
+        if decision in (None, one.id) and session in (None, one.session) and _is_ours(one)
     ]
     if decision is not None and not meant:
         raise PalingenesisError(f"no decision {decision} in the journal", "palingenesis events")
@@ -316,6 +318,11 @@ def explanations(
         }
         for one in meant[-limit:]
     ]
+
+
+def _is_ours(decision: Decision) -> bool:
+    """Whether it was made; a candidate's bears the number of the one that was."""
+    return decision.kind != "candidate"
 
 
 def _steps(

@@ -78,7 +78,7 @@ def _of_event(event: Event) -> Line | None:
 
 def _of_decision(decision: Decision, event: Event, world: World) -> Iterator[Line]:
     at = event.at
-    if decision.kind == "told":
+    if decision.kind in {"told", "candidate"}:
         return
     words = {
         "decided": "rule",

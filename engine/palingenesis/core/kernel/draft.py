@@ -107,6 +107,32 @@ class Draft:
         self.decisions.append(decision)
         return decision
 
+    def note_candidate(
+        self,
+        real: Decision,
+        *,
+        rule: str,
+        why: str,
+        policy: str,
+        limited: bool,
+        plan: tuple[Step, ...],
+        tries: int,
+    ) -> None:
+        """Write down what a candidate makes of a decision, under its number, on its facts."""
+        decision = replace(
+            real,
+            kind="candidate",
+            rule=rule,
+            why=why,
+            policy=policy,
+            seed="",
+            limited=limited,
+            facts={},
+            plan=plan,
+            tries=tries,
+        )
+        self.decisions.append(decision)
+
     def effect_id(self, decision: int, step: str) -> str:
         """The idempotency key of a step: unique across journals, the same in every replay."""
         return f"{self.world.seed[:8]}-{decision}.{step}"
