@@ -70,7 +70,7 @@ def comparisons(draw: st.DrawFn, facts: Sequence[Fact] = ASKABLE) -> str:
     if fact.kind is Kind.TEXT:
         others += [f"contains({left}, 'a')", f"matches({left}, '^a+b?')"]
     if facts is not ASKABLE:
-        others.append("true")
+        others += ["true", "within('quiet')"]
     peers = [one.name for one in facts if one.kind is fact.kind]
     others.append(f"{left} {sign} {draw(st.sampled_from(peers))}")
     return draw(st.sampled_from(others))
@@ -132,17 +132,33 @@ def few_values_of(fact: Fact) -> st.SearchStrategy[Any]:
 def policies(draw: st.DrawFn, most: int = 6) -> Policy:
     """Policies of a few rules, whose conditions ask about a handful of facts."""
     theme = draw(st.lists(st.sampled_from(ASKABLE), min_size=1, max_size=4, unique=True))
-    texts = st.lists(expressions_over(theme), max_size=2)
     heard = st.one_of(
         st.just(["stopped"]), st.lists(st.sampled_from(EVENTS), min_size=1, unique=True)
     )
+    bodies = st.fixed_dictionaries(
+        {"event": heard, "when": st.lists(expressions_over(theme), max_size=2)},
+        optional={
+            "mode": st.just("shadow"),
+            "continue": st.just(True),
+            "for": st.just("5m"),
+            "limit": st.just({"max": 2, "per": "1h"}),
+        },
+    )
     rules = [
-        {"id": f"rule-{number}", "event": event, "when": when, "do": [{"finish": {}}]}
-        for number, (event, when) in enumerate(
-            draw(st.lists(st.tuples(heard, texts), min_size=1, max_size=most))
-        )
+        {"id": f"rule-{number}", **body, "do": [{"log": {"message": str(number)}}]}
+        for number, body in enumerate(draw(st.lists(bodies, min_size=1, max_size=most)))
     ]
-    return build({"version": 1, "rules": rules, "default": {"do": [{"attention": {}}]}})
+    return build(
+        {
+            "version": 1,
+            "calendars": {
+                "quiet": {"days": ["mon"], "from": "22:30", "to": "07:00", "zone": "UTC"}
+            },
+            "zones": {},
+            "rules": rules,
+            "default": {"do": [{"attention": {}}]},
+        }
+    )
 
 
 # ── where truth turns ─────────────────────────────────────────────────────────────────────────
