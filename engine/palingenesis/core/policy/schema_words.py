@@ -109,9 +109,10 @@ _MODES: Final = {
 }
 
 
-def text_of(title: str, description: str, **more: object) -> Schema:
-    """A text; `title` is what the checker knows it by."""
-    return {"title": title, "description": description, "type": "string", **more}
+def text_of(title: str, description: str, **rest: object) -> Schema:
+    """A text; where it has a pattern, an editor tells the description instead of the pattern."""
+    told = {"patternErrorMessage": description} if "pattern" in rest else {}
+    return {"title": title, "description": description, "type": "string", **rest, **told}
 
 
 def _expression() -> Schema:

@@ -9,12 +9,12 @@ SECTIONS: Sections = {
         "init": ("policy_init:init", "A commented policy to begin with."),
         "fmt": ("policy_fmt:fmt", "The canonical layout; what a policy does stays the same."),
         "migrate": ("policy_migrate:migrate", "Bring an older policy to this version."),
+        "schema": ("policy_schema:schema", "The schema for your editor."),
         "facts": ("policy_facts:facts", "What a condition may ask about."),
         "actions": ("policy_actions:actions", "What a rule may do."),
     },
     "Check": {
         "validate": ("policy_validate:validate", "Every mistake of a policy, and the way out."),
-        "lint": ("policy_lint:lint", "What a careful author would want to know about it."),
     },
     "Rehearse": {
         "test": ("policy_test:test", "Run the unit tests of policies, and say what they cover."),
