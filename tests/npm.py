@@ -6,6 +6,7 @@ Without npm such a test is skipped at home, and fails where CI=true promises it.
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ INSTALL_S_MAX = 300.0
 NAMES = {"@": "", "/": "-"}
 
 
-def installed(name: str, version: str) -> Path:
-    """The folder of an installed package, with `node_modules` and all that it depends on."""
-    return _made(name, version, "node_modules", _install) / "node_modules" / name
+def installed(name: str, version: str, *others: str) -> Path:
+    """The folder of an installed package; what it depends on, and `others`, are beside it."""
+
+    def install(room: Path, package: str) -> None:
+        _install(room, package, *others)
+
+    return _made(name, version, "node_modules", install) / "node_modules" / name
 
 
 def unpacked(name: str, version: str) -> Path:
@@ -26,7 +31,7 @@ def unpacked(name: str, version: str) -> Path:
     return _made(name, version, "package", _unpack) / "package"
 
 
-def _made(name: str, version: str, kind: str, make) -> Path:
+def _made(name: str, version: str, kind: str, make: Callable[[Path, str], None]) -> Path:
     spelled = "".join(NAMES.get(char, char) for char in name)
     place = cache() / f"npm-{spelled}-{version}-{kind}"
     if place.is_dir():
@@ -43,10 +48,10 @@ def _made(name: str, version: str, kind: str, make) -> Path:
     return place
 
 
-def _install(room: Path, package: str) -> None:
+def _install(room: Path, *packages: str) -> None:
     _npm(
         "install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund",
-        f"--prefix={room}", package, folder=room,
+        f"--prefix={room}", *packages, folder=room,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ SECTIONS: Sections = {
     },
     "Understand": {
         "explain": ("policy_explain:explain", "Why it decides so, and what would change it."),
+        "graph": ("policy_graph:graph", "How a policy decides, and how a session lives."),
         "show": ("policy_show:show", "The policy in force, or the one that would be."),
     },
 }

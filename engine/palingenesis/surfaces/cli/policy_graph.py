@@ -1,0 +1,138 @@
+"""`policy graph`: how a policy decides, and how a session lives, drawn."""
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from palingenesis import shipped
+from palingenesis.core.errors import NotRunningError
+from palingenesis.runtime.config import choose_policy
+from palingenesis.surfaces.cli.choosing import choose_session
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
+from palingenesis.surfaces.cli.naming import choose_name
+
+if TYPE_CHECKING:
+    from palingenesis.core.policy.model import Policy
+    from palingenesis.runtime.door import SessionStatus
+
+EXAMPLES = """\b
+Examples:
+  palingenesis policy graph --event stopped            the rules in the order they are tried
+  palingenesis policy graph my.yaml --format mermaid   paste it where Mermaid is drawn
+  palingenesis policy graph --states --session ses_1   where a session is in its life
+"""
+
+
+@click.command(
+    "graph", short_help="How a policy decides, and how a session lives, drawn.", epilog=EXAMPLES
+)
+@click.argument("file", required=False, type=PolicyWord(), metavar="[FILE|NAME|-]")
+@click.option("--states", is_flag=True, help="A session's life instead of the decisions.")
+@click.option("--event", metavar="EVENT", help="Only rules that listen to this event.")
+@click.option("--session", metavar="ID", help="Mark where this session is now.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="For people, or for whatever draws Mermaid.",
+)
+@click.pass_obj
+def graph(
+    desk: Desk,
+    file: str | None,
+    states: bool,
+    event: str | None,
+    session: str | None,
+    form: str,
+) -> None:
+    """Draw the decision flow of FILE (else the policy in use), or with --states a session's life.
+
+    Where the daemon runs, what supervised sessions do now is marked.
+    """
+    from palingenesis.core.facts import EVENTS
+
+    if states and (file or event):
+        raise click.UsageError("--states is the same for every policy; leave FILE and --event out")
+    rows = _live(desk, session)
+    if states:
+        click.echo(_life(rows, form), nl=False)
+        return
+    if event is not None:
+        event = choose_name(event, EVENTS, what="event", hint=f"one of: {', '.join(EVENTS)}")
+    from palingenesis.simulation.decision_flow import Flow, as_mermaid, as_text
+
+    now = frozenset(row["rule"] for row in rows if row["rule"] is not None)
+    flow = Flow(policy=_policy(desk, file), event=event, now=now if file is None else frozenset())
+    click.echo(as_mermaid(flow) if form == "mermaid" else as_text(flow), nl=False)
+
+
+def _live(desk: Desk, session: str | None) -> "list[SessionStatus]":
+    """The session that is meant, or all supervised ones; none where the daemon does not run."""
+    try:
+        rows = desk.client().sessions()
+    except NotRunningError:
+        if session is not None:
+            raise
+        return []
+    if session is not None:
+        return [choose_session(rows, session)]
+    return [row for row in rows if row["supervised"]]
+
+
+def _life(rows: "list[SessionStatus]", form: str) -> str:
+    from palingenesis.core.lifecycle import TRANSITIONS, mermaid
+
+    now: dict[str, int] = {}
+    for row in rows:
+        now[row["status"]] = now.get(row["status"], 0) + 1
+    if form == "mermaid":
+        lit = f"    class {','.join(sorted(now))} now\n" if now else ""
+        return f"{mermaid()}    classDef now fill:#fd7,stroke:#b60,color:#000\n{lit}"
+    lines: list[str] = []
+    for status in dict.fromkeys(source for _, sources, _ in TRANSITIONS for source in sources):
+        count = now.get(status, 0)
+        here = f"  ← {count} now" if count else ""
+        lines.append(f"{click.style(str(status), fg='cyan')}{here}")
+        ways: dict[str, list[str]] = {}
+        for trigger, sources, dest in TRANSITIONS:
+            if status in sources:
+                ways.setdefault(str(dest), []).append(trigger)
+        lines += [f"  → {dest:12} {', '.join(triggers)}" for dest, triggers in ways.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _policy(desk: Desk, file: str | None) -> "Policy":
+    """The one that was named, the one in force, or the one that would be."""
+    from palingenesis.runtime.config_file import load_config
+    from palingenesis.surfaces.cli.policy_text import usable
+
+    if file is not None:
+        return _compiled(read_policy(file))
+    with contextlib.suppress(NotRunningError):
+        told = desk.client().policy()
+        path = Path(told["path"])
+        raw = told["source"].encode()
+        return _compiled(GivenPolicy(said=str(path), name=path.stem, raw=raw, path=path))
+    paths = desk.paths
+    chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
+    return usable(chosen.path or shipped.policy(), hint=f"{chosen.origin} names this file")
+
+
+def _compiled(given: GivenPolicy) -> "Policy":
+    from palingenesis.core.errors import InvalidConfigError
+    from palingenesis.surfaces.cli.policy_text import compile_here, render
+
+    compiled = compile_here(given.raw, given.path)
+    if compiled.policy is None:
+        text = render(compiled.diagnostics, given.raw, given.said, compiled.sources)
+        click.echo(text, err=True, nl=False)
+        raise InvalidConfigError(
+            f"the policy {given.said} cannot be used",
+            hint=f"palingenesis policy validate {given.said}",
+        )
+    return compiled.policy
