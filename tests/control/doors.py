@@ -9,6 +9,7 @@ from pathlib import Path
 
 from palingenesis.control.server import ControlServer
 from palingenesis.core.errors import BusyError, PalingenesisError
+from palingenesis.runtime.candidate import Preview, Shadow, ShadowOrder
 from palingenesis.runtime.door import (
     Answer,
     CommandName,
@@ -99,6 +100,76 @@ AN_EXPLANATION: Explanation = {
 }
 
 
+A_PREVIEW: Preview = {
+    "path": "/next.yaml",
+    "name": "next",
+    "digest": "d9e8f7a6",
+    "in_force": False,
+    "rows": [
+        {
+            "session": "ses_2def",
+            "title": "Write the docs",
+            "change": "moved",
+            "before": {
+                "status": "waiting",
+                "rule": "rate-limit",
+                "what": "wait",
+                "until": "2026-11-21T03:10:00Z",
+                "then": ["resume"],
+            },
+            "after": {
+                "status": "waiting",
+                "rule": "rate-limit",
+                "what": "wait",
+                "until": "2026-11-21T03:20:00Z",
+                "then": ["resume"],
+            },
+            "why": "",
+        },
+        {
+            "session": "ses_3abc",
+            "title": "Fix the tests",
+            "change": "cancelled",
+            "before": {
+                "status": "asking",
+                "rule": "refused",
+                "what": "an answer",
+                "until": None,
+                "then": ["switch-model", "resume"],
+            },
+            "after": {"status": "attention", "rule": None, "what": "", "until": None, "then": []},
+            "why": "no rule matched",
+        },
+    ],
+    "idle": 3,
+}
+
+A_SHADOW: Shadow = {
+    "message": "next decides in shadow from now on; it never acts",
+    "running": True,
+    "name": "next",
+    "digest": "d9e8f7a6",
+    "path": "/home/ada/policy.next.yaml",
+    "since": "2026-11-18T01:00:00Z",
+    "at": "2026-11-21T05:00:00Z",
+    "decisions": 61,
+    "same": 56,
+    "different": 3,
+    "unknown": 2,
+    "groups": [
+        {
+            "reason": "timeout",
+            "times": 3,
+            "before": {"rule": "network-retry", "plan": "wait 5m → resume"},
+            "after": {"rule": "context-rollover", "plan": "snapshot → new-session"},
+            "first": {"decision": 412, "at": "2026-11-18T17:08:00Z", "session": "ses_2def"},
+        }
+    ],
+    "net": {"waiting_s": -900.0, "new sessions": 3, "notifications": 0},
+    "errors": [],
+}
+
+
 class StandInDoor:
     """Answers from lists, and remembers what it was asked."""
 
@@ -107,6 +178,8 @@ class StandInDoor:
         self.rows = [a_row(1), a_row(2, "ses_2def")]
         self.explanations = [AN_EXPLANATION]
         self.given: list[tuple[str, str | None, str]] = []
+        self.asked: list[tuple[str, str | None]] = []
+        self.no_shadow = False
         self.stopped = threading.Event()
         self.failing: Exception | None = None
         self.reload_answer: Answer = {"ok": True, "message": "policy 'default' is in force"}
@@ -179,6 +252,16 @@ class StandInDoor:
         await asyncio.sleep(self.slow_s)
         self.given.append((name, session, by))
         return {"ok": True, "message": f"{name}: done"}
+
+    async def preview(self, path: str | None) -> Preview:
+        self.asked.append(("preview", path))
+        return A_PREVIEW
+
+    async def shadow(self, order: ShadowOrder, path: str | None) -> Shadow:
+        self.asked.append((order, path))
+        if self.no_shadow:
+            raise PalingenesisError("no policy is in shadow", "palingenesis policy shadow start")
+        return {**A_SHADOW, "running": order in {"start", "report"}}
 
     async def reload(self) -> Answer:
         return self.reload_answer

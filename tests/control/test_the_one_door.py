@@ -74,6 +74,36 @@ def test_orders_reach_the_daemon(tmp_path: Path):
         assert here.door.stopped.is_set()
 
 
+def test_candidates_are_asked_about_through_the_door(tmp_path: Path):
+    with served(tmp_path) as here:
+        client = ControlClient(here.path)
+
+        assert client.preview(None)["idle"] == 3
+        assert client.shadow("start", "/next.yaml")["running"] is True
+        assert client.shadow("stop")["running"] is False
+
+        assert here.door.asked == [("preview", None), ("start", "/next.yaml"), ("stop", None)]
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/v1/preview", {"path": "next.yaml"}),
+        ("/v1/preview", {"path": 7}),
+        ("/v1/preview", {"path": "/a\0b"}),
+        ("/v1/shadow", {"order": "begin", "path": "/next.yaml"}),
+        ("/v1/shadow", {"order": "start"}),
+        ("/v1/shadow", {"order": "report", "path": "/next.yaml"}),
+    ],
+)
+def test_what_makes_no_sense_about_a_candidate_is_refused(
+    tmp_path: Path, target: str, body: dict[str, object]
+):
+    with served(tmp_path) as here:
+        assert post(here.path, target, json.dumps(body).encode()) == 400
+        assert here.door.asked == []
+
+
 def test_every_answer_says_its_schema_version(tmp_path: Path):
     with served(tmp_path) as here:
         for path in ("status", "sessions", "events", "explain", "open", "policy", "nonsense"):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from palingenesis import __version__, shipped
 from palingenesis.app.agents import Agents, Surroundings, make_agents
+from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
@@ -187,6 +188,14 @@ class Daemon:
                 warnings=(*self._config.warnings, *(d.told() for d in self._journal.damage)),
             ),
             reload=lambda: self._reload(policy_file),
+            candidates=Candidates(
+                loop=self.loop,
+                journal=self._paths.journal,
+                clock=self._clock,
+                policy_path=self._policy_path,
+                own=self._choice.path or self._paths.policy_file,
+                reload=lambda: self._reload(policy_file),
+            ),
             entrance=agents.entrance,
             stop=self.stop,
         )

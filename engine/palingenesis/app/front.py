@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from palingenesis import __version__
+from palingenesis.app.candidates import Candidates
 from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
 from palingenesis.core.effects import Notify
@@ -17,7 +18,7 @@ from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal, entry_to_plain
-from palingenesis.runtime import door, views
+from palingenesis.runtime import candidate, door, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.loop import Loop
@@ -66,6 +67,7 @@ class Front:
         clock: Clock,
         about: About,
         reload: Reload,
+        candidates: Candidates,
         entrance: Entrance,
         stop: Callable[[bool], None],
     ) -> None:
@@ -74,6 +76,7 @@ class Front:
         self._clock = clock
         self._about = about
         self._reload = reload
+        self._candidates = candidates
         self._entrance = entrance
         self._stop = stop
         self._recomputing = Recomputing(journal.policy)
@@ -164,6 +167,16 @@ class Front:
         if known is None:
             raise _unknown(session)  # deleted in this very moment
         return {"ok": True, "message": f"{name}: {known.title or known.id} is {known.status}"}
+
+    async def preview(self, path: str | None) -> candidate.Preview:
+        """See `Door`."""
+        return await self._candidates.preview(path)
+
+    async def shadow(self, order: candidate.ShadowOrder, path: str | None) -> candidate.Shadow:
+        """See `Door`."""
+        if order != "report" and (trouble := self._loop.journal_trouble):
+            raise JournalError(f"'{order}' cannot be written down, so it is not done: {trouble}")
+        return await self._candidates.shadow(order, path)
 
     async def reload(self) -> door.Answer:
         """See `Door`."""

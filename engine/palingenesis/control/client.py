@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from palingenesis.control.wire_format import CHANGE_S_MAX, decode_error
 from palingenesis.core.errors import DeadlineError, DeniedError, NotRunningError, PalingenesisError
+from palingenesis.runtime.candidate import Preview, Shadow, ShadowOrder
 from palingenesis.runtime.door import (
     Answer,
     Entrance,
@@ -87,6 +88,14 @@ class ControlClient:
         """Give a command; returns once it is written down."""
         asked = {"command": name, "session": session, "by": by}
         return cast("Answer", self._post("/v1/commands", asked))
+
+    def preview(self, path: str | None) -> Preview:
+        """What adopting a policy file (None: the one in use) would do to what is pending."""
+        return cast("Preview", self._post("/v1/preview", {"path": path}))
+
+    def shadow(self, order: ShadowOrder, path: str | None = None) -> Shadow:
+        """Start a candidate beside the policy in force, report on it, promote it, or stop it."""
+        return cast("Shadow", self._post("/v1/shadow", {"order": order, "path": path}))
 
     def reload(self) -> Answer:
         """Have configuration and policy read again."""

@@ -24,6 +24,7 @@ from palingenesis.control.wire_format import (
     http_status,
 )
 from palingenesis.core.errors import BusyError, DeadlineError, PalingenesisError
+from palingenesis.runtime.candidate import ORDERS
 from palingenesis.runtime.door import COMMANDS, FOR_ALL, SCHEMA_VERSION, CommandName, Door
 
 _CLOSE = {"connection": "close"}
@@ -47,6 +48,8 @@ def make_app(door: Door, closing: asyncio.Event) -> Starlette:
             Route("/v1/policy", _guarded(routes.policy)),
             Route("/v1/commands", _guarded(routes.command, CHANGE_S_MAX), methods=["POST"]),
             Route("/v1/reload", _guarded(routes.reload, CHANGE_S_MAX), methods=["POST"]),
+            Route("/v1/preview", _guarded(routes.preview, CHANGE_S_MAX), methods=["POST"]),
+            Route("/v1/shadow", _guarded(routes.shadow, CHANGE_S_MAX), methods=["POST"]),
             Route("/v1/stop", _guarded(routes.stop), methods=["POST"]),
         ],
         exception_handlers={HTTPException: _no_such_place},
@@ -116,6 +119,20 @@ class _Routes:
     async def reload(self, request: Request) -> Response:
         await _document(request)
         return _answer(await self._door.reload())
+
+    async def preview(self, request: Request) -> Response:
+        asked = await _document(request)
+        return _answer(await self._door.preview(_path(asked)))
+
+    async def shadow(self, request: Request) -> Response:
+        asked = await _document(request)
+        path = _path(asked)
+        order = next((known for known in ORDERS if known == asked.get("order")), None)
+        if order is None:
+            raise UsageError("no such order", hint=f"one of: {', '.join(ORDERS)}")
+        if (order == "start") is (path is None):
+            raise UsageError("a 'path' is given to start, and to nothing else")
+        return _answer(await self._door.shadow(order, path))
 
     async def stop(self, request: Request) -> Response:
         document = await _document(request)
@@ -208,6 +225,16 @@ async def _document(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UsageError("the body is not a JSON object")
     return document
+
+
+def _path(asked: Mapping[str, Any]) -> str | None:
+    """An absolute path to a policy, where one is given."""
+    path = asked.get("path")
+    if path is None:
+        return None
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise UsageError("'path' is the whole path of a file")
+    return path
 
 
 def _command(name: object) -> CommandName:

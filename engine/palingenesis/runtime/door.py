@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
+from palingenesis.runtime.candidate import CandidateDoor
+
 SCHEMA_VERSION = 1
 
 CommandName = Literal["pause", "resume", "abort", "skip", "new-session", "enrol", "detach"]
@@ -213,7 +215,7 @@ class PolicyText(TypedDict):
     source: str
 
 
-class Door(Protocol):
+class Door(CandidateDoor, Protocol):
     """The daemon as its surfaces see it. Operating errors are `PalingenesisError`s."""
 
     def status(self) -> Status:

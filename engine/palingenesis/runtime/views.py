@@ -167,6 +167,11 @@ def warnings(world: World) -> list[str]:
     ]
     if world.policy_problems:
         lines.append("the newest policy file was refused; the last good one stays in force")
+    if world.shadow is not None:
+        lines.append(
+            f"{world.shadow.name} decides in shadow beside the policy: "
+            "palingenesis policy shadow report"
+        )
     if world.paused:
         lines.append("paused: nothing is done until `palingenesis resume`")
     return lines

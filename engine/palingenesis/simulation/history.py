@@ -8,18 +8,18 @@ that follow the first difference of an episode are therefore uncertain, and mark
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core import plans
 from palingenesis.core.facts import show_duration
-from palingenesis.core.plans import Step, Wait
+from palingenesis.core.plans import Step
 from palingenesis.core.policy.decide import Ruling, decide
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.policy.terms import count_key
 from palingenesis.core.values import FactValue
-from palingenesis.simulation.plan_words import in_words, setting_of, waited
+from palingenesis.simulation.plan_words import in_words, setting_of, waiting_time
 
 _UNTOLD: Final = frozenset({"progress", "started", "tick", "operator"})
 """Events that happen without a decision: how often they did cannot be counted afterwards."""
@@ -127,12 +127,7 @@ class Retelling:
         if key not in self._words:
             setting = setting_of(facts, past.at, tries=tries)
             delay = f"for {show_duration(ruling.delay)}: " if ruling.delay is not None else ""
-            waits = ruling.delay or timedelta(0)
-            at = setting
-            for step in ruling.steps:
-                if isinstance(step, Wait):
-                    span = waited(step, at)
-                    waits, at = waits + span, replace(at, at=at.at + span)
+            waits = (ruling.delay or timedelta(0)) + waiting_time(ruling.steps, setting)
             self._words[key] = f"{delay}{in_words(ruling.steps, setting)}", waits
         return self._words[key]
 
@@ -239,7 +234,7 @@ def compare(pasts: Iterable[Past], before: Policy, after: Policy) -> Comparison:
         stops=stops,
         groups=grouped(differences),
         renamed=renamed,
-        net=_net(differences),
+        net=summed(differences),
     )
 
 
@@ -275,7 +270,8 @@ COUNTED: Final[Mapping[str, tuple[type[Step], ...]]] = {
 """What is summed up over all differences."""
 
 
-def _net(differences: Iterable[Difference]) -> Net:
+def summed(differences: Iterable[Difference]) -> Net:
+    """What differences come to, all together."""
     waiting = timedelta(0)
     steps = dict.fromkeys(COUNTED, 0)
     for one in differences:

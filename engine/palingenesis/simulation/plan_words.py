@@ -82,6 +82,15 @@ def step_in_words(
             return word
 
 
+def waiting_time(steps: Sequence[Step], setting: Setting) -> timedelta:
+    """How long all the waits of a plan take together."""
+    begun = setting
+    for step in steps:
+        if isinstance(step, Wait):
+            begun = replace(begun, at=begun.at + waited(step, begun))
+    return begun.at - setting.at
+
+
 def waited(step: Wait, setting: Setting) -> timedelta:
     """How long a wait takes as a rule: its jitter left out, a condition taken as false."""
     calm = replace(step, jitter=_NO_JITTER)

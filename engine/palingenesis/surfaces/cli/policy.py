@@ -20,6 +20,10 @@ SECTIONS: Sections = {
         "test": ("policy_test:test", "Run the unit tests of policies, and say what they cover."),
         "simulate": ("simulate:simulate", "A night on a virtual clock, before the real one."),
     },
+    "In the running daemon": {
+        "reload": ("policy_reload:reload", "Read the policy again, or tell what that would do."),
+        "shadow": ("policy_shadow:shadow", "Try a policy beside the one in force."),
+    },
     "Understand": {
         "explain": ("policy_explain:explain", "Why it decides so, and what would change it."),
         "graph": ("policy_graph:graph", "How a policy decides, and how a session lives."),
