@@ -1,12 +1,13 @@
 """`explain-code`: what a diagnostic means, with an example that has it and one that has not."""
 
+from collections.abc import Iterable
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
-from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
 _WIDTH = 92
 
 
+def _codes() -> Iterable[str]:
+    from palingenesis.core.policy.codes.registry import CODES
+
+    return CODES
+
+
 @click.command("explain-code", short_help="What a diagnostic such as E009 means.")
-@click.argument("code", required=False)
+@click.argument("code", required=False, type=KnownWord("code", _codes))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 def explain_code(code: str | None, as_json: bool) -> None:
     """What the CODE of a diagnostic means, such as E009; without it, all codes."""

@@ -1,7 +1,10 @@
 """A word of a known set that a person typed: the one that is meant, or which one might be."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+import click
+from click.shell_completion import CompletionItem
 
 from palingenesis.core.errors import ExitCode, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
@@ -13,6 +16,25 @@ class UnknownNameError(PalingenesisError):
     """Nothing has the name that was asked for."""
 
     exit_code = ExitCode.USAGE
+
+
+class KnownWord(click.ParamType[str]):
+    """A word of a known set; a shell completes it, `choose_name` finds what is meant."""
+
+    def __init__(self, name: str, words: Callable[[], Iterable[str]]) -> None:
+        """Take what it is called in help, and where its words come from once one is asked for."""
+        self.name = name
+        self._words = words
+
+    def convert(  # noqa: D102
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        return str(value)
+
+    def shell_complete(  # noqa: D102
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(one) for one in self._words() if one.startswith(incomplete)]
 
 
 def choose_name(word: str, known: Iterable[str], *, what: str, hint: str) -> str:

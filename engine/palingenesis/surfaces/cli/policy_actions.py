@@ -1,20 +1,27 @@
 """`policy actions`: what may stand under `do:`."""
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
-from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.steps import Option
 
 
+def _names() -> Iterable[str]:
+    from palingenesis.core.policy.steps import ACTIONS
+
+    return ACTIONS
+
+
 @click.command(short_help="What a rule may do, each with its options and an example.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=KnownWord("name", _names))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 def actions(name: str | None, as_json: bool) -> None:
     """The actions that may stand under `do:`; with NAME one of them, with its options."""

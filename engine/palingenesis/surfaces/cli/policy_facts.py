@@ -1,19 +1,27 @@
 """`policy facts`: what a condition may ask about."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
-from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.facts import Fact
 
 
+def _names() -> Iterable[str]:
+    from palingenesis.core.facts import FACTS
+    from palingenesis.core.policy.functions import FUNCTIONS
+
+    return (*FACTS, *FUNCTIONS)
+
+
 @click.command(short_help="What a condition may ask about, each with an example.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=KnownWord("name", _names))
 @click.option("--agent", metavar="ASSISTANT", help="Only what this assistant tells: opencode.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 def facts(name: str | None, agent: str | None, as_json: bool) -> None:

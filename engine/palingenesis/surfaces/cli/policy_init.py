@@ -8,10 +8,16 @@ from palingenesis import shipped
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
-from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.rewriting import rewrite
 
 _USUAL = "own"
+
+
+def _places() -> dict[str, Path]:
+    """Every policy to begin with, by its name."""
+    starts = {path.stem: path for path in sorted(shipped.starts().glob("*.yaml"))}
+    return starts | {name: shipped.policy(name) for name in shipped.policy_names()}
 
 
 @click.command("init", short_help="Write a commented policy to begin with.")
@@ -19,6 +25,7 @@ _USUAL = "own"
 @click.option(
     "--from",
     "source",
+    type=KnownWord("name", _places),
     default=_USUAL,
     show_default=True,
     metavar="NAME",
@@ -28,8 +35,7 @@ _USUAL = "own"
 @click.pass_obj
 def init(desk: Desk, file: Path, source: str, force: bool) -> None:
     """Write a commented policy to FILE (policy.yaml), and say what to do with it."""
-    places = {path.stem: path for path in sorted(shipped.starts().glob("*.yaml"))}
-    places |= {name: shipped.policy(name) for name in shipped.policy_names()}
+    places = _places()
     name = choose_name(source, places, what="policy to begin with", hint=", ".join(places))
     if not force and (file.exists() or file.is_symlink()):
         raise PalingenesisError(f"{file} is there already", hint="--force writes over it")

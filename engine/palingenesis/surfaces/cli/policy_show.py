@@ -44,9 +44,15 @@ class RuleId(click.ParamType[str]):
     def shell_complete(  # noqa: D102
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        word = ctx.params.get("file")
-        raw = read_policy(word).raw if word else shipped.policy().read_bytes()
-        policy = _compiled(raw, Path(word or "default")).policy
+        # Behind an unfinished option click has not yet given the words their names.
+        word = ctx.params.get("file") or next(iter(ctx.args), "default")
+        if word == "-":
+            return []
+        try:
+            given = read_policy(word)
+        except InvalidConfigError:
+            return []
+        policy = _compiled(given.raw, given.path or Path(word)).policy
         rules = policy.rules if policy is not None else ()
         return [CompletionItem(one.id) for one in rules if one.id.startswith(incomplete)]
 
