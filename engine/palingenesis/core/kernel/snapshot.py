@@ -9,6 +9,8 @@ from palingenesis.core.values import FactValue
 from palingenesis.core.world import Agent, Session, World
 
 _HOUR: Final = timedelta(hours=1)
+_TELL_OF_A_STOP: Final = frozenset({"stopped", "action_failed"})
+"""With any other event the last stop is the past: the session has worked since."""
 
 
 def facts_of(
@@ -62,7 +64,7 @@ def _add_stop(
     facts: dict[str, FactValue | None], session: Session, event: str, at: datetime
 ) -> None:
     stop = session.stop
-    if stop is None or event in {"progress", "started"}:
+    if stop is None or event not in _TELL_OF_A_STOP:
         return
     facts |= {
         "stop.reason": stop.reason.value,

@@ -15,6 +15,7 @@ SECTIONS: Sections = {
     },
     "Check": {
         "validate": ("policy_validate:validate", "Every mistake of a policy, and the way out."),
+        "lint": ("policy_lint:lint", "What a careful author would want to know about it."),
     },
     "Rehearse": {
         "test": ("policy_test:test", "Run the unit tests of policies, and say what they cover."),

@@ -12,6 +12,8 @@ class Frame(StrEnum):
     POLICY = "policy"  # a whole policy file
     TOP = "top"  # keys of a policy file; what is required and missing there is added
     RULE = "rule"  # keys of one rule; what is required and missing there is added
+    LINT_TOP = "lint-top"  # as TOP; said by `policy lint`
+    LINT_RULE = "lint-rule"  # as RULE; said by `policy lint`
     POLICY_TEST = "policy-test"  # a whole file of tests
     SCENARIO = "scenario"  # a whole scenario
 
@@ -33,13 +35,13 @@ class Code:
 
 def whole(frame: Frame, text: str) -> str:
     """An example as a whole file, ready to be read."""
-    if frame is Frame.RULE:
+    if frame in {Frame.RULE, Frame.LINT_RULE}:
         keys = "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
         identity = "" if _has(text, "id") else "    id: example\n"
         steps = "" if _has(text, "do") else "    do: [finish]\n"
         rule = identity + keys + steps
         return f"version: 1\nrules:\n  - {rule[4:]}{_END}"
-    if frame is Frame.TOP:
+    if frame in {Frame.TOP, Frame.LINT_TOP}:
         missing = {"version": "version: 1\n", "rules": "rules: []\n", "default": _END}
         return text + "".join(line for key, line in missing.items() if not _has(text, key))
     return text

@@ -8,6 +8,7 @@ from typing import Final
 from palingenesis.core.policy.codes import (
     advice,
     expressions,
+    linting,
     scenarios,
     structure,
     tests,
@@ -21,6 +22,7 @@ FAMILIES: Final[tuple[tuple[str, tuple[Code, ...]], ...]] = (
     ("The structure of a policy", structure.CODES),
     ("Conditions and messages", expressions.CODES),
     ("Advice", advice.CODES),
+    ("Advice of `policy lint`", linting.CODES),
     ("Scenarios", scenarios.CODES),
     ("Files of tests", tests.CODES),
 )
@@ -66,7 +68,8 @@ def _one_sentence_a_line(text: str) -> str:
 
 
 def _block(said: str, text: str, frame: Frame) -> str:
-    where = {Frame.RULE: " (in a rule)", Frame.POLICY_TEST: " (in a file of tests)",
+    where = {Frame.RULE: " (in a rule)", Frame.LINT_RULE: " (in a rule)",
+             Frame.POLICY_TEST: " (in a file of tests)",
              Frame.SCENARIO: " (in a scenario)"}.get(frame, "")  # fmt: skip
     return f"{said}{where}:\n\n```text\n{shown(text)}```\n"
 

@@ -1,0 +1,136 @@
+"""Places: where in the file the parts of a rule stand, for findings about a compiled policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from palingenesis.core.policy.diagnostics import Diagnostic, Findings, Grade, Related, Span
+from palingenesis.core.policy.model import Rule
+from palingenesis.core.policy.read import Listing, Node, Scalar, Table, place_in, read
+from palingenesis.core.policy.terms import Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """A part of a rule: its id, or what stands under some keys; or a term of its condition."""
+
+    rule: Rule | None = None
+    path: tuple[str | int, ...] = ("id",)
+    part: int | None = None
+    term: Term | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something worth saying, before it has a place in a file."""
+
+    code: str
+    severity: Grade
+    message: str
+    help: str = ""
+    at: At = At()
+    related: tuple[tuple[str, At], ...] = ()
+
+
+class Places:
+    """Finds parts of rules in the text of a policy; the text is read when it is first needed."""
+
+    def __init__(self, text: str | bytes) -> None:
+        self._text = text
+
+    @cached_property
+    def _read(self) -> tuple[Node | None, Findings]:
+        return read(self._text)
+
+    @property
+    def root(self) -> Table | None:
+        """The document, if it is one."""
+        node = self._read[0]
+        return node if isinstance(node, Table) else None
+
+    @property
+    def findings(self) -> Findings:
+        """Where its characters stand."""
+        return self._read[1]
+
+    @cached_property
+    def _rules(self) -> Mapping[str, Table]:
+        rules = self.root.get("rules") if self.root is not None else None
+        found: dict[str, Table] = {}
+        for item in rules.items if isinstance(rules, Listing) else ():
+            identity = item.get("id") if isinstance(item, Table) else None
+            if isinstance(identity, Scalar) and isinstance(item, Table):
+                found.setdefault(identity.text, item)
+        return found
+
+    def diagnostic(self, remark: Remark) -> Diagnostic:
+        """A remark with its place."""
+        line, col, length, file = self._place(remark.at)
+        related = []
+        for message, at in remark.related:
+            row, column, size, name = self._place(at)
+            related.append(Related(message=message, line=row, col=column, length=size, file=name))
+        return Diagnostic(
+            code=remark.code,
+            severity=remark.severity,
+            message=remark.message,
+            help=remark.help,
+            line=line,
+            col=col,
+            length=length,
+            related=tuple(related),
+            file=file,
+        )
+
+    def _place(self, at: At) -> tuple[int, int, int, str]:
+        if at.rule is not None and at.rule.file:
+            return max(at.rule.line, 1), 1, 1, at.rule.file
+        span = self._span(at)
+        if span is None:
+            return max(at.rule.line, 1) if at.rule is not None else 1, 1, 1, ""
+        source = self._read[1].source
+        place = source.place(span.start)
+        return place.line, place.col, source.length(span), ""
+
+    def _span(self, at: At) -> Span | None:
+        start = self.root if at.rule is None else self._rules.get(at.rule.id)
+        if start is None:
+            return None
+        if at.rule is not None and at.part is not None:
+            return self._term(start, at.rule, at.part, at.term) or self._under(start, ("id",))
+        return self._under(start, at.path) or self._under(start, ("id",))
+
+    def _under(self, node: Node, path: tuple[str | int, ...]) -> Span | None:
+        """The key that a path leads to, or the value where it ends in a number or an id."""
+        found: Node | None = node
+        span: Span | None = None
+        for step in path:
+            if isinstance(step, int):
+                inside = found.items if isinstance(found, Listing) else ()
+                found = inside[step] if step < len(inside) else None
+                span = found.span if found is not None else None
+                if isinstance(found, Table) and found.entries:
+                    span = found.entries[0][0].span
+            elif isinstance(found, Table):
+                key = found.key(step)
+                found = found.get(step)
+                at_value = step == "id" and found is not None
+                span = found.span if at_value and found else key.span if key else None
+            else:
+                return None
+        return span
+
+    def _term(self, table: Table, rule: Rule, part: int, term: Term | None) -> Span | None:
+        """A term in the text of its condition; all of the text where parameters stand in it."""
+        node = table.get("when")
+        items = node.items if isinstance(node, Listing) else (node,) if node is not None else ()
+        assert rule.when is not None, "a term stands in a condition"
+        index = part - (len(rule.when.parts) - len(items))  # `match:` comes first
+        if not 0 <= index < len(items):
+            return None
+        scalar = items[index]
+        if not isinstance(scalar, Scalar):
+            return None
+        if term is None or scalar.text != rule.when.parts[part].text:
+            return scalar.span
+        return place_in(self._read[1].source, scalar, term.start, term.end)
