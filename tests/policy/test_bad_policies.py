@@ -253,6 +253,11 @@ SHAPE = {
         with_do('[{log: {message: "hi ${stop.resaon}"}}]'),
         ("E019", 4, 30, "unknown fact 'stop.resaon' in a message", "did you mean 'stop.reason'?"),
     ),
+    "E019 a placeholder that is not closed": (
+        with_do('[{log: {message: "hi ${stop.reason"}}]'),
+        ("E019", 4, 30, "a placeholder that is not closed",
+         "close it with '}', or write $${ for the characters ${"),
+    ),
     "E019 a placeholder for an unknown parameter": (
         with_do('[{log: {message: "${params.x}"}}]'),
         ("E019", 4, 27, "unknown parameter 'x' in a message", "declare it under 'params:'"),
@@ -492,6 +497,28 @@ def test_all_mistakes_are_told_in_one_run_even_within_one_expression() -> None:
     assert [(code, col) for code, _, col, _, _ in found(text)] == [
         ("E009", 11), ("E016", 49), ("E009", 54), ("E008", 68),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expression", "codes"),
+    [
+        (
+            "stop.resaon == 'x' and (session.cost > 5 or cuont(a, 1h) > 2",
+            ["E009", "E003", "E016", "E008"],
+        ),
+        ("stop.reason == 'ratelimit' and § work.dne", ["E010", "E003", "E009"]),
+        ("cuont(crash 15m) and params.x", ["E008", "E003", "E014"]),
+        ("stop.reason = 'crash' and wrok.done work.dnoe", ["E002", "E009", "E009"]),
+        ("1 < stop.atempt < 3", ["E004", "E009"]),
+        ("oops(wrok.done)", ["E008", "E009"]),
+    ],
+)
+def test_an_expression_that_cannot_be_parsed_is_read_in_pieces(
+    expression: str, codes: list[str]
+) -> None:
+    text = with_when('"' + expression + '"')
+
+    assert sorted(code for code, *_ in found(text)) == sorted(codes)
 
 
 def test_a_duplicate_key_points_to_both_places() -> None:

@@ -16,6 +16,7 @@ from palingenesis.core.plans import Step, Wait
 from palingenesis.core.policy.calendars import DAYS, UTC_ZONE, Calendar, Zone
 from palingenesis.core.policy.conditions import Condition, compile_condition, windows
 from palingenesis.core.policy.expressions import Scope
+from palingenesis.core.policy.lexing import without_blanks
 from palingenesis.core.policy.matching import conditions_of
 from palingenesis.core.policy.model import Cap, Limit, Mode, Never, Policy, Rule
 from palingenesis.core.policy.steps import build_steps
@@ -47,12 +48,23 @@ def digest_of(resolved: Mapping[str, Any]) -> str:
     for key in ("rules", "never"):
         if key in essence:
             essence[key] = [_placeless(one) for one in essence[key]]
-    text = json.dumps(essence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_bare(essence), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _placeless(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in {"line", "file"}}
+
+
+def _bare(plain: Any, key: str = "") -> Any:
+    """The resolved form with its expressions free of blanks that mean nothing."""
+    if isinstance(plain, Mapping):
+        return {name: _bare(value, name) for name, value in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [_bare(value, key) for value in plain]
+    if isinstance(plain, str) and key in {"when", "for-condition"}:
+        return without_blanks(plain)
+    return plain
 
 
 def _build(resolved: Mapping[str, Any]) -> Policy:

@@ -7,7 +7,6 @@ fail at three in the morning.
 """
 
 import ast
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +15,8 @@ from palingenesis.core.facts import FACTS, Kind, did_you_mean
 from palingenesis.core.policy.functions import FUNCTIONS, NAMING, Call, read_call
 from palingenesis.core.policy.kinds import check_bool, check_comparison, check_option
 from palingenesis.core.policy.lexing import Lexed, Mistake, lex
+from palingenesis.core.policy.pieces import Piece, names_in, pieces
+from palingenesis.core.policy.syntax import CONSTRUCTS, parse, tree_of
 from palingenesis.core.policy.terms import (
     AllOf,
     Among,
@@ -70,25 +71,24 @@ def read_expression(text: str, scope: Scope, *, longest: int = LONGEST_EXPRESSIO
     if len(text) > longest:
         return _too_much(f"the expression has {len(text)} characters; {longest} are allowed")
     lexed = lex(text)
-    if any(mistake.code == "E003" for mistake in lexed.mistakes):
-        return Reading(term=None, mistakes=tuple(lexed.mistakes))
-    tree = _parse(lexed) if lexed.python.strip() else None
+    if not lexed.python.strip() and not lexed.mistakes:
+        empty = Mistake(code="E003", message="the expression is empty", start=0, end=1)
+        return Reading(term=None, mistakes=(empty,))
+    broken = any(mistake.code == "E003" for mistake in lexed.mistakes)
+    tree = None if broken else parse(lexed)
     if tree is None:
-        if not lexed.mistakes:
-            lexed.mistakes.append(
-                Mistake(code="E003", message="the expression is empty", start=0, end=1)
-            )
-        return Reading(term=None, mistakes=tuple(lexed.mistakes))
+        _read_pieces(lexed, scope, text)
+        return Reading(term=None, mistakes=_in_order(lexed))
     nodes = sum(isinstance(node, ast.expr) for node in ast.walk(tree))
     if nodes > MOST_NODES:
         return _too_much(f"the expression has {nodes} parts; {MOST_NODES} are allowed")
-    reader = _Reader(lexed, scope, text)
+    reader = _Reader(lexed, scope, text, shift=lexed.indent)
     term = reader.term(tree.body)
     if term is not None:
         check_bool(term, text, reader.note)
     if term is not None and size(term) > MOST_TERMS:
         return _too_much(f"the expression has more than {MOST_TERMS} parts once written out")
-    mistakes = tuple(sorted(lexed.mistakes, key=lambda one: (one.start, one.end)))
+    mistakes = _in_order(lexed)
     return Reading(
         term=None if mistakes else term,
         mistakes=mistakes,
@@ -96,48 +96,29 @@ def read_expression(text: str, scope: Scope, *, longest: int = LONGEST_EXPRESSIO
     )
 
 
+def _in_order(lexed: Lexed) -> tuple[Mistake, ...]:
+    return tuple(sorted(lexed.mistakes, key=lambda one: (one.start, one.end)))
+
+
+def _read_pieces(lexed: Lexed, scope: Scope, text: str) -> None:
+    """Find the other mistakes of an expression that cannot be parsed as a whole.
+
+    What stands between `and` and `or` is read by itself where that is possible; of the rest, the
+    names are looked up.
+    """
+    for piece in pieces(lexed.python):
+        reader = _Reader(lexed, scope, text, shift=piece.start)
+        tree = tree_of(piece.text) if piece.text else None
+        if tree is None:
+            reader.look_up_names(piece)
+        elif sum(isinstance(node, ast.expr) for node in ast.walk(tree)) <= MOST_NODES:
+            reader.term(tree.body)
+
+
 def _too_much(message: str) -> Reading:
     advice = "give parts of it a name with 'define:', or write a second rule"
     mistake = Mistake(code="E001", message=message, help=advice, start=0, end=LONGEST_EXPRESSION)
     return Reading(term=None, mistakes=(mistake,))
-
-
-def _parse(lexed: Lexed) -> ast.Expression | None:
-    """Python's syntax tree, or None with the mistake noted."""
-    source = lexed.python.strip()
-    try:
-        return ast.parse(source, mode="eval")
-    except SyntaxError as problem:
-        if lexed.mistakes:
-            return None
-        unfinished = _UNFINISHED.search(source)
-        at = len(source) - 1 if unfinished else (problem.offset or 1) - 1
-        start, end = lexed.span(at + lexed.indent, at + lexed.indent + 1)
-        message, advice = _syntax(problem.msg, unfinished=unfinished is not None)
-    except (ValueError, MemoryError, RecursionError):
-        start, end = 0, 1
-        message, advice = "it is nested too deeply", ""
-    lexed.mistakes.append(
-        Mistake(
-            code="E003",
-            message=f"cannot parse the expression: {message}",
-            help=advice,
-            start=start,
-            end=end,
-        )
-    )
-    return None
-
-
-_UNFINISHED: Final = re.compile(r"(?:\b(?:and|or|not|in)|[=<>!.+*/-])\Z")
-
-
-def _syntax(said: str, *, unfinished: bool) -> tuple[str, str]:
-    if "was never closed" in said or "does not match" in said or "unmatched" in said:
-        return "the brackets do not match", ""
-    if unfinished:
-        return "something is missing at the end", ""
-    return "something is missing or misplaced here", "put 'and' or 'or' between conditions"
 
 
 _OPERATORS: Final = {
@@ -148,32 +129,14 @@ _OPERATORS: Final = {
     ast.Gt: Operator.GT,
     ast.GtE: Operator.GE,
 }
-_CONSTRUCTS: Final[Mapping[type[ast.AST], str]] = {
-    ast.BinOp: "arithmetic",
-    ast.Lambda: "lambda",
-    ast.IfExp: "if/else",
-    ast.NamedExpr: "an assignment",
-    ast.Subscript: "an index",
-    ast.Dict: "a mapping",
-    ast.Set: "a set",
-    ast.ListComp: "a loop",
-    ast.SetComp: "a loop",
-    ast.DictComp: "a loop",
-    ast.GeneratorExp: "a loop",
-    ast.Tuple: "a list",
-    ast.List: "a list",
-    ast.Starred: "'*'",
-    ast.Await: "await",
-    ast.Yield: "yield",
-    ast.YieldFrom: "yield",
-    ast.Slice: "an index",
-}
 
 
 class _Reader:
     """Rebuilds Python's tree as terms."""
 
-    def __init__(self, lexed: Lexed, scope: Scope, text: str) -> None:
+    def __init__(self, lexed: Lexed, scope: Scope, text: str, *, shift: int) -> None:
+        """Take the expression; `shift` is where what was parsed begins in the Python text."""
+        self.shift = shift
         self.lexed = lexed
         self.scope = scope
         self.text = text
@@ -186,8 +149,27 @@ class _Reader:
     def span(self, node: ast.expr) -> tuple[int, int]:
         """Where a node stands in the expression."""
         assert node.end_col_offset is not None
-        shift = self.lexed.indent
-        return self.lexed.span(node.col_offset + shift, node.end_col_offset + shift)
+        return self.lexed.span(node.col_offset + self.shift, node.end_col_offset + self.shift)
+
+    def look_up_names(self, piece: Piece) -> None:
+        """Look up the names in a piece that cannot be parsed; only sure mistakes are noted."""
+        for name, start, called in names_in(piece):
+            span = self.lexed.span(piece.start + start, piece.start + start + len(name))
+            if called:
+                wrong = name not in FUNCTIONS
+                code, what, advice = "E008", "function", did_you_mean(name, FUNCTIONS)
+            elif name.startswith("params."):
+                bare = name.removeprefix("params.")
+                wrong = bare not in self.scope.params
+                code, what, advice = "E014", "parameter", did_you_mean(bare, self.scope.params)
+            else:
+                wrong = "." in name and name not in FACTS
+                code, what, advice = "E009", "fact", self._advice(name)
+            if wrong:
+                message = f"unknown {what} '{name.removeprefix('params.')[:60]}'"
+                self.note(
+                    Mistake(code=code, message=message, help=advice, start=span[0], end=span[1])
+                )
 
     def _wrong(self, node: ast.expr, code: str, message: str, advice: str = "") -> None:
         start, end = self.span(node)
@@ -211,7 +193,7 @@ class _Reader:
                 return None
 
     def _refuse(self, node: ast.expr) -> None:
-        what = _CONSTRUCTS.get(type(node), "this")
+        what = CONSTRUCTS.get(type(node), "this")
         start, end = self.span(node)
         advice = ""
         if isinstance(node, ast.BinOp):
@@ -258,6 +240,8 @@ class _Reader:
             self._wrong(
                 node, "E004", "a chain of comparisons is not allowed", "join two with 'and'"
             )
+            for part in (node.left, *node.comparators):
+                self.term(part)
             return None
         operator = node.ops[0]
         left = self.term(node.left)
@@ -305,6 +289,9 @@ class _Reader:
         if name not in FUNCTIONS:
             advice = did_you_mean(name, FUNCTIONS) or f"there are: {', '.join(FUNCTIONS)}"
             self._wrong(node.func, "E008", f"unknown function '{name[:60]}'", advice)
+            for argument in node.args:
+                if isinstance(argument, ast.Attribute):
+                    self.term(argument)
             return None
         if node.keywords:
             self._wrong(node, "E011", f"{name}() takes no named arguments", FUNCTIONS[name])

@@ -5,8 +5,10 @@ knows where it stands, and their mappings are merged before anything but their s
 What is checked, compiled and journaled is one policy; nothing of `extends:` is left in it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from palingenesis.core.facts import did_you_mean
@@ -59,6 +61,7 @@ class _Assembly:
         extends = root.get("extends")
         items = extends.items if isinstance(extends, Listing) else ()
         found = [one for item in items for one in self._inherited(item, path)]
+        self._check_names(root, found)
         rules = _Rules(root, found, self.findings)
         return _merged(root, found, rules.joined())
 
@@ -95,6 +98,23 @@ class _Assembly:
             return None
         check_structure(root, self.schema, self.findings, fragment=True)
         return self.whole(root, (*path, loaded.name)) if isinstance(root, Table) else None
+
+    def _check_names(self, root: Table, found: list[_Inherited]) -> None:
+        """A name that nothing uses and that is nearly an inherited one was meant to be that one."""
+        for kind in ("params", "calendars", "define"):
+            far = [node for one in found if isinstance(node := one.root.get(kind), Table)]
+            inherited = {key.text for node in far for key, _ in node.entries}
+            near = root.get(kind)
+            for key, _ in near.entries if isinstance(near, Table) else ():
+                advice = "" if key.text in inherited else did_you_mean(key.text, inherited)
+                if advice and not self._is_used(key.text):
+                    message = f"nothing uses '{key.text[:40]}', and it overrides nothing"
+                    self.findings.add("S019", message, key.span, advice)
+
+    def _is_used(self, name: str) -> bool:
+        """Whether a name stands anywhere beside its declaration."""
+        found = re.finditer(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.findings.source.text)
+        return next(islice(found, 1, None), None) is not None
 
     def _refuse(self, named: Scalar, message: str, advice: str) -> None:
         self.findings.add("S018", message, named.span, advice)

@@ -94,16 +94,21 @@ def lex(text: str) -> Lexed:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            _stray(lexed, text, at)
-            return lexed
+            at = _stray(lexed, text, at)
+            continue
         end = found.end()
         _token(lexed, str(found.lastgroup), found[0], at, end)
         at = end
     return lexed
 
 
-def _stray(lexed: Lexed, text: str, at: int) -> None:
+_MOST_STRAYS: Final = 8
+
+
+def _stray(lexed: Lexed, text: str, at: int) -> int:
+    """Note what no token begins with; where to read on."""
     char = text[at]
+    lexed.put(" ", at, at + 1)
     if char in "'\"":
         message = "cannot parse the expression: unterminated string literal"
         advice = "a ' #' starts a comment in YAML: quote the whole expression"
@@ -113,6 +118,8 @@ def _stray(lexed: Lexed, text: str, at: int) -> None:
         advice = "texts are in quotes" if not char.isascii() else ""
         mistake = Mistake(code="E003", message=message, help=advice, start=at, end=at + 1)
     lexed.mistakes.append(mistake)
+    strays = sum(one.code == "E003" for one in lexed.mistakes)
+    return len(text) if char in "'\"" or strays >= _MOST_STRAYS else at + 1
 
 
 def _token(lexed: Lexed, kind: str, token: str, start: int, end: int) -> None:
@@ -164,6 +171,26 @@ def quoted(text: str) -> str:
     for char, escape in (("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\t", "\\t")):
         text = text.replace(char, escape)
     return f"'{text}'"
+
+
+_QUOTED_OR_BLANK: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|\s+""", re.DOTALL)
+
+
+def with_single_blanks(text: str) -> str:
+    """An expression without needless white space; texts in quotes stay as they are."""
+    return _QUOTED_OR_BLANK.sub(lambda found: found[1] or " ", text).strip()
+
+
+def without_blanks(text: str) -> str:
+    """An expression with nothing but the blanks that keep two words apart."""
+
+    def one(found: re.Match[str]) -> str:
+        if found[1]:
+            return found[1]
+        between = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+        return " " if all(_is_word(char) for char in between) else ""
+
+    return _QUOTED_OR_BLANK.sub(one, text)
 
 
 _INT: Final = re.compile("[0-9]{1,15}")

@@ -14,7 +14,7 @@ UNKNOWN: Final = "unknown"
 """What stands for a fact that is not known."""
 
 _PLACEHOLDER: Final = re.compile(r"\$\$\{|\$\{([^{}]{0,100})\}")
-_OPEN: Final = re.compile(r"(?<!\$)\$\{[^}]{0,100}\Z")
+_BEGUN: Final = re.compile(r"\$\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,13 @@ def placeholders(template: str) -> tuple[Placeholder, ...]:
         for found in _PLACEHOLDER.finditer(template)
         if found[1] is not None
     )
+
+
+def unfinished(template: str) -> tuple[tuple[int, int], ...]:
+    """Where a `${` begins no placeholder, because what follows is no name with a `}` after it."""
+    used = {at for found in _PLACEHOLDER.finditer(template) for at in range(*found.span())}
+    begun = (found.span() for found in _BEGUN.finditer(template))
+    return tuple((start, end) for start, end in begun if start not in used)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from palingenesis.core.facts import did_you_mean, show_duration
 from palingenesis.core.policy.calendar_check import calendar_of
 from palingenesis.core.policy.diagnostics import Findings, Grade
 from palingenesis.core.policy.ground import Ground
-from palingenesis.core.policy.messages import fill_params, placeholders, problem_with
+from palingenesis.core.policy.messages import fill_params, placeholders, problem_with, unfinished
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table, place_in
 from palingenesis.core.policy.spelling import duration_text, resolve_expression, span_of
 from palingenesis.core.policy.steps import ACTIONS, NEEDS_ONE, Form, Option
@@ -170,6 +170,10 @@ def _message(node: Scalar, ground: Ground) -> str:
         if problem is not None:
             place = place_in(ground.findings.source, node, one.start, one.end)
             ground.findings.add("E019", problem[0], place, problem[1])
+    for start, end in unfinished(node.text):
+        place = place_in(ground.findings.source, node, start, end)
+        advice = "close it with '}', or write $${ for the characters ${"
+        ground.findings.add("E019", "a placeholder that is not closed", place, advice)
     return fill_params(node.text, ground.texts)
 
 

@@ -1,14 +1,16 @@
 """Spelling: single values of a policy file, read and written in their resolved form."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import Kind, parse_duration, show_duration
-from palingenesis.core.policy.diagnostics import Findings
+from palingenesis.core.policy.diagnostics import Findings, Span
 from palingenesis.core.policy.expressions import Reading, Scope, read_expression
 from palingenesis.core.policy.kinds import show_literal
-from palingenesis.core.policy.lexing import quoted
+from palingenesis.core.policy.lexing import quoted, with_single_blanks
 from palingenesis.core.policy.read import Node, Scalar, place_in
 from palingenesis.core.values import FactValue
 
@@ -45,12 +47,23 @@ def resolve_expression(node: Node, scope: Scope, findings: Findings) -> Resolved
     for mistake in reading.mistakes:
         place = place_in(findings.source, node, mistake.start, mistake.end)
         findings.add(mistake.code, mistake.message, place, mistake.help)
+    _check_comment(node, scope, findings)
     text = node.text
     for start, end, name in reversed(reading.params):
         text = text[:start] + literal(*scope.params[name]) + text[end:]
-    return Resolved(
-        " ".join(text.split()) if "'" not in text and '"' not in text else text, reading
-    )
+    return Resolved(with_single_blanks(text), reading)
+
+
+_COMMENT: Final = re.compile(r"[ \t]+(#)(\S.*)")
+
+
+def _check_comment(node: Scalar, scope: Scope, findings: Findings) -> None:
+    """Refuse `a #and b`: with one character more it says something else, and looks like a typo."""
+    comment = None if node.quoted else _COMMENT.match(findings.source.text, node.span.end)
+    if comment is not None and read_expression(f"{node.text} {comment[2]}", scope).term is not None:
+        message = "the rest of this expression is a comment"
+        advice = "remove the '#', or put a blank behind it"
+        findings.add("E021", message, Span(comment.start(1), comment.end()), advice)
 
 
 def literal(kind: Kind, value: FactValue) -> str:

@@ -172,4 +172,13 @@ CODES: Final = (
         good="calendars:\n  night: {from: '22:30', to: '07:00'}\n"
         "rules:\n  - id: late\n    when: within('night')\n    do: [attention]\n",
     ),
+    Code(
+        code="E021",
+        title="The rest of the expression is a comment",
+        why="In YAML a `#` behind a blank begins a comment. What stands behind it would have been "
+        "part of the expression, so this is more likely a slip of the finger than a remark; a "
+        "remark has a blank behind the `#`.",
+        bad="when: agent.up #and work.done\n",
+        good="when: agent.up and work.done\n",
+    ),
 )
