@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palingenesis.core.facts import EVENTS, FACTS, Kind
+from palingenesis.core.facts import EVENTS, FACTS, STOP_REASONS, Kind
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.conditions import Condition, Part
 from palingenesis.core.policy.decide import Outcome, decide, looked_at
 from palingenesis.core.policy.index import Indexed, index, indexed
+from palingenesis.core.policy.index.buckets import Buckets, found_by
 from palingenesis.core.policy.index.clauses import MOST_CLAUSES, clauses
 from palingenesis.core.policy.index.indexed import AHEAD, FEW, forms_for
 from palingenesis.core.policy.index.straight import Straight
@@ -48,9 +49,13 @@ def agree(one: Policy, forms: list[Indexed], facts: Facts) -> None:
         assert list(form.true(facts)) == [one.rules[place] for place in expected]
 
 
-def both_forms(one: Policy) -> list[Indexed]:
-    """The index as straight-line code, and as tables, whatever the number of rules."""
-    return [Indexed(one.rules, few=len(one.rules)), Indexed(one.rules, few=0)]
+def every_form(one: Policy) -> list[Indexed]:
+    """The index as straight-line code, as tables, and in buckets, whatever the number of rules."""
+    return [
+        Indexed(one.rules, few=len(one.rules)),
+        Indexed(one.rules, few=0),
+        Indexed(one.rules, few=0, enough=0),
+    ]
 
 
 # ── agreement ─────────────────────────────────────────────────────────────────────────────────
@@ -58,10 +63,10 @@ def both_forms(one: Policy) -> list[Indexed]:
 
 @given(policies(), st.data())
 @settings(max_examples=EXAMPLES)
-def test_random_policies_find_the_same_rules_in_either_form_for_facts_where_truth_turns(
+def test_random_policies_find_the_same_rules_in_every_form_for_facts_where_truth_turns(
     one: Policy, data: st.DataObject
 ) -> None:
-    forms, points = both_forms(one), critical_points(one)
+    forms, points = every_form(one), critical_points(one)
 
     for _ in range(4):
         agree(one, forms, data.draw(facts_about(points)))
@@ -87,19 +92,19 @@ def every_question(fact: str, value: str) -> list[str]:
     asked += [f"{value} {sign} {fact}" for sign in signs]
     asked += [f"{side} {word} ({value},)" for side in sides for word in ("in", "not in")]
     asked += [f"{side} {sign} {fact}" for side in sides for sign in signs]
-    asked += [
-        f"({fact} {one} {value} {word} {fact} {other} {value})"
-        for one in signs
-        for other in signs
-        for word in ("and", "or")
-    ]
     asked.append(f"known({fact})")
     if FACTS[fact].kind is Kind.TEXT:
         asked += [f"{word}({side}, 'a')" for word in ("contains", "matches") for side in sides]
     computed = [f"({one}) == true" for one in asked]
     computed += [f"({one} or work.next_file) == true" for one in asked]
     computed += [f"({one} and work.next_file) == true" for one in asked]
-    return [text.format(one) for one in [*asked, *computed] for text in ("{}", "not ({})")]
+    pairs = [
+        f"({fact} {one} {value} {word} {fact} {other} {value})"
+        for one in signs
+        for other in signs
+        for word in ("and", "or")
+    ]
+    return [text.format(one) for one in [*asked, *computed, *pairs] for text in ("{}", "not ({})")]
 
 
 @pytest.mark.parametrize(("fact", "value"), ONE_OF_EACH_KIND.items())
@@ -111,7 +116,7 @@ def test_every_question_about_every_kind_of_fact_has_the_same_answer_at_all_crit
         for n, text in enumerate(every_question(fact, value))
     ]
     one = build({"version": 1, "rules": made, "default": {"do": []}})
-    forms = both_forms(one)
+    forms = every_form(one)
 
     for point in critical_points(one)[fact]:
         for other in (None, True, False):
@@ -133,7 +138,7 @@ def test_every_policy_that_we_ship_decides_the_same_by_its_index_at_all_critical
 ) -> None:
     one = compiled(path.read_bytes()).policy
     assert one is not None, "it is valid: another test says so"
-    forms, points, dice = both_forms(one), critical_points(one), Random(7)
+    forms, points, dice = every_form(one), critical_points(one), Random(7)
 
     for _ in range(400):
         chosen = {name: dice.choice(values) for name, values in points.items()}
@@ -195,7 +200,7 @@ def test_a_condition_is_spread_out_into_at_most_sixteen_clauses_and_still_agrees
     pairs: int,
 ) -> None:
     one = wide(pairs)
-    forms, points, dice = both_forms(one), critical_points(one), Random(pairs)
+    forms, points, dice = every_form(one), critical_points(one), Random(pairs)
 
     assert len(clauses(one.rules[0].when)) <= MOST_CLAUSES
     for _ in range(200):
@@ -225,7 +230,9 @@ def test_a_table_that_would_be_too_large_is_not_built_and_the_answers_stay_the_s
             for n in range(50)
         ))
     )  # fmt: skip
-    listening = [(place, clauses(rule.when)) for place, rule in enumerate(one.rules)]
+    listening = [
+        (place, clause) for place, rule in enumerate(one.rules) for clause in clauses(rule.when)
+    ]
     small, usual = Tables(listening, largest=0), Tables(listening)
 
     for attempt in (-1, 0, 7, 49, 1000, None, True):
@@ -235,7 +242,32 @@ def test_a_table_that_would_be_too_large_is_not_built_and_the_answers_stay_the_s
         assert small.first(facts) == usual.first(facts) == (expected[0] if expected else None)
 
 
-def test_calendars_are_true_false_or_unknown_in_either_form() -> None:
+def test_many_rules_about_few_values_are_kept_in_buckets_and_still_agree() -> None:
+    dice = Random(3)
+    asked = [
+        "stop.reason == '{}'", "stop.reason in ('{}', '{}')", "not (stop.reason != '{}')",
+        "stop.reason == '{}' and stop.model == 'm{n}'", "default(stop.reason, 'crash') == '{}'",
+        "stop.reason == '{}' and (stop.attempt > {n} or contains(stop.message, 'a'))",
+    ]  # fmt: skip
+    rare = ["known(stop.reason)", "stop.reason != '{}'", "not known(stop.reason)"]
+    texts = [
+        dice.choice(asked if n % 20 else rare).format(*dice.sample(STOP_REASONS, 2), n=n % 7)
+        for n in range(200)
+    ]
+    made = [{"id": str(n), "when": [text], "do": []} for n, text in enumerate(texts)]
+    one = build({"version": 1, "rules": made, "default": {"do": []}})
+    owned = [(n, clause) for n, rule in enumerate(one.rules) for clause in clauses(rule.when)]
+    points, form = critical_points(one), index(one)
+
+    assert isinstance(found_by(owned), Buckets)
+    for _ in range(300):
+        chosen = {name: dice.choice(values) for name, values in points.items()}
+        facts = {**chosen, "event": "stopped", "stop.reason": dice.choice(STOP_REASONS)}
+        for row in (facts, {**facts, "stop.reason": chosen["stop.reason"]}):
+            agree(one, [form], {name: value for name, value in row.items() if value is not None})
+
+
+def test_calendars_are_true_false_or_unknown_in_every_form() -> None:
     quiet = Within(start=0, end=0, calendar="quiet")
     never_quiet = Not(start=0, end=0, term=quiet)
     made = tuple(
@@ -247,7 +279,7 @@ def test_calendars_are_true_false_or_unknown_in_either_form() -> None:
     for value, expected in ((True, [0]), (False, [1]), (None, []), (1, []), ("true", [])):
         facts = {"event": "stopped", quiet.key: value}
         assert of_record(one, facts) == expected
-        agree(one, both_forms(one), facts)
+        agree(one, every_form(one), facts)
 
 
 @pytest.mark.parametrize(("count", "written"), [(1, True), (FEW, True), (FEW + 1, False)])

@@ -9,9 +9,10 @@ millions of times; for them a policy is compiled further, and must answer exactl
 2. Up to 32 of them become straight-line code (`straight`).
 3. More are spread out into clauses (`clauses`): alternatives of which each is a list of regions
    (`regions`), one for each subject it asks about.
-4. The clauses become bits, and for each subject there is a table from its values to the clauses
+4. Very many clauses are divided by the values of a subject that most of them ask for (`buckets`).
+5. The clauses become bits, and for each subject there is a table from its values to the clauses
    that they allow; `&` joins them (`tables`).
-5. What no table answers is computed by closures on the candidates that are left (`closures`).
+6. What no table answers is computed by closures on the candidates that are left (`closures`).
 
 That both evaluators agree is held by `tests/policy/test_index.py`, on random policies and facts.
 The daemon never asks an index: `Policy.finder` is set by `indexed` alone.

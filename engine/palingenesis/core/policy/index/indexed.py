@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from palingenesis.core.policy.index.buckets import ENOUGH, found_by
 from palingenesis.core.policy.index.clauses import clauses
 from palingenesis.core.policy.index.closures import Facts
 from palingenesis.core.policy.index.straight import Straight
-from palingenesis.core.policy.index.tables import Tables
 from palingenesis.core.policy.model import Policy, Rule
 
 FEW: Final = 32
@@ -28,10 +28,10 @@ class Indexed:
     gives the positions of all such rules, ascending. Both are functions of the facts.
     """
 
-    def __init__(self, rules: tuple[Rule, ...], *, few: int = FEW) -> None:
+    def __init__(self, rules: tuple[Rule, ...], *, few: int = FEW, enough: int = ENOUGH) -> None:
         self.rules: Final = rules
         events = sorted({event for rule in rules for event in rule.events})
-        forms = {event: forms_for(rules, event, few) for event in events}
+        forms = {event: forms_for(rules, event, few, enough) for event in events}
         self.first: Final = _first({event: form[0] for event, form in forms.items()})
         self.matching: Final = _matching({event: form[1] for event, form in forms.items()})
 
@@ -55,15 +55,21 @@ def indexed(policy: Policy) -> Policy:
     return replace(policy, finder=index(policy))
 
 
-def forms_for(rules: tuple[Rule, ...], event: str, few: int = FEW) -> tuple[First, Matching]:
-    """How the rules that listen to an event are found: as code if they are at most `few`."""
+def forms_for(
+    rules: tuple[Rule, ...], event: str, few: int = FEW, enough: int = ENOUGH
+) -> tuple[First, Matching]:
+    """How the rules that listen to an event are found: as code if they are at most `few`.
+
+    More than `enough` clauses are divided into buckets where that helps.
+    """
     listening = [(place, rule.when) for place, rule in enumerate(rules) if event in rule.events]
     if len(listening) <= few:
         code = Straight(listening)
         return code.first, code.matching
     ahead = Straight(listening[: min(few, AHEAD)])
-    tables = Tables([(place, clauses(when)) for place, when in listening])
-    return _one_after_the_other(ahead.first, tables.first), tables.matching
+    owned = [(place, clause) for place, when in listening for clause in clauses(when)]
+    form = found_by(owned, enough)
+    return _one_after_the_other(ahead.first, form.first), form.matching
 
 
 def _one_after_the_other(ahead: First, rest: First) -> First:

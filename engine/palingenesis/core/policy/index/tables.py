@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
 
-from palingenesis.core.policy.index.clauses import Check, Clauses
+from palingenesis.core.policy.index.clauses import Check, Clause
 from palingenesis.core.policy.index.closures import Facts, closure
 from palingenesis.core.policy.index.regions import TYPES, Region, Subject
 
@@ -41,12 +41,11 @@ class _Table:
 
 
 class Tables:
-    """Rules that listen to one event, found through one table for each subject."""
+    """Clauses in the order of their rules, found through one table for each subject."""
 
     def __init__(
-        self, rules: Sequence[tuple[int, Clauses]], *, largest: int = LARGEST_TABLE
+        self, owned: Sequence[tuple[int, Clause]], *, largest: int = LARGEST_TABLE
     ) -> None:
-        owned = [(rule, clause) for rule, alternatives in rules for clause in alternatives]
         self._rules = tuple(rule for rule, _ in owned)
         self._repeats = len(set(self._rules)) < len(self._rules)
         self._width = len(owned)
