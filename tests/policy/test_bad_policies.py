@@ -430,9 +430,6 @@ EXPRESSIONS = {
         "E009", 11, "unknown fact 'stop.resaon'", "did you mean 'stop.reason'?"),
     "stop.reason == crash": (
         "E009", 26, "unknown fact 'crash'", "a stop reason is a text: stop.reason == 'crash'"),
-    "budget.today > $5": (
-        "E009", 11, "unknown fact 'budget.today'",
-        "budget.today is not available in this version"),
     "stop.reason == 'ratelimit'": (
         "E010", 26, "'ratelimit' is not a value of stop.reason", "did you mean 'rate_limit'?"),
     "stop.reason == 'x'": (

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from palingenesis.core.facts import FACTS
+from palingenesis.core.facts import ASSISTANTS, FACTS
 from palingenesis.core.policy.codes.code import Frame, whole
-from palingenesis.core.policy.examples import ASSISTANTS, STEPS, of_fact, of_function, tells
+from palingenesis.core.policy.examples import STEPS, of_fact, of_function, tells
 from palingenesis.core.policy.functions import FUNCTIONS
 from palingenesis.core.policy.steps import ACTIONS
 from tests.policy.texts import ROOT, compiled

@@ -142,11 +142,12 @@ class Daemon:
                 clock=self._clock,
                 void=self._why_void,
             )
+            host = Host(clock=self._clock, disk=self._paths.state)
             running = [
                 tasks.create_task(loop.run(dispatch)),
                 tasks.create_task(control.serve()),
                 tasks.create_task(policy_file.watch(self._say)),
-                tasks.create_task(Host(clock=self._clock).watch(loop.emit)),
+                tasks.create_task(host.watch(loop.emit)),
                 *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
             ]
             for effect in list(loop.world.open.values()):

@@ -142,6 +142,8 @@ class SessionSeen(_OfSession):
     title: str = ""
     directory: str = ""
     parent: SessionId | None = None
+    created: datetime | None = None
+    """When it was begun, as its assistant says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

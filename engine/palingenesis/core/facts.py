@@ -19,6 +19,9 @@ from typing import Final
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.values import BlockKind, FactValue, StopReason, Way, WorkState
 
+ASSISTANTS: Final = ("opencode",)
+"""The assistants that we can supervise."""
+
 
 class Kind(StrEnum):
     """What a fact's value is, and so what it may be compared with."""
@@ -37,7 +40,8 @@ class Fact:
     """One entry of the registry.
 
     `optional` facts may be unknown although everything works. `only_text` facts can be shown in a
-    message but not asked about in a condition. `values` is the closed set of an ENUM.
+    message but not asked about in a condition. `values` is the closed set of an ENUM. `suppliers`
+    are the assistants whose sessions may have the fact; for any other it is always unknown.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Fact:
     source: str
     values: tuple[str, ...] = ()
     only_text: bool = False
+    suppliers: tuple[str, ...] = ASSISTANTS
 
 
 EVENTS: Final = (
@@ -97,6 +102,7 @@ _TABLE: Final = (
     _fact("stop.reason", _E, "Why the session ceased to work.", "classifier", values=STOP_REASONS),
     _fact("stop.confidence", _R, "How sure the classifier is of the reason.", "classifier"),
     _fact("stop.retry_after", _D, "How long the server asks us to wait, from now.", "provider"),
+    _fact("stop.resets_in", _D, "How long until the limit begins anew, from now.", "provider"),
     _fact("stop.http_status", _I, "Status code of the provider's answer.", "provider"),
     _fact("stop.exit_code", _I, "Exit code of the agent's process.", "process"),
     _fact("stop.signal", _T, "Signal that ended the process, such as SIGKILL.", "process"),
@@ -129,6 +135,11 @@ _TABLE: Final = (
     _fact("work.step", _T, "Name of the last completed or current step.", "files"),
     _fact("work.next_file", _B, "A Next-step.md is there.", "files"),
     _fact("progress.age", _D, "Time since the last real progress.", "kernel"),
+    _fact("progress.repeats", _I, "Stops since the last real progress.", "kernel"),
+    # ── what it costs ──
+    _fact("budget.session", _M, "Cost of the session and of those it continues.", "kernel"),
+    _fact("budget.today", _M, "Cost of all sessions since the day began.", "kernel"),
+    _fact("budget.week", _M, "Cost of all sessions today and on the six days before.", "kernel"),
     # ── what a person is asked ──
     _fact(
         "block.kind",
@@ -141,7 +152,7 @@ _TABLE: Final = (
     _fact("block.tool", _T, "Tool that asks for permission.", "assistant"),
     _fact("block.text", _T, "The question, for messages.", "assistant", only_text=True),
     # ── the agent ──
-    _fact("agent.kind", _E, "The assistant.", "assistant", values=("opencode",)),
+    _fact("agent.kind", _E, "The assistant.", "assistant", values=ASSISTANTS),
     _fact("agent.name", _T, "Our name for the agent.", "configuration"),
     _fact(
         "agent.way",
@@ -157,8 +168,12 @@ _TABLE: Final = (
     _fact("agent.supported", _B, "That version is one we act on.", "assistant"),
     # ── around it ──
     _fact("host.network", _B, "The machine has a route to the outside.", "host"),
+    _fact("host.disk_free", _R, "Free share of the disk with our state.", "host"),
+    _fact("host.mem_free", _R, "Share of the memory that is available.", "host"),
+    _fact("host.on_battery", _B, "The machine runs on its battery.", "host"),
     _fact("operator.seen", _D, "Time since a person last wrote or commanded.", "kernel"),
     _fact("operator.paused", _B, "A person told us to hold.", "kernel"),
+    _fact("operator.paused_by", _T, "Who that was.", "kernel"),
     _fact("episode.attempts", _I, "Tries since this trouble began.", "kernel"),
     _fact("episode.age", _D, "Time since this trouble began.", "kernel"),
     _fact("episode.first_reason", _E, "The stop it began with.", "kernel", values=STOP_REASONS),

@@ -35,7 +35,8 @@ from palingenesis.core.kernel.sessions import (
     session_unblocked,
     session_working,
 )
-from palingenesis.core.kernel.ticking import deadlines, ticked
+from palingenesis.core.kernel.spending import count_cost
+from palingenesis.core.kernel.ticking import deadlines, look_again, ticked
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.world import Decision, World
 
@@ -57,6 +58,7 @@ def step(world: World, event: Event, policy: Policy, candidate: Policy | None = 
     """
     draft = Draft(world, policy, event.at)
     _fold(draft, event)
+    look_again(draft, time_only=isinstance(event, events.Ticked))
     if candidate is not None and draft.world.shadow is not None:
         decide_beside(draft, candidate)
     return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))
@@ -142,6 +144,7 @@ def _facts_observed(draft: Draft, event: events.FactsObserved) -> None:
         return
     session = draft.sessions.get(event.session)
     if session is not None:
+        count_cost(draft, session, event.facts)
         known = {**session.facts, **event.facts}
         facts = {name: value for name, value in known.items() if value is not None}
         draft.put(replace(session, facts=facts))

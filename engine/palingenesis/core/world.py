@@ -77,6 +77,10 @@ class Plan:
     """When the pending wait, or the time for an answer, ends."""
     because: str = ""
     """What the pending wait is for, or what is asked; for people."""
+    awaits: str = ""
+    """The condition that has to come true for the pending wait to end early."""
+    look_at: datetime | None = None
+    """When to look at that condition again, if time alone may make it true."""
     question: str = ""
     """The short name of the pending question."""
     capped: str = ""
@@ -117,6 +121,10 @@ class Session:
     outlook: str = ""
     """Why it is in this status, for people."""
     supervised: bool = False
+    seen_at: datetime | None = None
+    """When it was seen first."""
+    created: datetime | None = None
+    """When it was begun, as its assistant says."""
     facts: Mapping[str, FactValue] = field(default_factory=dict)
 
     stop: Stop | None = None
@@ -136,6 +144,8 @@ class Session:
     half_open: bool = False
     """Reopened by its timer: one try, then attention again."""
     paused_from: Status | None = None
+    paused_by: str = ""
+    """Who paused this one."""
 
     alive_at: datetime | None = None
     progressed_at: datetime | None = None
@@ -157,6 +167,10 @@ class Session:
     """Rules that decided, newest last; the newest 200."""
     prompts: tuple[datetime, ...] = ()
     """When we prompted it; the newest 50."""
+    repeats: int = 0
+    """Stops since the last real progress."""
+    spent_before: float = 0.0
+    """What the sessions that it continues had cost when it took over, in US dollars."""
     unproductive: int = 0
     """Our prompts in a row after which nothing was achieved."""
     rails: tuple[str, ...] = ()
@@ -209,6 +223,8 @@ class World:
     shadow: Shadow | None = None
     """The candidate beside it."""
     paused: bool = False
+    paused_by: str = ""
+    """Who asked for that."""
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     host: Mapping[str, FactValue] = field(default_factory=dict)
@@ -223,6 +239,8 @@ class World:
     """
     held: tuple[Held, ...] = ()
     """Notices that wait for the end of a calendar's window; at most 200."""
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """By how much the costs of all sessions rose, in US dollars, by the day; the newest 8 days."""
     told: Mapping[str, datetime] = field(default_factory=dict)
     """When a notice with `dedupe:` was told, by its rule, session and text; the newest 500."""
 

@@ -1,15 +1,29 @@
-"""What is true of this machine: whether there is a way out to the network."""
+"""What is true of this machine: a way out to the network, room on disk and in memory, power.
 
+Shares are told in coarse steps, and a step is only left when it is clearly left, so that a machine
+at work does not fill the journal.
+"""
+
+from math import floor
 from pathlib import Path
 
 from palingenesis.core.events import FactsObserved
 from palingenesis.core.values import FactValue
+from palingenesis.processes import machine
 from palingenesis.runtime.ports import Clock, Emit
 
 EVERY_S = 30.0
 _UP = 0x1
 _REJECT = 0x200
 _LOOPBACK = 0x8
+
+
+_DISK = "host.disk_free"
+_MEMORY = "host.mem_free"
+_STEP = 0.05
+_SMALL_STEP = 0.01
+_SMALL = 0.1
+"""Below this share the steps are small: it begins to matter."""
 
 
 class Host:
@@ -21,16 +35,27 @@ class Host:
         clock: Clock,
         routes: Path = Path("/proc/net"),
         interfaces: Path = Path("/sys/class/net"),
+        disk: Path = Path("/"),
+        meminfo: Path = machine.MEMINFO,
+        supplies: Path = machine.SUPPLIES,
     ) -> None:
         self._clock = clock
         self._routes = routes
         self._interfaces = interfaces
+        self._disk = disk
+        self._meminfo = meminfo
+        self._supplies = supplies
 
     async def watch(self, emit: Emit) -> None:
         """Observe now and every 30 s, until cancelled."""
         told: dict[str, FactValue | None] = {}
         while True:
-            facts: dict[str, FactValue | None] = {"host.network": self.network()}
+            facts: dict[str, FactValue | None] = {
+                "host.network": self.network(),
+                "host.disk_free": coarse(machine.disk_free(self._disk), told.get(_DISK)),
+                "host.mem_free": coarse(machine.memory_free(self._meminfo), told.get(_MEMORY)),
+                "host.on_battery": machine.on_battery(self._supplies),
+            }
             changed = {name: value for name, value in facts.items() if told.get(name) != value}
             if changed:
                 emit(FactsObserved(at=self._clock.now(), facts=changed))
@@ -54,6 +79,16 @@ class Host:
         except OSError:
             return None
         return any(_is_up(name) for name in names)
+
+
+def coarse(share: float | None, before: FactValue | None) -> float | None:
+    """A share rounded down to its step; `before` is what was told last, and stays if it is near."""
+    if share is None:
+        return None
+    step = _SMALL_STEP if share < _SMALL else _STEP
+    if isinstance(before, float) and before - step / 5 <= share < before + step * 1.2:
+        return before
+    return round(floor(share / step + 1e-9) * step, 2)
 
 
 def _lines_of(path: Path) -> list[list[str]] | None:

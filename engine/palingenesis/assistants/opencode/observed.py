@@ -189,6 +189,7 @@ class ObservedSensor:
                     agent=watch.agent,
                     title=redact(row.info.title)[:200],
                     directory=row.info.directory,
+                    created=row.info.created,
                 )
             )
         if seen is None:

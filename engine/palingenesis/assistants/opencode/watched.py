@@ -130,6 +130,7 @@ class Book:
                 title=redact(info.title)[:200],
                 directory=info.directory,
                 parent=SessionId(info.parent) if info.parent else None,
+                created=info.created,
             )
         )
 

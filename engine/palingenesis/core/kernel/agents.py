@@ -187,6 +187,7 @@ def _stop(draft: Draft, session: Session, event: events.AgentDown, agent: Agent)
             session,
             stop=stop,
             stopped_at=event.at,
+            repeats=session.repeats + 1,
             block=None,
             aborting=False,
             latched=session.latched or ended,

@@ -7,7 +7,7 @@ from typing import Final
 from palingenesis.core import effects, plans
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.leaving import end_plan, passed
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.values import Severity
 from palingenesis.core.world import Plan, Session
@@ -74,8 +74,7 @@ def settled(draft: Draft, session: Session, plan: Plan, *, yes: bool, how: str) 
     close(draft, plan.question, how)
     if not yes:
         return end_plan(draft, session, "need_attention", f"{how}: {plan.because}")
-    behind = replace(plan, index=plan.index + 1, question="", deadline=None, because="")
-    return draft.put(replace(session, plan=behind))
+    return draft.put(replace(session, plan=passed(plan)))
 
 
 def close(draft: Draft, question: str, how: str) -> None:

@@ -27,7 +27,7 @@ def rule_on(
 ) -> tuple[Ruling, dict[str, FactValue]]:
     """What the policy says about the session now, and the facts it said it about."""
     if facts is None:
-        facts = facts_of(draft.now(), session, event, draft.at, draft.policy.windows)
+        facts = facts_of(draft.now(), session, event, draft.at, draft.policy)
 
     def used(rule: str, per: timedelta) -> int:
         return decided(session, rule, draft.at - per)

@@ -19,7 +19,22 @@ def is_hers(plan: Plan) -> bool:
 
 def onward(draft: Draft, session: Session, plan: Plan) -> Session:
     """The step is done at once: on to the next."""
-    return draft.put(replace(session, plan=replace(plan, index=plan.index + 1)))
+    return draft.put(replace(session, plan=passed(plan)))
+
+
+def passed(plan: Plan) -> Plan:
+    """The plan at its next step, with nothing left of what the last one waited for."""
+    return replace(
+        plan,
+        index=plan.index + 1,
+        effect=None,
+        wait_from=None,
+        deadline=None,
+        because="",
+        awaits="",
+        look_at=None,
+        question="",
+    )
 
 
 def postpone(draft: Draft, session: Session, plan: Plan, verdict: Later) -> Session:

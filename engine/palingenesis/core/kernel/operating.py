@@ -6,7 +6,7 @@ from palingenesis.core import commands, events, plans
 from palingenesis.core.kernel.asking import close, settled
 from palingenesis.core.kernel.deciding import cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.leaving import OPERATOR
+from palingenesis.core.kernel.leaving import OPERATOR, passed
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.lifecycle import ACTIVE, may
 from palingenesis.core.values import SessionId, Status
@@ -26,13 +26,13 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
         case commands.Hold():
             _each(draft, event, command.session, name)
             if command.session is None:
-                draft.world = replace(draft.world, paused=True)
+                draft.world = replace(draft.world, paused=True, paused_by=event.by)
             for session in _meant(draft, command.session):
-                _hold(draft, session)
+                _hold(draft, session, event.by)
         case commands.Release():
             _each(draft, event, command.session, name)
             if command.session is None:
-                draft.world = replace(draft.world, paused=False)
+                draft.world = replace(draft.world, paused=False, paused_by="")
             named = command.session is not None
             for session in _meant(draft, command.session):
                 if named or session.status is Status.PAUSED:
@@ -93,8 +93,7 @@ def _answer(draft: Draft, event: events.CommandGiven, command: commands.Answer) 
         return
     close(draft, plan.question, how)
     if command.yes:
-        behind = replace(plan, index=plan.index + 1, question="", deadline=None, because="")
-        draft.put(replace(session, plan=behind, paused_from=Status.DECIDING))
+        draft.put(replace(session, plan=passed(plan), paused_from=Status.DECIDING))
     else:
         draft.put(replace(session, plan=None, paused_from=Status.ATTENTION, outlook=how))
 
@@ -117,10 +116,10 @@ def _meant(draft: Draft, session: SessionId | None) -> list[Session]:
     return [s for s in draft.sessions.values() if s.supervised or s.status is Status.PAUSED]
 
 
-def _hold(draft: Draft, session: Session) -> None:
+def _hold(draft: Draft, session: Session, by: str) -> None:
     if not may(session.status, "pause"):
         return
-    session = replace(session, paused_from=session.status, person_at=draft.at)
+    session = replace(session, paused_from=session.status, paused_by=by, person_at=draft.at)
     draft.move(draft.put(session), "pause", "paused")
 
 
@@ -129,7 +128,7 @@ def _release(draft: Draft, session: Session, *, named: bool) -> None:
 
     Only a person who names a session (`named`) asks to decide its attention anew.
     """
-    session = replace(session, person_at=draft.at, unproductive=0)
+    session = replace(session, person_at=draft.at, paused_by="", unproductive=0)
     if session.status is Status.ATTENTION:
         session = replace(session, latched=False, reopen_at=None, rails=())
         session = draft.move(draft.put(session), "reopen")

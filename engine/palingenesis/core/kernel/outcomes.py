@@ -1,14 +1,19 @@
 """How effects ended, and what their sessions do next."""
 
 from dataclasses import replace
+from typing import Final
 
 from palingenesis.core import effects, events, plans
 from palingenesis.core.kernel.agents import died_meanwhile
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.values import Result, SessionId, Status
 from palingenesis.core.world import Plan, Session
+
+_ITS_OWN: Final = frozenset({"session.context_used", "session.cost", "session.messages"})
+"""Facts of a session that the one which continues it does not inherit."""
 
 
 def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
@@ -124,8 +129,10 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
 
 def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
     """The new session as it is known by now, with what it inherits."""
-    known = draft.sessions.get(new) or Session(id=new, agent=session.agent, since=draft.at)
-    inherited = {k: v for k, v in session.facts.items() if k != "session.context_used"}
+    known = draft.sessions.get(new) or Session(
+        id=new, agent=session.agent, since=draft.at, seen_at=draft.at
+    )
+    inherited = {k: v for k, v in session.facts.items() if k not in _ITS_OWN}
     return replace(
         known,
         title=known.title or session.title,
@@ -140,6 +147,8 @@ def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
         decided=(*session.decided, *known.decided)[-200:],
         prompts=(*session.prompts, *known.prompts)[-50:],
         unproductive=session.unproductive + known.unproductive,
+        repeats=session.repeats + known.repeats,
+        spent_before=spent_in(session) or 0.0,
         person_at=known.person_at or session.person_at,
         predecessor=session.id,
     )

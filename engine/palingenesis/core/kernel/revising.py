@@ -5,11 +5,11 @@ from typing import Final
 
 from palingenesis.core import events, plans
 from palingenesis.core.kernel.asking import close
+from palingenesis.core.kernel.awaiting import begin
 from palingenesis.core.kernel.deciding import cancel, decide_stop, rule_on
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.notices import reconsider
 from palingenesis.core.kernel.snapshot import count
-from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.calendars import within_key
 from palingenesis.core.policy.model import Mode
@@ -57,11 +57,14 @@ def _no_more(draft: Draft, session: Session, plan: Plan | None) -> None:
 
 def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     """Rule again on the facts that were decided about; the clock of a wait never starts anew."""
+    if any((cap.what, cap.then) == (plan.capped, plan.steps) for cap in draft.policy.caps):
+        return  # these are the steps of a limit that stands as it stood
     mine = (plan.rule, plan.started_at)  # this very decision does not use its limit up
     others = tuple(decided for decided in session.decided if decided != mine)
     before_it = replace(session, decided=others)
     ruling, _ = rule_on(draft, before_it, plan.event, _facts_then(draft, session, plan))
     if ruling.rule == plan.rule and ruling.steps == plan.steps:
+        _other_calendar(draft, session)
         return
     same_place = (
         ruling.rule == plan.rule
@@ -88,6 +91,8 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         deadline=None,
         because="",
         question="",
+        awaits="",
+        look_at=None,
     )
     _resume(draft, session, plan, revised)
 
@@ -113,21 +118,35 @@ def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
     session = draft.put(replace(session, plan=revised))
     if isinstance(step, plans.Wait | plans.Ask) and step == before:
         kept = replace(
-            revised, deadline=plan.deadline, because=plan.because, question=plan.question
+            revised,
+            deadline=plan.deadline,
+            because=plan.because,
+            question=plan.question,
+            awaits=plan.awaits,
+            look_at=plan.look_at,
         )
-        draft.put(replace(session, plan=kept))
+        _other_calendar(draft, draft.put(replace(session, plan=kept)))
     elif session.status is Status.PAUSED:
         if plan.question:
             close(draft, plan.question, "not asked any more: the policy changed")
     elif isinstance(step, plans.Wait) and session.status is Status.WAITING:
-        begun = revised.wait_from or draft.at
-        until = deadline_of(step, session.stop, begun, tries=plan.tries, seed=plan.seed)
-        timed = replace(revised, deadline=until.deadline, because=until.because)
-        draft.put(replace(session, plan=timed, outlook=until.because))
+        timed = begin(draft, session, revised, step, revised.wait_from or draft.at)
+        draft.put(replace(session, plan=timed, outlook=timed.because))
     else:
         if plan.question:
             close(draft, plan.question, "not asked any more: the policy changed")
         walk(draft, session)
+
+
+def _other_calendar(draft: Draft, session: Session) -> None:
+    """The same wait for the end of a calendar's window ends otherwise if the calendar changed."""
+    plan = session.plan
+    step = plan.steps[plan.index] if plan is not None and plan.index < len(plan.steps) else None
+    if plan is None or plan.deadline is None or not isinstance(step, plans.Wait):
+        return
+    if step.until == "calendar_end":
+        timed = begin(draft, session, plan, step, plan.wait_from or plan.started_at)
+        draft.put(replace(session, plan=timed))
 
 
 def _hold_on(draft: Draft, session: Session) -> None:

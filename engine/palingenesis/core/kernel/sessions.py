@@ -34,6 +34,8 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
                 directory=event.directory,
                 parent=event.parent,
                 since=event.at,
+                seen_at=event.at,
+                created=event.created,
             )
         )
         return
@@ -45,6 +47,7 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
             title=event.title or known.title,
             directory=event.directory or known.directory,
             parent=event.parent or known.parent,
+            created=event.created or known.created,
         )
     )
 
@@ -112,6 +115,7 @@ def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:
             progressed_at=event.at,
             healthy_since=session.healthy_since or event.at,
             unproductive=0,
+            repeats=0,
             half_open=False,
             rails=(),
             episode=replace(episode, attempts=0, tries={}) if episode else None,
@@ -146,6 +150,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             session,
             stop=stop,
             stopped_at=event.at,
+            repeats=session.repeats + 1,
             block=None,
             aborting=False,
             latched=session.latched or person_said_stop,
@@ -258,7 +263,9 @@ def _known(
 ) -> Session:
     session = draft.sessions.get(event.session)
     if session is None:
-        session = draft.put(Session(id=event.session, agent=event.agent, since=event.at))
+        session = draft.put(
+            Session(id=event.session, agent=event.agent, since=event.at, seen_at=event.at)
+        )
     elif session.agent != agent and _may_own(draft, session, event):
         session = draft.put(replace(session, agent=event.agent))
     return session

@@ -1,28 +1,28 @@
 """The facts of one session at one instant, as a condition may ask about them."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.facts import show_duration
-from palingenesis.core.values import FactValue
+from palingenesis.core.kernel.spending import budgets
+from palingenesis.core.policy.calendars import within_key
+from palingenesis.core.policy.model import Policy
+from palingenesis.core.values import FactValue, Stop
 from palingenesis.core.world import Agent, Session, World
 
+_RESETS: Final = frozenset({"header", "body", "text"})
+"""Sources of an instant that are about a limit, not about the next try (`retry-after`)."""
 _HOUR: Final = timedelta(hours=1)
 _TELL_OF_A_STOP: Final = frozenset({"stopped", "action_failed"})
 """With any other event the last stop is the past: the session has worked since."""
 
 
 def facts_of(
-    world: World,
-    session: Session,
-    event: str,
-    at: datetime,
-    windows: Iterable[tuple[str, timedelta]] = (),
+    world: World, session: Session, event: str, at: datetime, policy: Policy
 ) -> dict[str, FactValue]:
     """Everything known about `session` when `event` happened; a missing key is unknown.
 
-    `windows` names the `count(what, window)` that the policy asks for.
+    The policy says what is counted, which calendars there are, and where a day begins.
     """
     facts: dict[str, FactValue | None] = {
         **world.host,
@@ -32,7 +32,10 @@ def facts_of(
         "session.directory": session.directory,
         "session.idle": at - (session.alive_at or session.since),
         "progress.age": at - (session.progressed_at or session.alive_at or session.since),
+        "session.age": at - session.seen_at if session.seen_at else None,
+        "progress.repeats": session.repeats,
         "operator.paused": world.paused or session.paused_from is not None,
+        "operator.paused_by": session.paused_by or world.paused_by or None,
         "operator.seen": at - session.person_at if session.person_at else None,
     }
     facts.setdefault("work.state", "absent")
@@ -45,7 +48,10 @@ def facts_of(
         _add_agent(facts, agent, session, at)
     if session.failure is not None and event == "action_failed":
         facts["action.kind"], facts["action.error"] = session.failure
-    for what, window in windows:
+    facts |= budgets(world, session, policy.zone, at)
+    for name, calendar in policy.calendars.items():
+        facts[within_key(name)] = calendar.covers(at)
+    for what, window in policy.windows:
         facts[f"count({what}, {show_duration(window)})"] = count(session, what, at - window)
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -70,6 +76,7 @@ def _add_stop(
         "stop.reason": stop.reason.value,
         "stop.confidence": stop.confidence,
         "stop.retry_after": max(stop.retry_at - at, timedelta(0)) if stop.retry_at else None,
+        "stop.resets_in": _resets_in(stop, at),
         "stop.http_status": stop.http_status,
         "stop.exit_code": stop.exit_code,
         "stop.signal": stop.signal,
@@ -79,6 +86,13 @@ def _add_stop(
         "stop.retrying": stop.retrying,
         "stop.attempt": stop.attempt,
     }
+
+
+def _resets_in(stop: Stop, at: datetime) -> timedelta | None:
+    """How long until the limit's window begins anew; None where only a pause was asked for."""
+    if stop.retry_at is None or stop.evidence.get("reset_source") not in _RESETS:
+        return None
+    return max(stop.retry_at - at, timedelta(0))
 
 
 def _add_block(facts: dict[str, FactValue | None], session: Session, at: datetime) -> None:

@@ -13,15 +13,22 @@ def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:
     values = {name: show(name, value) for name, value in plan.facts.items()}
     values["rule.id"] = plan.rule
     values["rule.tries"] = str(plan.tries + 1)
-    values["resume_at"] = _resume_at(session, plan)
+    values["resume_at"] = _resume_at(draft, session, plan)
     return fill(template, values)
 
 
-def _resume_at(session: Session, plan: Plan) -> str:
+def _resume_at(draft: Draft, session: Session, plan: Plan) -> str:
     for step in plan.steps[plan.index :]:
+        if isinstance(step, plans.Wait) and step.condition is not None:
+            return f"as soon as {step.condition}"
         if isinstance(step, plans.Wait):
             until = deadline_of(
-                step, session.stop, plan.started_at, tries=plan.tries, seed=plan.seed
+                step,
+                session.stop,
+                draft.at,
+                tries=plan.tries,
+                seed=plan.seed,
+                calendars=draft.policy.calendars,
             )
             return f"{until.deadline:%Y-%m-%d %H:%M:%S} UTC"
     return "at once"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.kernel.asking import no_answer
+from palingenesis.core.kernel.awaiting import come_true, next_look, truth_of
 from palingenesis.core.kernel.deciding import (
     act_failed,
     decide_aside,
@@ -34,6 +35,29 @@ def ticked(draft: Draft) -> None:
         if session.model_until is not None and session.model_until <= draft.at:
             session = draft.put(replace(session, model=None, model_until=None))
         _tick(draft, session)
+
+
+def look_again(draft: Draft, *, time_only: bool) -> None:
+    """Whoever waits for a condition goes on if it is true by now.
+
+    `time_only`: nothing happened but that time passed, so only what time moves is looked at.
+    """
+    for session in list(draft.sessions.values()):
+        plan = session.plan
+        if session.status is not Status.WAITING or plan is None or not plan.awaits:
+            continue
+        if time_only and not _due(plan.look_at, draft.at):
+            continue
+        step = plan.steps[plan.index]
+        assert isinstance(step, Wait), "only a wait waits for a condition"
+        if truth_of(draft, session, plan, plan.awaits) is not True:
+            if _due(plan.look_at, draft.at):
+                draft.put(replace(session, plan=replace(plan, look_at=next_look(draft, plan))))
+            continue
+        true = come_true(draft, session, plan, step)
+        seen = draft.put(replace(session, plan=true, outlook=true.because))
+        if _due(true.deadline, draft.at):
+            advance(draft, seen)
 
 
 def _tick(draft: Draft, session: Session) -> None:
@@ -80,6 +104,7 @@ def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
     for session in world.sessions.values():
         due = (
             _waits_until(session),
+            _looks_at(session),
             session.verify_until if session.status is Status.VERIFYING else None,
             session.reopen_at if session.status is Status.ATTENTION else None,
             session.model_until,
@@ -95,6 +120,12 @@ def _waits_until(session: Session) -> datetime | None:
     if session.status not in {Status.WAITING, Status.ASKING} or session.plan is None:
         return None
     return session.plan.deadline
+
+
+def _looks_at(session: Session) -> datetime | None:
+    if session.status is not Status.WAITING or session.plan is None:
+        return None
+    return session.plan.look_at
 
 
 def _stall_at(session: Session, policy: Policy) -> datetime | None:

@@ -1,16 +1,21 @@
 """How long a wait takes: a server's own time, a ladder, a span; jitter from a seed; caps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import fraction
 from palingenesis.core.plans import Backoff, Wait
+from palingenesis.core.policy.calendars import Calendar
 from palingenesis.core.safety import WAIT_MAX
 from palingenesis.core.values import Stop
 
 _ZERO: Final = timedelta(0)
+_NO_CALENDARS: Final[Mapping[str, Calendar]] = MappingProxyType({})
+_NAMED: Final = "the time the server named"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,29 +26,58 @@ class Until:
     because: str
 
 
-def deadline_of(wait: Wait, stop: Stop | None, start: datetime, *, tries: int, seed: str) -> Until:
+def deadline_of(
+    wait: Wait,
+    stop: Stop | None,
+    start: datetime,
+    *,
+    tries: int,
+    seed: str,
+    calendars: Mapping[str, Calendar] = _NO_CALENDARS,
+    awaited: bool = False,
+) -> Until:
     """When the wait that began at `start` ends.
 
     A time the server named is a floor: the wait never ends before it, unless that time is
     implausible for its scope (the classifier says so) or lies beyond the cap; then it is probed
-    earlier. Jitter only ever adds.
+    earlier. Jitter only ever adds. `awaited`: the wait's condition is false, so this is how long
+    it may take to come true.
     """
-    named = _named(stop, start)
-    if wait.until is not None and named is not None:
-        base, because = named, "the time the server named"
-    else:
-        span, because = _span(wait, tries)
-        base = start + span
-        if named is not None and named > base:
-            base, because = named, "the time the server named"
+    longest = min(wait.longest or WAIT_MAX, WAIT_MAX)
+    if awaited:
+        return Until(deadline=start + longest, because=f"until {wait.condition}")
+    base, because = _base(wait, stop, start, tries, calendars)
     base += wait.jitter * fraction(seed, "jitter")
-    cap = start + min(wait.longest or WAIT_MAX, WAIT_MAX)
+    cap = start + longest
     if base > cap:
         base, because = cap, f"a probe: no wait is longer than {show_duration(cap - start)}"
     return Until(deadline=base, because=because)
 
 
-def _named(stop: Stop | None, start: datetime) -> datetime | None:
+def _base(
+    wait: Wait,
+    stop: Stop | None,
+    start: datetime,
+    tries: int,
+    calendars: Mapping[str, Calendar],
+) -> tuple[datetime, str]:
+    """When it ends but for jitter and cap."""
+    named = named_by(stop, start)
+    if wait.until == "calendar_end":
+        calendar = calendars.get(wait.calendar or "")
+        instant = calendar.ends(start) if calendar is not None else None
+        because = f"the end of '{wait.calendar}'"
+    else:
+        instant = named if wait.until is not None else None
+        because = _NAMED
+    if instant is None:
+        span, because = _span(wait, tries)
+        instant = start + span
+    return (named, _NAMED) if named is not None and named > instant else (instant, because)
+
+
+def named_by(stop: Stop | None, start: datetime) -> datetime | None:
+    """The instant that the server named, if that is plausible; never before `start`."""
     if stop is None or stop.retry_at is None or stop.evidence.get("implausible"):
         return None
     return max(stop.retry_at, start)

@@ -6,13 +6,13 @@ from typing import Final, assert_never
 
 from palingenesis.core import plans
 from palingenesis.core.kernel.asking import ask
+from palingenesis.core.kernel.awaiting import begin
 from palingenesis.core.kernel.caps import counted_as, divert, full
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.leaving import end_plan, is_hers, onward
+from palingenesis.core.kernel.leaving import end_plan, is_hers, onward, passed
 from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import act, inherited, restart, run_hook, stop_agent
 from palingenesis.core.kernel.telling import say
-from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import may_prompt, may_touch
 from palingenesis.core.values import Severity, Status
@@ -49,9 +49,7 @@ def advance(draft: Draft, session: Session) -> Session:
     """The current step is done: go on with the next."""
     plan = session.plan
     assert plan is not None, "only a session with a plan can advance"
-    index = plan.index + 1
-    done = replace(plan, index=index, effect=None, wait_from=None, deadline=None, because="")
-    return walk(draft, draft.put(replace(session, plan=done)))
+    return walk(draft, draft.put(replace(session, plan=passed(plan))))
 
 
 def again(draft: Draft, session: Session) -> Session:
@@ -129,11 +127,10 @@ def _diverted(draft: Draft, session: Session, plan: Plan, step: plans.Notify) ->
 def _wait(draft: Draft, session: Session, plan: Plan, step: plans.Wait) -> Session:
     # A wait that was interrupted by a pause goes on; a journal of an older version names no begin.
     begun = plan.wait_from or (draft.at if plan.deadline is None else plan.started_at)
-    until = deadline_of(step, session.stop, begun, tries=plan.tries, seed=plan.seed)
-    if until.deadline <= draft.at:
+    waiting = begin(draft, session, plan, step, begun)
+    if waiting.deadline is None or waiting.deadline <= draft.at:
         return onward(draft, session, plan)
-    waiting = replace(plan, wait_from=begun, deadline=until.deadline, because=until.because)
-    return draft.move(draft.put(replace(session, plan=waiting)), "wait", until.because)
+    return draft.move(draft.put(replace(session, plan=waiting)), "wait", waiting.because)
 
 
 def _delegate(draft: Draft, session: Session, plan: Plan, step: plans.Delegate) -> Session:

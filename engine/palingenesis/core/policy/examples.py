@@ -93,13 +93,6 @@ STEPS: Final[Mapping[str, str]] = {
 """Every action with an example of its use, as it stands behind `- `."""
 
 
-_NOT_TOLD: Final[Mapping[str, frozenset[str]]] = {"opencode": frozenset({"session.age"})}
-
-
 def tells(assistant: str, fact: str) -> bool:
     """Whether a session of this assistant may ever have the fact; otherwise it stays unknown."""
-    return fact not in _NOT_TOLD[assistant]
-
-
-ASSISTANTS: Final = FACTS["agent.kind"].values
-"""The assistants that `tells` knows."""
+    return assistant in FACTS[fact].suppliers

@@ -37,9 +37,6 @@ MOST_NODES: Final = 120
 MOST_TERMS: Final = 600
 """Terms of a condition with every defined condition in it written out."""
 
-LATER_FACTS: Final = ("budget.", "progress.repeats", "progress.files_10m", "stop.resets_in")
-NOT_YET: Final = "is not available in this version"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -352,8 +349,6 @@ class _Reader:
         return Literal(start=start, end=end, kind=param[0], value=param[1])
 
     def _advice(self, name: str) -> str:
-        if name.startswith(LATER_FACTS):
-            return f"{name} {NOT_YET}"
         if name in set(StopReason):
             return f"a stop reason is a text: stop.reason == '{name}'"
         if name in FUNCTIONS:

@@ -314,5 +314,5 @@ class Stage:
         if session is None or (name, event.at) not in session.happened:
             return
         if any(name in rule.events for rule in self._policy.rules):
-            facts = facts_of(world, session, name, event.at, self._policy.windows)
+            facts = facts_of(world, session, name, event.at, self._policy)
             self._unanswered.append(Observation(facts=facts, rule=""))

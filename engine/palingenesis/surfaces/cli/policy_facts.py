@@ -26,8 +26,8 @@ def _names() -> Iterable[str]:
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 def facts(name: str | None, agent: str | None, as_json: bool) -> None:
     """The facts and functions of conditions; with NAME one of them, or a group such as stop."""
-    from palingenesis.core.facts import FACTS
-    from palingenesis.core.policy.examples import ASSISTANTS, tells
+    from palingenesis.core.facts import ASSISTANTS, FACTS
+    from palingenesis.core.policy.examples import tells
     from palingenesis.core.policy.functions import FUNCTIONS
 
     told = list(FACTS.values())
@@ -90,7 +90,8 @@ def _kind(fact: "Fact") -> str:
 
 
 def _plain(fact: "Fact") -> dict[str, Any]:
-    from palingenesis.core.policy.examples import ASSISTANTS, of_fact, tells
+    from palingenesis.core.facts import ASSISTANTS
+    from palingenesis.core.policy.examples import of_fact, tells
 
     return {
         "name": fact.name,

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from palingenesis.core.facts import ASSISTANTS
 from palingenesis.core.policy.analysis import lint_facts, lint_plans, lint_reach, lint_words
 from palingenesis.core.policy.analysis.budget import Budget, SpentError
 from palingenesis.core.policy.analysis.chart import Chart, survey
 from palingenesis.core.policy.analysis.places import Places, Remark
 from palingenesis.core.policy.diagnostics import Diagnostic
-from palingenesis.core.policy.examples import ASSISTANTS
 from palingenesis.core.policy.model import Policy
 
 PLENTY: Final = 20_000_000
