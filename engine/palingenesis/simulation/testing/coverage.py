@@ -8,22 +8,27 @@ because no rule above it decided, and nothing to its left had settled the expres
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from palingenesis.core import plans
 from palingenesis.core.plans import word_of
 from palingenesis.core.policy.conditions import Condition, Evaluator, Truth
 from palingenesis.core.policy.decide import DEFAULT
-from palingenesis.core.policy.model import Policy, Rule
+from palingenesis.core.policy.model import Cap, Policy, Rule
 from palingenesis.core.policy.terms import AllOf, AnyOf, Literal, Named, Not, Term
 from palingenesis.core.values import FactValue
+
+CAP: Final = "limits."
+"""What stands before the name of an entry of the policy's `limits:`, where a rule's id may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One time that a policy was asked.
 
-    `facts` are those it was asked about; `rule` decided, "" when none did; `limited`: it took its
-    `then:`; `reached` are the steps of the plan that were begun, counted from 0.
+    `facts` are those it was asked about; `rule` decided, "" when none did, `limits.prompts` when
+    that limit of the policy was reached; `limited`: it took its `then:`; `reached` are the steps of
+    the plan that were begun, counted from 0.
     """
 
     facts: Mapping[str, FactValue]
@@ -105,6 +110,7 @@ class _Tally:
 def coverage_of(policy: Policy, observations: Iterable[Observation]) -> Coverage:
     """What the observations show of a policy; each of them was made under this very policy."""
     tallies = {rule.id: _Tally(atoms=list(_atoms(rule.when))) for rule in policy.rules}
+    tallies |= {f"{CAP}{cap.what}": _Tally(atoms=[]) for cap in policy.caps}
     default = _Tally(atoms=[])
     for one in observations:
         tally = default if one.rule == DEFAULT else tallies.get(one.rule)
@@ -115,7 +121,8 @@ def coverage_of(policy: Policy, observations: Iterable[Observation]) -> Coverage
         if one.facts and (tally is not None or not one.rule):
             _look(policy, one, tallies)
     rules = tuple(_of_rule(rule, tallies[rule.id]) for rule in policy.rules)
-    return Coverage(policy=policy.name, rules=(*rules, _of_default(policy, default)))
+    caps = tuple(_of_cap(cap, tallies[f"{CAP}{cap.what}"]) for cap in policy.caps)
+    return Coverage(policy=policy.name, rules=(*caps, *rules, _of_default(policy, default)))
 
 
 def _look(policy: Policy, one: Observation, tallies: Mapping[str, _Tally]) -> None:
@@ -204,6 +211,12 @@ def _of_rule(rule: Rule, tally: _Tally) -> OfRule:
         pieces.append(Piece(kind="limit", missing=missing, seen=tally.limited))
         pieces += _steps(rule.limit.then, tally.then, "step limit.then")
     return OfRule(rule=rule.id, line=rule.line, pieces=tuple(pieces))
+
+
+def _of_cap(cap: Cap, tally: _Tally) -> OfRule:
+    reached = Piece(kind="limit", missing="this limit was never reached", seen=tally.limited)
+    steps = _steps(cap.then, tally.then, "step then")
+    return OfRule(rule=f"{CAP}{cap.what}", line=0, pieces=(reached, *steps))
 
 
 def _of_default(policy: Policy, tally: _Tally) -> OfRule:

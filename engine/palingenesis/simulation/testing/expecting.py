@@ -307,7 +307,7 @@ def _next_model(expected: Expected, sight: Sight) -> Checked:
 def _limits(expected: Expected, sight: Sight) -> Checked:
     step = sight.step
     spoke = (*step.decided, *step.observed, *step.shadowed)
-    return _list(expected, [one.rule for one in spoke if one.limited])
+    return _list(expected, [*(one.rule for one in spoke if one.limited), *step.capped])
 
 
 def _observed(expected: Expected, sight: Sight) -> Checked:

@@ -15,6 +15,7 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.draft import fraction
 from palingenesis.core.plans import word_of
+from palingenesis.core.policy.model import CAPS
 from palingenesis.core.safety import WAIT_MAX
 from palingenesis.core.step import Turn
 from palingenesis.core.values import Result, SessionId, Status
@@ -50,6 +51,8 @@ class Seen:
     decided: list[Decision] = field(default_factory=list)
     observed: list[Decision] = field(default_factory=list)
     shadowed: list[Decision] = field(default_factory=list)
+    capped: list[str] = field(default_factory=list)
+    """Entries of the policy's `limits:` that were reached."""
     done: list[Done] = field(default_factory=list)
     waits: list[timedelta] = field(default_factory=list)
     told: list[effects.Notify] = field(default_factory=list)
@@ -97,7 +100,10 @@ class Watching:
                 self._note("decided", decision)
             if decision.kind in ASIDE:
                 self._note(decision.kind, decision)
-            if decision.kind in {"decided", "revised", *ASIDE}:
+            capped = cap_reached(decision)
+            if capped:
+                self._note("capped", capped)
+            if decision.kind in {"decided", "revised", *ASIDE} or capped:
                 self._courses[decision.id] = _Course(decision=decision, steps=decision.plan)
         for effect in turn.effects:
             if isinstance(effect, effects.Notify):
@@ -147,6 +153,19 @@ class Watching:
         if isinstance(step, plans.Wait) and plan.index not in course.waited:
             course.waited.add(plan.index)
             self._note("waits", _planned(step, plan))
+
+
+def cap_reached(decision: Decision) -> str:
+    """Which entry of the policy's `limits:` was reached, as its decision tells; "" if none was."""
+    if not decision.limited and decision.kind != "hushed":
+        return ""
+    _, limit, rest = decision.why.partition("limit of ")
+    what, colon, _ = rest.partition(":")
+    return what if limit and colon and what in CAPS and decision.kind in _CAPPING else ""
+
+
+_CAPPING: Final = frozenset({"refused", "hushed"})
+"""Kinds of decisions that tell of such a limit: a step was refused, a notice was left out."""
 
 
 def _planned(step: plans.Wait, plan: Plan) -> timedelta:
@@ -202,7 +221,7 @@ def _furthest(
     kinds = {one.kind for one in turn.decisions if one.session == session}
     if old is not None and old[0].status is Status.PAUSED:
         return known
-    if "refused" in kinds:
+    if "refused" in kinds and not cap_reached(course.decision):
         return max(known, _refused(course, old, known))
     if "cancelled" in kinds and not is_new:
         return known

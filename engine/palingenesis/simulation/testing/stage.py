@@ -11,12 +11,12 @@ from palingenesis.core.kernel.snapshot import facts_of
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import FactValue, Result, SessionId, Status, Way
-from palingenesis.core.world import Session, World
+from palingenesis.core.world import Decision, Session, World
 from palingenesis.simulation.rehearsal import AGENT, Answers, Happening, Rehearsal, name_of
-from palingenesis.simulation.testing.coverage import Observation
+from palingenesis.simulation.testing.coverage import CAP, Observation
 from palingenesis.simulation.testing.happening import Scene, event_of
 from palingenesis.simulation.testing.model import Happens, Step, Test
-from palingenesis.simulation.testing.observing import Watching
+from palingenesis.simulation.testing.observing import Watching, cap_reached
 
 _NEVER: Final = timedelta(days=39)
 _ASSISTANTS: Final = {
@@ -101,15 +101,7 @@ class Stage:
 
     def observations(self) -> list[Observation]:
         """Every decision of the test, for its coverage."""
-        made = [
-            Observation(
-                facts=decision.facts,
-                rule=decision.rule,
-                limited=decision.limited,
-                reached=reached,
-            )
-            for decision, reached in self._watching.courses()
-        ]
+        made = [_observed(*course) for course in self._watching.courses()]
         return [*made, *self._unanswered]
 
     # ── playing ───────────────────────────────────────────────────────────────────────────────
@@ -316,3 +308,13 @@ class Stage:
         if any(name in rule.events for rule in self._policy.rules):
             facts = facts_of(world, session, name, event.at, self._policy)
             self._unanswered.append(Observation(facts=facts, rule=""))
+
+
+def _observed(decision: Decision, reached: frozenset[int]) -> Observation:
+    capped = cap_reached(decision)
+    return Observation(
+        facts={} if capped else decision.facts,
+        rule=f"{CAP}{capped}" if capped else decision.rule,
+        limited=decision.limited or bool(capped),
+        reached=reached,
+    )
