@@ -19,6 +19,7 @@ SECTIONS: Sections = {
     },
     "Rehearse": {
         "test": ("policy_test:test", "Run the unit tests of policies, and say what they cover."),
+        "coverage": ("policy_coverage:coverage", "Which parts of a policy its life never used."),
         "simulate": ("simulate:simulate", "A night on a virtual clock, before the real one."),
     },
     "In the running daemon": {
