@@ -1,5 +1,6 @@
 """`policy graph` draws how a policy decides and where sessions are."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,20 @@ class InForce(StandInDoor):
 
     def policy(self) -> PolicyText:
         return {**super().policy(), "source": self.source}
+
+
+def test_scripts_get_the_flow_and_the_life_as_json(say: Say, mine: str, daemon: Served):
+    flow = json.loads(say("policy", "graph", mine, "--event", "blocked", "--json").out)
+    life = json.loads(say("policy", "graph", "--states", "--json").out)
+    waiting = next(one for one in life["statuses"] if one["status"] == "waiting")
+
+    assert [(one["id"], one["goes_on"]) for one in flow["rules"]] == [
+        ("note", True),
+        ("asked", False),
+    ]
+    assert flow["default"] is None
+    assert waiting["sessions"] == [A_WAITING_SESSION["id"]]
+    assert {"trigger": "act", "to": "acting"} in waiting["ways"]
 
 
 @pytest.mark.parametrize(

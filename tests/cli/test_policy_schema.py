@@ -86,6 +86,20 @@ def test_a_modeline_that_leads_to_the_same_file_another_way_is_left_alone(say: S
     assert mine.read_text() == text
 
 
+def test_scripts_are_told_what_is_wrong_and_what_was_written(say: Say, mine: Path):
+    checked = say("policy", "schema", "--check", str(mine), "--json")
+    written = json.loads(say("policy", "schema", "--write", str(mine), "--json").out)
+
+    assert checked.code == 1
+    assert json.loads(checked.out)["problems"] == [
+        f"{mine.parent / 'policy.schema.json'} is missing",
+        f"{mine} has no modeline",
+    ]
+    assert written["kind"] == "policy"
+    assert len(written["written"]) == 2
+    assert json.loads(say("policy", "schema", "--check", str(mine), "--json").out)["problems"] == []
+
+
 @pytest.mark.parametrize("args", [("--write",), ("--check",), ("--write", "--check", "x.yaml")])
 def test_what_makes_no_sense_is_a_usage_error(say: Say, args: tuple[str, ...]):
     assert say("policy", "schema", *args).code == 2

@@ -25,6 +25,7 @@ def test_a_policy_to_begin_with_is_valid_tidy_and_needs_no_migration(
     assert said.code == 0
     assert said.out.startswith(f"wrote {file} (from {name})\n  palingenesis policy validate {file}")
     assert say("policy", "validate", str(file), "--strict").code == 0
+    assert say("policy", "lint", str(file)).code == 0
     assert say("policy", "fmt", "--check", str(file)).code == 0
     assert "nothing to do" in say("policy", "migrate", str(file)).out
 
@@ -119,6 +120,27 @@ def test_fmt_refuses_what_is_no_yaml(say: Say, tmp_path: Path):
 @pytest.mark.parametrize("args", [("-", "--write"), ("default", "default")])
 def test_fmt_says_what_makes_no_sense(say: Say, args: tuple[str, ...]):
     assert say("policy", "fmt", *args).code == 2
+
+
+def test_scripts_are_told_which_files_are_laid_out(say: Say, untidy: Path):
+    before = say("policy", "fmt", "--check", "--json", str(untidy), "default")
+    written = json.loads(say("policy", "fmt", "--write", "--json", str(untidy)).out)
+
+    assert before.code == 1
+    assert json.loads(before.out)["files"] == [
+        {"file": str(untidy), "laid_out": False, "written": False},
+        {"file": "default", "laid_out": True, "written": False},
+    ]
+    assert written["files"] == [{"file": str(untidy), "laid_out": True, "written": True}]
+    assert untidy.read_text() == TIDY
+
+
+def test_scripts_are_told_what_was_begun_with(say: Say, tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+
+    document = json.loads(say("policy", "init", str(file), "--json").out)
+
+    assert document == {"schema_version": 1, "file": str(file), "from": "own"}
 
 
 # ── migrate ───────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from palingenesis.core.facts import show_duration
 from palingenesis.core.plans import Step
@@ -92,6 +92,24 @@ def _then(rule: Rule) -> str:
 
 def _plan(steps: tuple[Step, ...]) -> str:
     return in_words(steps, _SETTING)
+
+
+def as_plain(flow: Flow) -> dict[str, Any]:
+    """The same for programs; `default` is None where nothing is done without a rule."""
+    rules = [
+        {
+            "id": rule.id,
+            "event": sorted(rule.events),
+            "when": [part.text for part in rule.when.parts] if rule.when is not None else [],
+            "plan": _plan(rule.steps),
+            "then": _then(rule) if rule.limit is not None else None,
+            "goes_on": bool(_goes_on(rule)),
+            "now": rule.id in flow.now,
+        }
+        for rule in flow.rules
+    ]
+    default = _plan(flow.policy.default) if flow.ends_in_default else None
+    return {"event": flow.event, "rules": rules, "default": default}
 
 
 # ── Mermaid ───────────────────────────────────────────────────────────────────────────────────

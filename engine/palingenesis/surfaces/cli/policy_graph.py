@@ -2,17 +2,19 @@
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from palingenesis import shipped
 from palingenesis.core.errors import NotRunningError
 from palingenesis.runtime.config import choose_policy
+from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
 from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
@@ -41,6 +43,7 @@ Examples:
     show_default=True,
     help="For people, or for whatever draws Mermaid.",
 )
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_obj
 def graph(
     desk: Desk,
@@ -49,6 +52,7 @@ def graph(
     event: str | None,
     session: str | None,
     form: str,
+    as_json: bool,
 ) -> None:
     """Draw the decision flow of FILE (else the policy in use), or with --states a session's life.
 
@@ -60,14 +64,20 @@ def graph(
         raise click.UsageError("--states is the same for every policy; leave FILE and --event out")
     rows = _live(desk, session)
     if states:
-        click.echo(_life(rows, form), nl=False)
+        if as_json:
+            say_json({"schema_version": SCHEMA_VERSION, "statuses": _statuses(rows)})
+        else:
+            click.echo(_life(rows, form), nl=False)
         return
     if event is not None:
         event = choose_name(event, EVENTS, what="event", hint=f"one of: {', '.join(EVENTS)}")
-    from palingenesis.simulation.decision_flow import Flow, as_mermaid, as_text
+    from palingenesis.simulation.decision_flow import Flow, as_mermaid, as_plain, as_text
 
     now = frozenset(row["rule"] for row in rows if row["rule"] is not None)
     flow = Flow(policy=_policy(desk, file), event=event, now=now if file is None else frozenset())
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, **as_plain(flow)})
+        return
     click.echo(as_mermaid(flow) if form == "mermaid" else as_text(flow), nl=False)
 
 
@@ -82,6 +92,25 @@ def _live(desk: Desk, session: str | None) -> "list[SessionStatus]":
     if session is not None:
         return [choose_session(rows, session)]
     return [row for row in rows if row["supervised"]]
+
+
+def _statuses(rows: "list[SessionStatus]") -> "list[dict[str, Any]]":
+    """Every status with its ways out, and the sessions that are in it now."""
+    from palingenesis.core.lifecycle import TRANSITIONS
+    from palingenesis.core.values import Status
+
+    return [
+        {
+            "status": status.value,
+            "sessions": [row["id"] for row in rows if row["status"] == status],
+            "ways": [
+                {"trigger": trigger, "to": dest.value}
+                for trigger, sources, dest in TRANSITIONS
+                if status in sources
+            ],
+        }
+        for status in Status
+    ]
 
 
 def _life(rows: "list[SessionStatus]", form: str) -> str:

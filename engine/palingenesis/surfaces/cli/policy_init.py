@@ -6,10 +6,12 @@ import click
 
 from palingenesis import shipped
 from palingenesis.core.errors import PalingenesisError
+from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.rewriting import rewrite
+from palingenesis.surfaces.cli.wording import say_json
 
 _USUAL = "own"
 
@@ -32,14 +34,18 @@ def _places() -> dict[str, Path]:
     help="What to begin with: own (rules above a preset), minimal, or a copy of a shipped policy.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 @click.pass_obj
-def init(desk: Desk, file: Path, source: str, force: bool) -> None:
+def init(desk: Desk, file: Path, source: str, force: bool, as_json: bool) -> None:
     """Write a commented policy to FILE (policy.yaml), and say what to do with it."""
     places = _places()
     name = choose_name(source, places, what="policy to begin with", hint=", ".join(places))
     if not force and (file.exists() or file.is_symlink()):
         raise PalingenesisError(f"{file} is there already", hint="--force writes over it")
     rewrite(file, read_given(places[name]).decode("utf-8"))
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, "file": str(file), "from": name})
+        return
     click.echo(f"wrote {file} (from {name})")
     for command in (
         f"palingenesis policy validate {file}",

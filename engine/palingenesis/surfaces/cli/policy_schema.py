@@ -1,6 +1,7 @@
 """`policy schema`: the schema that an editor completes and checks by."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import click
 from palingenesis import shipped
 from palingenesis.core.errors import ExitCode, InvalidConfigError
 from palingenesis.core.policy.modeline import Modeline, kind_of, modeline_of, with_modeline
+from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.naming import choose_name
 from palingenesis.surfaces.cli.rewriting import rewrite
+from palingenesis.surfaces.cli.wording import say_json
 
 KINDS = ("policy", "policy-test", "scenario")
 
@@ -30,9 +33,15 @@ Examples:
 @click.option(
     "--kind", metavar="KIND", help="policy, policy-test or scenario; else as FILE's keys tell."
 )
+@click.option("--json", "as_json", is_flag=True, help="With --write or --check: as JSON.")
 @click.pass_context
 def schema(
-    ctx: click.Context, file: Path | None, write: bool, check: bool, kind: str | None
+    ctx: click.Context,
+    file: Path | None,
+    write: bool,
+    check: bool,
+    kind: str | None,
+    as_json: bool,
 ) -> None:
     """Print the schema, or put it to use for FILE.
 
@@ -50,9 +59,23 @@ def schema(
         click.echo(_place(told).read_text(encoding="utf-8"), nl=False)
         return
     use = _Use(file=file, text=text, kind=told)
-    if write:
-        _write(use)
-    elif not _is_current(use):
+    changed = _write(use) if write else []
+    problems = [] if write else list(_problems(use))
+    if as_json:
+        say_json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "file": str(file),
+                "kind": told,
+                "written": changed,
+                "problems": problems,
+            }
+        )
+    elif write:
+        click.echo(f"wrote {' and '.join(changed)}" if changed else f"nothing to do for {file}")
+    else:
+        _tell(use, problems)
+    if problems:
         ctx.exit(ExitCode.FAILURE)
 
 
@@ -95,7 +118,8 @@ def _text_of(file: Path) -> str:
         ) from error
 
 
-def _write(use: _Use) -> None:
+def _write(use: _Use) -> list[str]:
+    """Write what is not there or not current; what was written, in words."""
     changed: list[str] = []
     if not use.beside.is_file() or use.beside.read_text(encoding="utf-8") != use.shipped:
         rewrite(use.beside, use.shipped)
@@ -107,26 +131,26 @@ def _write(use: _Use) -> None:
         rewrite(use.file, text)
         found = modeline_of(text)
         changed.append(f"the modeline in {use.file}:{found.line if found else 1}")
-    said = f"wrote {' and '.join(changed)}" if changed else f"nothing to do for {use.file}"
-    click.echo(said)
+    return changed
 
 
-def _is_current(use: _Use) -> bool:
-    """Tell whether schema and modeline are as they should be."""
-    problems = []
+def _problems(use: _Use) -> Iterator[str]:
+    """What is not as it should be about schema and modeline."""
     if not use.beside.is_file():
-        problems.append(f"{use.beside} is missing")
+        yield f"{use.beside} is missing"
     elif use.beside.read_text(encoding="utf-8", errors="replace") != use.shipped:
-        problems.append(f"{use.beside} is another version's")
+        yield f"{use.beside} is another version's"
     line = modeline_of(use.text)
     if line is None:
-        problems.append(f"{use.file} has no modeline")
+        yield f"{use.file} has no modeline"
     elif not use.is_meant(line):
-        problems.append(f"{use.file}:{line.line}: the modeline leads to {line.schema}")
+        yield f"{use.file}:{line.line}: the modeline leads to {line.schema}"
+
+
+def _tell(use: _Use, problems: list[str]) -> None:
     for problem in problems:
         click.echo(problem)
     if problems:
         click.echo(f"hint: palingenesis policy schema --write {use.file}", err=True)
     else:
         click.echo(f"{use.file}: schema and modeline are current")
-    return not problems
