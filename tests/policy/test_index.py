@@ -24,7 +24,7 @@ from palingenesis.core.policy.index import Indexed, index, indexed
 from palingenesis.core.policy.index.buckets import Buckets, found_by
 from palingenesis.core.policy.index.clauses import MOST_CLAUSES, clauses
 from palingenesis.core.policy.index.indexed import AHEAD, FEW, forms_for
-from palingenesis.core.policy.index.straight import Straight
+from palingenesis.core.policy.index.straight import Straight, no_more
 from palingenesis.core.policy.index.tables import Tables
 from palingenesis.core.policy.model import Policy, Rule
 from palingenesis.core.policy.terms import Not, Within
@@ -161,7 +161,7 @@ def test_a_policy_decides_the_same_with_its_index_limits_delays_shadows_and_obse
 # ── what the forms promise ────────────────────────────────────────────────────────────────────
 
 ALPHABET = re.compile(
-    r"(?:[vk]\d+|\d+|first|matching|facts|get|sort|found|lower|make|facts\.get"
+    r"(?:[vk]\d+|\d+|first|matching|facts|get|sort|rest|found|lower|make|facts\.get"
     r"|def|return|if|else|and|or|is|not|in|None|True|False|[\s(),:.=!<>+\[\]])+"
 )
 
@@ -171,7 +171,7 @@ ALPHABET = re.compile(
 def test_nothing_that_a_person_wrote_stands_in_the_code_that_is_made_of_a_policy(
     one: Policy,
 ) -> None:
-    source = Straight([(place, rule.when) for place, rule in enumerate(one.rules)]).source
+    source = Straight([(n, rule.when) for n, rule in enumerate(one.rules)], no_more).source
 
     assert ALPHABET.fullmatch(source), source
 
@@ -180,7 +180,7 @@ def test_a_text_that_looks_like_code_is_a_constant_of_the_code() -> None:
     text = "k0)]; raise SystemExit #"
     one = policy(rules(f"  - id: a\n    when: \"stop.message == '{text}'\"\n    do: [finish]\n"))
 
-    source = Straight([(0, one.rules[0].when)]).source
+    source = Straight([(0, one.rules[0].when)], no_more).source
 
     assert "SystemExit" not in source
     assert index(one).first({"event": "stopped", "stop.message": text}) == 0

@@ -7,7 +7,7 @@ from typing import Final
 from palingenesis.core.policy.index.buckets import ENOUGH, found_by
 from palingenesis.core.policy.index.clauses import clauses
 from palingenesis.core.policy.index.closures import Facts
-from palingenesis.core.policy.index.straight import Straight
+from palingenesis.core.policy.index.straight import Straight, no_more
 from palingenesis.core.policy.model import Policy, Rule
 
 FEW: Final = 32
@@ -64,20 +64,11 @@ def forms_for(
     """
     listening = [(place, rule.when) for place, rule in enumerate(rules) if event in rule.events]
     if len(listening) <= few:
-        code = Straight(listening)
+        code = Straight(listening, no_more)
         return code.first, code.matching
-    ahead = Straight(listening[: min(few, AHEAD)])
     owned = [(place, clause) for place, when in listening for clause in clauses(when)]
     form = found_by(owned, enough)
-    return _one_after_the_other(ahead.first, form.first), form.matching
-
-
-def _one_after_the_other(ahead: First, rest: First) -> First:
-    def first(facts: Facts) -> int | None:
-        found = ahead(facts)
-        return rest(facts) if found is None else found
-
-    return first
+    return Straight(listening[: min(few, AHEAD)], form.first).first, form.matching
 
 
 def _first(forms: Mapping[object, First]) -> First:

@@ -44,17 +44,26 @@ LARGEST_TERM: Final = 60
 """Terms of a condition that is written out; Python's compiler must not be nested too deeply."""
 
 
-class Straight:
-    """Rules that listen to one event, as code. `source` is the code's text."""
+def no_more(_facts: Facts) -> None:
+    """The `rest` where there are no more rules."""
 
-    def __init__(self, rules: Sequence[tuple[int, Condition | None]]) -> None:
+
+class Straight:
+    """Rules that listen to one event, as code; `rest` finds the first of those after them.
+
+    `source` is the code's text.
+    """
+
+    def __init__(
+        self, rules: Sequence[tuple[int, Condition | None]], rest: Callable[[Facts], int | None]
+    ) -> None:
         writer = _Writer()
         self.source = _source([writer.rule(rule, when) for rule, when in rules], writer.constants)
         names: dict[str, Any] = {"__builtins__": {}}
         exec(self.source, names)  # noqa: S102 - nobody's text is in it: see the theory of operation
         self.first: Callable[[Facts], int | None]
         self.matching: Callable[[Facts], list[int]]
-        self.first, self.matching = names["make"](type, **writer.constants)
+        self.first, self.matching = names["make"](type, rest, **writer.constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +78,11 @@ class _Written:
 def _source(rules: Sequence[_Written], constants: Iterable[str]) -> str:
     """The text of a function that makes `first` and `matching`."""
     return "\n".join([
-        f"def make({', '.join(('sort', *constants))}):",
+        f"def make({', '.join(('sort', 'rest', *constants))}):",
         "    def first(facts):",
         "        get = facts.get",
         *_body(rules, "return {}"),
-        "        return None",
+        "        return rest(facts)",
         "    def matching(facts):",
         "        get = facts.get",
         "        found = []",

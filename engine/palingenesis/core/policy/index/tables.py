@@ -15,7 +15,7 @@ Clauses with checks are candidates at first: their checks are computed when thei
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
@@ -76,7 +76,7 @@ class Tables:
         for place in self._places(left & self._checked):
             if not all(holds(facts) for holds in self._checks[place]):
                 left ^= 1 << (self._width - place - 1)
-        found = [self._rules[place] for place in self._places(left)]
+        found = self._found(left)
         return list(dict.fromkeys(found)) if self._repeats else found
 
     def _candidates(self, facts: Facts) -> int:
@@ -97,17 +97,19 @@ class Tables:
             left &= gaps[bisect_right(cuts, value)] if found is None else found
         return left
 
-    def _places(self, bits: int) -> Iterable[int]:
-        """Where bits are set, from the highest down."""
-        if bits.bit_count() > _MANY:
+    def _found(self, bits: int) -> list[int]:
+        """The rules whose bits are set, in their order."""
+        if bits.bit_count() > _FEW + self._width // _SPREAD:
             digits = f"{bits:0{self._width}b}".encode().translate(_DIGITS)
-            return compress(range(self._width), digits)
-        found = []
+            return list(compress(self._rules, digits))
+        return [self._rules[place] for place in self._places(bits)]
+
+    def _places(self, bits: int) -> Iterator[int]:
+        """Where bits are set, from the highest down."""
         while bits:
             length = bits.bit_length()
-            found.append(self._width - length)
+            yield self._width - length
             bits ^= 1 << (length - 1)
-        return found
 
     # ── building ──────────────────────────────────────────────────────────────────────────────
 
@@ -168,8 +170,9 @@ class Tables:
         return table
 
 
-_MANY: Final = 24
-"""From so many bits on, all of them are written out at once instead of one after the other."""
+_FEW: Final = 8
+_SPREAD: Final = 24
+"""More than a few bits, and one in so many, are written out at once instead of one by one."""
 _DIGITS: Final = bytes.maketrans(b"01", b"\0\1")
 
 
