@@ -24,6 +24,8 @@ LIMIT = (
     "decision after the first difference of its episode is marked ~"
 )
 """What a retelling of the past cannot know; printed with every difference."""
+ALWAYS_SAID = frozenset({"new sessions", "notifications"})
+"""What is told of a net even where it stays the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,9 @@ def say_net(net: "Net") -> str:
     seconds = round(net.waiting.total_seconds())
     waiting = show_duration(timedelta(seconds=abs(seconds)))
     said = [f"waiting time {_sign(seconds)}{waiting}"]
-    said += [f"{name} {_sign(number)}{abs(number)}" for name, number in net.steps.items()]
+    for name, number in net.steps.items():
+        if number or name in ALWAYS_SAID:
+            said.append(f"{name} {_sign(number)}{abs(number)}")
     return ", ".join(said)
 
 

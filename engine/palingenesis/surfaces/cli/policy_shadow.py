@@ -12,6 +12,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.history_diff import ALWAYS_SAID
 from palingenesis.surfaces.cli.wording import read_time, say_json
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _net(found: "Shadow") -> str:
         if name == "waiting_s":
             span = show_duration(timedelta(seconds=abs(round(number))))
             said.append(f"waiting time {sign}{span}")
-        else:
+        elif number or name in ALWAYS_SAID:
             said.append(f"{name} {sign}{abs(number):g}")
     return ", ".join(said)
 
