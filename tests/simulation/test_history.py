@@ -163,6 +163,42 @@ def test_a_count_that_was_not_recorded_is_counted_from_the_history() -> None:
     assert [one.past.decision for one in found.groups[0].differences] == [2, 3]
 
 
+QUIET = """
+version: 1
+time-zone: UTC
+calendars: {quiet: {days: [fri], from: "16:00", to: "%s"}}
+rules:
+  - {id: later, when: within('quiet'), do: [{wait: {until: calendar_end, calendar: quiet}}, resume]}
+  - {id: online, when: stop.reason == 'network',
+     do: [{wait: {for-condition: host.network, max: 2h, else: 5m}}, resume]}
+default: {do: [attention]}
+"""
+
+
+def test_a_calendar_is_the_policys_own_whatever_was_recorded_of_its_namesake() -> None:
+    history = [past(1, "quota", **{"within(quiet)": True})]
+
+    found = compare(history, written(QUIET % "18:00"), written(QUIET % "16:30"))
+
+    (group,) = found.groups
+    assert (group.first.before.words, group.first.before.waits) == (
+        "wait 1h → resume",
+        timedelta(hours=1),
+    )
+    assert group.first.after.rule == "default"
+
+
+def test_a_wait_for_a_condition_is_told_by_what_was_known_then() -> None:
+    telling = Retelling(written(QUIET % "16:30"))
+
+    words = [
+        telling.rule_on(past(number, "network", minutes=number, host__network=up)).words
+        for number, up in enumerate([True, False])
+    ]
+
+    assert words == ["wait 5m → resume", "wait for host.network, at most 2h → resume"]
+
+
 def test_a_stop_that_a_wait_covered_counts_but_is_not_decided_again() -> None:
     often = policy(rule("often", "count(crash, 1h) >= 2", "attention"), CRASH)
     covered = replace(past(1, "crash"), kept=True)

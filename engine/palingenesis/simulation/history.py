@@ -14,7 +14,7 @@ from typing import Final
 
 from palingenesis.core import plans
 from palingenesis.core.facts import show_duration
-from palingenesis.core.plans import Step
+from palingenesis.core.plans import Step, Wait
 from palingenesis.core.policy.decide import Ruling, decide
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.policy.terms import count_key
@@ -124,12 +124,18 @@ class Retelling:
     ) -> tuple[str, timedelta]:
         """The plan in words, and how long it waits; the same setting gives the same words."""
         key = (ruling.rule, ruling.limited, tries, facts.get("stop.retry_after"))
-        if key not in self._words:
-            setting = setting_of(facts, past.at, tries=tries)
+        if self._is_told_anew(ruling) or key not in self._words:
+            setting = setting_of(facts, past.at, tries=tries, policy=self._policy)
             delay = f"for {show_duration(ruling.delay)}: " if ruling.delay is not None else ""
             waits = (ruling.delay or timedelta(0)) + waiting_time(ruling.steps, setting)
             self._words[key] = f"{delay}{in_words(ruling.steps, setting)}", waits
         return self._words[key]
+
+    @staticmethod
+    def _is_told_anew(ruling: Ruling) -> bool:
+        """Whether a wait depends on the hour, or on other facts."""
+        waits = (step for step in ruling.steps if isinstance(step, Wait))
+        return any(step.condition is not None or step.calendar is not None for step in waits)
 
 
 def _since(instants: list[datetime], since: datetime) -> int:

@@ -1,7 +1,7 @@
 """A plan in words, its waits resolved: `wait 15s (+0..10s), until 02:41:27 → resume`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +9,7 @@ from palingenesis.core import plans
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.plans import Step, Wait, word_of
+from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import FactValue, Stop, StopReason
 
 _NO_JITTER: Final = timedelta(0)
@@ -23,13 +24,22 @@ class Setting:
     stop: Stop | None
     tries: int = 0
     seed: str = ""
+    policy: Policy | None = None
+    """Knows the calendars and conditions that waits name."""
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
 
 
 def setting_of(
-    facts: Mapping[str, FactValue], at: datetime, *, tries: int = 0, seed: str = ""
+    facts: Mapping[str, FactValue],
+    at: datetime,
+    *,
+    tries: int = 0,
+    seed: str = "",
+    policy: Policy | None = None,
 ) -> Setting:
     """The setting that the facts of a decision tell."""
-    return Setting(at=at, stop=stop_of(facts, at), tries=tries, seed=seed)
+    stop = stop_of(facts, at)
+    return Setting(at=at, stop=stop, tries=tries, seed=seed, policy=policy, facts=facts)
 
 
 def stop_of(facts: Mapping[str, FactValue], at: datetime) -> Stop | None:
@@ -92,26 +102,43 @@ def waiting_time(steps: Sequence[Step], setting: Setting) -> timedelta:
 
 
 def waited(step: Wait, setting: Setting) -> timedelta:
-    """How long a wait takes as a rule: its jitter left out, a condition taken as false."""
-    calm = replace(step, jitter=_NO_JITTER)
-    until = deadline_of(
-        calm, setting.stop, setting.at, tries=setting.tries, seed=setting.seed
+    """How long a wait takes but for its jitter; one for a condition that is false: nobody knows."""
+    if _is_awaited(step, setting):
+        return timedelta(0)
+    return _ends(replace(step, jitter=_NO_JITTER), setting) - setting.at
+
+
+def _ends(step: Wait, setting: Setting) -> datetime:
+    policy = setting.policy
+    return deadline_of(
+        step,
+        setting.stop,
+        setting.at,
+        tries=setting.tries,
+        seed=setting.seed,
+        calendars=policy.calendars if policy is not None else {},
     ).deadline
-    return until - setting.at
+
+
+def _is_awaited(step: Wait, setting: Setting) -> bool:
+    """Whether its condition has to come true first; where nobody can tell, it is taken to."""
+    if step.condition is None:
+        return False
+    known = setting.policy.conditions.get(step.condition) if setting.policy is not None else None
+    return known is None or known.holds(setting.facts) is False
 
 
 def _wait(step: Wait, setting: Setting, clock: Callable[[datetime], str] | None) -> str:
-    span = waited(step, setting)
-    if step.condition is not None:
+    if _is_awaited(step, setting):
         most = f", at most {show_duration(step.longest)}" if step.longest is not None else ""
         return f"wait for {step.condition}{most}"
-    if step.until == "calendar_end":
+    if step.until == "calendar_end" and setting.policy is None:
         return f"wait until '{step.calendar}' ends"
+    span = waited(step, setting)
     jitter = f" (+0..{show_duration(step.jitter)})" if step.jitter else ""
     if clock is None:
         return f"wait {_whole(span)}{jitter}"
-    until = deadline_of(step, setting.stop, setting.at, tries=setting.tries, seed=setting.seed)
-    return f"wait {_whole(span)}{jitter}, until {clock(until.deadline)}"
+    return f"wait {_whole(span)}{jitter}, until {clock(_ends(step, setting))}"
 
 
 def _whole(span: timedelta) -> str:

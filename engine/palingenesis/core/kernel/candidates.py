@@ -99,7 +99,7 @@ def _facts(
         within_key(name): calendar.covers(draft.at)
         for name, calendar in candidate.calendars.items()
     }
-    return {**counted, **open_now, **real.facts}
+    return {**counted, **real.facts, **open_now}
 
 
 def _tries(

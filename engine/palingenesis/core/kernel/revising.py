@@ -108,7 +108,7 @@ def _facts_then(draft: Draft, session: Session, plan: Plan) -> dict[str, FactVal
     open_then = {
         within_key(name): calendar.covers(then) for name, calendar in draft.policy.calendars.items()
     }
-    return {**counted, **open_then, **plan.facts}
+    return {**counted, **plan.facts, **open_then}
 
 
 def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:

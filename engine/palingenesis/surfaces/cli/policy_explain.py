@@ -122,7 +122,7 @@ def answer(case: "Case") -> Answer:
 
     told = explained(case.policy, case.facts, used)
     steps = decide(case.policy, case.facts, used).steps
-    setting = setting_of(case.facts, case.at, tries=case.tries, seed=case.seed)
+    setting = setting_of(case.facts, case.at, tries=case.tries, seed=case.seed, policy=case.policy)
     return Answer(
         case=case,
         told=told,
