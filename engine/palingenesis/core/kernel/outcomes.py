@@ -42,7 +42,9 @@ def _answers_again(draft: Draft, effect: effects.Restart) -> None:
     """
     agent = draft.agents.get(effect.agent)
     if agent is not None and not agent.up:
-        draft.agents[agent.id] = replace(agent, up=True, since=draft.at, started_at=draft.at)
+        draft.agents[agent.id] = replace(
+            agent, up=True, stopped=False, since=draft.at, started_at=draft.at
+        )
 
 
 def _was_not_stopped(draft: Draft, effect: effects.Stop) -> None:
