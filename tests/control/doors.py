@@ -43,6 +43,7 @@ def a_session(**changes: object) -> SessionStatus:
         "context_used": 0.42,
         "work": {"state": "valid", "step": "step-07", "completed": 6, "total": 12},
         "successor": None,
+        "question": None,
     }
     return {**row, **changes}  # type: ignore[typeddict-item,return-value]
 
@@ -247,6 +248,13 @@ class StandInDoor:
         if not found:
             raise PalingenesisError("no such decision", hint="palingenesis events")
         return found[-limit:]
+
+    async def answer(self, question: str, by: str, *, yes: bool) -> Answer:
+        word = "yes" if yes else "no"
+        if question != "q17":
+            raise PalingenesisError(f"no question '{question}'", "palingenesis status")
+        self.given.append((word, question, by))
+        return {"ok": True, "message": f"{word} to {question} by {by}"}
 
     async def command(self, name: CommandName, session: str | None, by: str) -> Answer:
         await asyncio.sleep(self.slow_s)

@@ -74,6 +74,35 @@ def test_orders_reach_the_daemon(tmp_path: Path):
         assert here.door.stopped.is_set()
 
 
+def test_an_answer_to_a_question_reaches_the_daemon(tmp_path: Path):
+    with served(tmp_path) as here:
+        client = ControlClient(here.path)
+
+        assert client.answer("q17", "cli", yes=True)["message"] == "yes to q17 by cli"
+        with pytest.raises(PalingenesisError, match="no question 'q99'"):
+            client.answer("q99", "cli", yes=False)
+
+        assert here.door.given == [("yes", "q17", "cli")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"question": "q17"},
+        {"question": "q17", "answer": True},
+        {"question": "q17", "answer": "maybe"},
+        {"question": "", "answer": "yes"},
+        {"question": 17, "answer": "yes"},
+        {"question": "q17", "answer": "yes", "by": 1},
+    ],
+)
+def test_what_makes_no_sense_as_an_answer_is_refused(tmp_path: Path, body: dict[str, object]):
+    with served(tmp_path) as here:
+        assert post(here.path, "/v1/answers", json.dumps(body).encode()) == 400
+        assert here.door.given == []
+
+
 def test_candidates_are_asked_about_through_the_door(tmp_path: Path):
     with served(tmp_path) as here:
         client = ControlClient(here.path)

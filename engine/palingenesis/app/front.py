@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from palingenesis import __version__
+from palingenesis.app.answering import answer
 from palingenesis.app.candidates import Candidates
 from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
@@ -177,6 +178,10 @@ class Front:
         if order != "report" and (trouble := self._loop.journal_trouble):
             raise JournalError(f"'{order}' cannot be written down, so it is not done: {trouble}")
         return await self._candidates.shadow(order, path)
+
+    async def answer(self, question: str, by: str, *, yes: bool) -> door.Answer:
+        """See `Door`."""
+        return await answer(self._loop, self._clock.now(), question, by, yes=yes)
 
     async def reload(self) -> door.Answer:
         """See `Door`."""

@@ -97,6 +97,11 @@ class ControlClient:
         """Start a candidate beside the policy in force, report on it, promote it, or stop it."""
         return cast("Shadow", self._post("/v1/shadow", {"order": order, "path": path}))
 
+    def answer(self, question: str, by: str, *, yes: bool) -> Answer:
+        """Answer a pending question; returns once it is written down."""
+        asked = {"question": question, "answer": "yes" if yes else "no", "by": by}
+        return cast("Answer", self._post("/v1/answers", asked))
+
     def reload(self) -> Answer:
         """Have configuration and policy read again."""
         return cast("Answer", self._post("/v1/reload", {}))

@@ -47,6 +47,7 @@ def make_app(door: Door, closing: asyncio.Event) -> Starlette:
             Route("/v1/open", _guarded(routes.open)),
             Route("/v1/policy", _guarded(routes.policy)),
             Route("/v1/commands", _guarded(routes.command, CHANGE_S_MAX), methods=["POST"]),
+            Route("/v1/answers", _guarded(routes.answer, CHANGE_S_MAX), methods=["POST"]),
             Route("/v1/reload", _guarded(routes.reload, CHANGE_S_MAX), methods=["POST"]),
             Route("/v1/preview", _guarded(routes.preview, CHANGE_S_MAX), methods=["POST"]),
             Route("/v1/shadow", _guarded(routes.shadow, CHANGE_S_MAX), methods=["POST"]),
@@ -115,6 +116,15 @@ class _Routes:
         if not session and name not in FOR_ALL:
             raise UsageError(f"'{name}' needs a session")
         return _answer(await self._door.command(_command(name), session or None, by[:80]))
+
+    async def answer(self, request: Request) -> Response:
+        asked = await _document(request)
+        question, word, by = asked.get("question"), asked.get("answer"), asked.get("by", "cli")
+        if not isinstance(question, str) or not isinstance(by, str) or not question:
+            raise UsageError("'question' and 'by' are texts")
+        if word not in {"yes", "no"}:
+            raise UsageError("'answer' is yes or no")
+        return _answer(await self._door.answer(question[:80], by[:80], yes=word == "yes"))
 
     async def reload(self, request: Request) -> Response:
         await _document(request)

@@ -84,6 +84,7 @@ SessionStatus = TypedDict(
         "context_used": float | None,  # 0 to 1
         "work": WorkStatus,
         "successor": str | None,  # the session that continues this one
+        "question": str | None,  # the name by which its pending question is answered
     },
 )
 """One session, as `status` and `sessions` show it."""
@@ -247,6 +248,14 @@ class Door(CandidateDoor, Protocol):
 
     def command(self, name: CommandName, session: str | None, by: str) -> Awaitable[Answer]:
         """Give a command; returns once it is written down."""
+        ...
+
+    def answer(self, question: str, by: str, *, yes: bool) -> Awaitable[Answer]:
+        """Answer a pending question; returns once it is written down.
+
+        An answer that was given before is no error; one to a question that was settled otherwise,
+        or that nobody asked, is.
+        """
         ...
 
     def reload(self) -> Awaitable[Answer]:

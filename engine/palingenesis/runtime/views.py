@@ -14,7 +14,7 @@ from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show
-from palingenesis.core.plans import Delegate, Restart, Wait, word_of
+from palingenesis.core.plans import Ask, Delegate, Restart, Wait, word_of
 from palingenesis.core.record import from_plain
 from palingenesis.core.values import DownCause, FactValue, Status, Way
 from palingenesis.core.world import Agent, Decision, Plan, Session, World
@@ -104,11 +104,13 @@ def session_status(session: Session) -> door.SessionStatus:
         "context_used": _ratio(session.facts.get("session.context_used")),
         "work": _work(session.facts),
         "successor": session.successor,
+        "question": plan.question or None if plan else None,
     }
 
 
 def _until(session: Session) -> str | None:
-    if session.status is Status.WAITING and session.plan and session.plan.deadline:
+    waits = session.status in {Status.WAITING, Status.ASKING}
+    if waits and session.plan and session.plan.deadline:
         return instant(session.plan.deadline)
     if session.status is Status.VERIFYING and session.verify_until:
         return instant(session.verify_until)
@@ -123,7 +125,7 @@ def _next(plan: Plan | None, session: Session) -> str | None:
     if plan is None or session.status not in {Status.WAITING, Status.ACTING, Status.ASKING}:
         return None
     at_hand = plan.steps[plan.index] if plan.index < len(plan.steps) else None
-    skip = 1 if isinstance(at_hand, Wait | Delegate) or session.status is Status.ACTING else 0
+    skip = 1 if isinstance(at_hand, Ask | Wait | Delegate) or session.status is Status.ACTING else 0
     rest = [word_of(step) for step in plan.steps[plan.index + skip :]]
     return ", then ".join(rest) or None
 

@@ -31,6 +31,7 @@ SECTIONS: Sections = {
         "abort": ("steering:abort", "End a session's turn and leave it alone from now on."),
         "skip": ("steering:skip", "Leave the current step of the work, go on with the next."),
         "new-session": ("steering:new_session", "Continue the work in a new session."),
+        "answer": ("answering:answer", "Answer a question that a rule asks."),
         "enrol": ("steering:enrol", "Supervise a session."),
         "detach": ("steering:detach", "Leave a session alone."),
     },

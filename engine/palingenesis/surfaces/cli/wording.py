@@ -70,6 +70,9 @@ def say_session(row: SessionStatus, short: str, now: datetime) -> str:
     if row["status"] in ("working", "verifying", "stalled", "blocked"):
         since = read_time(row["since"])
         parts += [f"for {say_span(now - since)}"] if since else []
+    if row["question"]:
+        question = plain(row["question"], 20)
+        parts.append(click.style(f"answer it: palingenesis answer {question} yes|no", bold=True))
     if row["rule"]:
         number = f" #{row['decision']}" if row["decision"] is not None else ""
         parts.append(f"rule {plain(row['rule'])}{number}")
@@ -92,7 +95,8 @@ def _pending(row: SessionStatus, now: datetime) -> str:
     if (until := read_time(row["until"])) is not None:
         left = f"in {say_span(until - now)}" if until > now else "now due"
         text += f" until {say_time(until, now)} ({left})"
-    return text + (f", then {plain(row['next'])}" if row["next"] else "")
+    then = "on yes" if row["question"] else "then"
+    return text + (f", {then} {plain(row['next'])}" if row["next"] else "")
 
 
 def _because(row: SessionStatus) -> str | None:
