@@ -137,6 +137,32 @@ def test_a_decision_is_explained_from_the_journal(
     assert [(step["what"], step["result"]) for step in told["plan"]] == [("resume", "ok")]
 
 
+def test_the_values_of_the_facts_hang_under_the_rules_that_asked_for_them(
+    night: dict[str, str], capsys: pytest.CaptureFixture[str]
+):
+    assert run(["explain", "1"], night) == 0
+
+    out = capsys.readouterr().out
+    assert (
+        """
+  rules
+    ✘ user-exit            night:4
+        when: stop.reason == 'user_exit'
+              │
+              'rate_limit'
+        nearest miss: MISS
+    ✔ limit                night:7   <- decides
+        when: stop.reason == 'rate_limit'
+              │
+              'rate_limit'
+  plan
+    1. resume → ok
+  more: palingenesis policy explain --decision 1
+"""
+        in out
+    )
+
+
 def test_an_unknown_decision_is_one_clear_error(
     night: dict[str, str], capsys: pytest.CaptureFixture[str]
 ):

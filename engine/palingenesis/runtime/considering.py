@@ -8,10 +8,14 @@ from palingenesis.core.policy.build import build
 from palingenesis.core.policy.decide import Outcome
 from palingenesis.core.policy.explain import Considered, Reason, explain
 from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.needs import nearest_miss
+from palingenesis.core.policy.telling import render
 from palingenesis.core.world import Decision
 from palingenesis.runtime import door
 
 _REASONS_MOST = 6
+_ALWAYS = 10**9
+"""So often a rule has decided whose limit was reached."""
 
 
 PolicyOf = Callable[[str], tuple[str, Mapping[str, Any]] | None]
@@ -27,12 +31,28 @@ class Recomputing:
 
     def __call__(self, decision: Decision) -> Sequence[door.Considered]:
         """See `considered`; empty when the policy is not known any more."""
+        policy = self._policy(decision)
+        return considered(policy, decision) if policy is not None else ()
+
+    def told(self, decision: Decision) -> Sequence[str]:
+        """The telling rules with their values, and the nearest miss; as lines of text."""
+        policy = self._policy(decision)
+        if policy is None:
+            return ()
+
+        def used(rule: str, _window: timedelta) -> int:
+            return _ALWAYS if decision.limited and rule == decision.rule else 0
+
+        found = explain(policy, decision.facts, used)
+        miss = nearest_miss(policy, decision.facts, used, found)
+        return render(found, miss=miss).splitlines()
+
+    def _policy(self, decision: Decision) -> Policy | None:
         digest = decision.policy
         if digest not in self._known:
             kept = self._policy_of(digest)
             self._known[digest] = build(kept[1]) if kept is not None else None
-        policy = self._known[digest]
-        return considered(policy, decision) if policy is not None else ()
+        return self._known[digest]
 
 
 def considered(policy: Policy, decision: Decision) -> list[door.Considered]:

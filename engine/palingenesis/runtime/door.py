@@ -179,6 +179,8 @@ class Explanation(TypedDict):
     limited: bool
     facts: Mapping[str, bool | int | float | str]
     considered: Sequence[Considered]
+    told: NotRequired[Sequence[str]]
+    """The telling rules with their values under the expressions, as lines for people."""
     plan: Sequence[Step]
 
 

@@ -4,10 +4,11 @@ The same functions serve the daemon's door and a surface that reads the journal 
 down, so both say the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from palingenesis.core import events
 from palingenesis.core.effects import Effect, Notify
@@ -257,8 +258,16 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-Consider = Callable[[Decision], Sequence[door.Considered]]
-"""Recomputes what became of every rule in a decision, from its facts and its policy."""
+class Consider(Protocol):
+    """Recomputes what became of every rule in a decision, from its facts and its policy."""
+
+    def __call__(self, decision: Decision) -> Sequence[door.Considered]:
+        """Every rule, in order."""
+        ...
+
+    def told(self, decision: Decision) -> Sequence[str]:
+        """The telling ones with their values, as text."""
+        ...
 
 
 def explanations(
@@ -321,6 +330,7 @@ def explanations(
             "limited": one.limited,
             "facts": {name: show(name, value) for name, value in one.facts.items()},
             "considered": list(consider(one)) if one.kind == "decided" else [],
+            "told": list(consider.told(one)) if one.kind == "decided" else [],
             "plan": list(_steps(one, ordered.get(one.id, []), outcomes)),
         }
         for one in meant[-limit:]

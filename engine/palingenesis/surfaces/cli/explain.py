@@ -62,7 +62,11 @@ def _say(told: Explanation) -> None:
         width = max(len(name) for name in told["facts"])
         for name, value in told["facts"].items():
             click.echo(f"    {plain(name):{width}}  {plain(str(value))}")
-    if told["considered"]:
+    if lines := told.get("told"):
+        click.echo("  rules")
+        for line in lines:
+            click.echo(f"   {plain(line, 300)}")
+    elif told["considered"]:
         click.echo("  rules, in order")
         width = max(len(rule["rule"]) for rule in told["considered"])
         for rule in told["considered"]:
