@@ -176,7 +176,7 @@ def widened(row: str, width: int) -> str:
 
 
 @settings(max_examples=40)
-@given(path=st.sampled_from([path for path in SHIPPED if "scenarios" not in path.parts]), mess=MESS)
+@given(path=st.sampled_from(SHIPPED), mess=MESS)
 def test_whoever_made_a_mess_of_a_shipped_policy_its_digest_stays_and_its_remarks_too(
     path: Any, mess: dict[str, Any]
 ) -> None:
@@ -187,16 +187,14 @@ def test_whoever_made_a_mess_of_a_shipped_policy_its_digest_stays_and_its_remark
     assert says(tidy) == says(text)
     assert tidied(tidy) == tidy
     assert comments(tidy) == comments(text.replace("\r\n", "\n"))
-    after = compiled(tidy).policy
-    assert after is not None
-    assert after.digest == digest_of(path)
+    assert digest_of(tidy) == digest_of(path.read_text(encoding="utf-8"))
 
 
 @cache
-def digest_of(path: Any) -> str:
-    policy = compiled(path.read_bytes()).policy
-    assert policy is not None
-    return policy.digest
+def digest_of(text: str) -> str | None:
+    """What a policy does; None for scenarios and files of tests."""
+    policy = compiled(text).policy
+    return policy.digest if policy is not None else None
 
 
 WORDS = st.text(
