@@ -51,6 +51,8 @@ class Checked:
     got: str
     written: Written | None = field(default=None, repr=False)
     """What `--update` would write in its place; None: nothing can be written."""
+    done: tuple[str, ...] = ()
+    """What was done in the step, for an expectation of that."""
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
@@ -172,7 +174,8 @@ def _status(expected: Expected, sight: Sight) -> Checked:
 
 
 def _did(expected: Expected, sight: Sight) -> Checked:
-    return _list(expected, [one.word for one in sight.step.done])
+    done = [one.word for one in sight.step.done]
+    return replace(_list(expected, done), done=tuple(done))
 
 
 def _did_last(expected: Expected, sight: Sight) -> Checked:

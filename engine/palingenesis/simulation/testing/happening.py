@@ -97,7 +97,7 @@ def event_of(happens: Happens, scene: Scene) -> Event:
 
 def _stopped(options: Mapping[str, str], scene: Scene) -> Event:
     reason = StopReason(options.get("reason", "unknown"))
-    if reason is StopReason.CRASH:
+    if reason is StopReason.CRASH and options.get("found") != "true":
         return _died(options, scene)
     retry_at = None
     if "retry_after" in options:
@@ -113,6 +113,9 @@ def _stopped(options: Mapping[str, str], scene: Scene) -> Event:
         retry_at=retry_at,
         retrying=options.get("retrying") == "true",
         attempt=_whole(options.get("attempt")),
+        exit_code=_whole(options.get("exit_code")),
+        signal=options.get("signal"),
+        evidence={"implausible": True} if options.get("implausible") == "true" else {},
         words=options.get("words", "true" if reason in _WANT_WORDS else "false") == "true",
     )
     return events.SessionStopped(at=scene.at, session=scene.session, agent=scene.agent, stop=stop)

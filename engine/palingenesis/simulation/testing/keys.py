@@ -167,6 +167,10 @@ EVENT: Final = _table(
         words=tuple(reason.value for reason in StopReason),
     ),
     retry_after=Key(shape=Shape.SPAN, doc="How long the server asks us to wait."),
+    implausible=Key(
+        shape=Shape.FLAG,
+        doc="That time makes no sense for this kind of limit, so it is tried earlier.",
+    ),
     message=Key(shape=Shape.TEXT, doc="What the provider, the assistant or the shell said."),
     http_status=Key(shape=Shape.WHOLE, doc="Status code of the provider's answer."),
     exit_code=Key(shape=Shape.WHOLE, doc="Exit code of the agent's process."),
@@ -179,6 +183,11 @@ EVENT: Final = _table(
     words=Key(
         shape=Shape.FLAG,
         doc="Going on needs words; if false, a silent re-run of the unanswered turn is enough.",
+    ),
+    found=Key(
+        shape=Shape.FLAG,
+        doc="The session was found stopped at a server that answers; else 'reason: crash' is the "
+        "end of the server.",
     ),
     block=Key(
         shape=Shape.WORD,
@@ -205,8 +214,17 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "stopped": Kind(
             doc="The session ceases to work. 'reason: crash' is the end of the whole server.",
             options=(
-                *("reason", "retry_after", "message", "http_status", "exit_code", "signal"),
-                *("confidence", "provider", "model", "retrying", "attempt", "words"),
+                *("reason", "retry_after", "implausible", "message", "http_status", "exit_code"),
+                *(
+                    "signal",
+                    "confidence",
+                    "provider",
+                    "model",
+                    "retrying",
+                    "attempt",
+                    "words",
+                    "found",
+                ),
             ),
         ),
         "blocked": Kind(

@@ -23,12 +23,12 @@ class Updated:
     left: int
 
 
-def update(text: str, results: Iterable[TestResult]) -> Updated:
-    """Write what was seen over every expectation that failed."""
+def update(text: str, results: Iterable[TestResult], *, only_blank: bool = False) -> Updated:
+    """Write what was seen over every expectation that failed; or only where nothing stands yet."""
     patches: list[tuple[int, int, str]] = []
     left = 0
     for checks in _by_place(results):
-        if all(one.passed for one in checks):
+        if all(one.passed for one in checks) or (only_blank and not checks[0].expected.blank):
             continue
         seen = {one.written for one in checks}
         value = checks[0].written

@@ -18,6 +18,7 @@ SECTIONS: Sections = {
         "lint": ("policy_lint:lint", "What a careful author would want to know about it."),
     },
     "Rehearse": {
+        "record": ("policy_record:record", "An incident of the journal becomes a test."),
         "test": ("policy_test:test", "Run the unit tests of policies, and say what they cover."),
         "coverage": ("policy_coverage:coverage", "Which parts of a policy its life never used."),
         "simulate": ("simulate:simulate", "A night on a virtual clock, before the real one."),
