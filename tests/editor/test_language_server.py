@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from palingenesis import shipped
-from palingenesis.core.facts import EVENTS
+from palingenesis.core.facts import EVENTS, FACTS
 from palingenesis.core.policy.modeline import with_modeline
 from palingenesis.core.policy.steps import ACTIONS
 from palingenesis.surfaces.cli.policy_schema import KINDS
@@ -131,6 +131,44 @@ def test_what_is_under_the_pointer_is_explained(
 )
 def test_a_mistake_is_underlined(server: LanguageServer, text: str, said: str) -> None:
     messages = server.diagnostics(opened(server, text))
+
+    assert any(said in message for message in messages), messages
+
+
+# ── a file of tests ───────────────────────────────────────────────────────────────────────────
+
+TESTED = "version: 1\npolicy: p.yaml\ntests:\n  - name: one\n"
+
+
+def test_what_a_test_may_expect_is_offered(server: LanguageServer) -> None:
+    schema = json.loads(SCHEMAS["policy-test"].read_text())
+    marked = f"{TESTED}    steps:\n      - event: {{reason: crash}}\n        expect:\n          ^\n"
+
+    found = offered(server, marked, "policy-test")
+
+    assert set(schema["$defs"]["expect"]["properties"]) <= set(found)
+
+
+def test_the_facts_that_a_test_may_give_are_offered_with_their_meaning(
+    server: LanguageServer,
+) -> None:
+    found = offered(server, f"{TESTED}    given:\n      ^\n", "policy-test")
+
+    assert FACTS["session.cost"].doc in found["session.cost"]["documentation"]
+    assert "work.state" in found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{TESTED}    steps:\n      - expct: {{}}\n", "Property expct is not allowed."),
+        (f"{TESTED}    given: {{work.stat: valid}}\n", "Property work.stat is not allowed."),
+        (f"{TESTED}    on: {{restart: failing}}\n", "Value is not accepted."),
+        (f"{TESTED}    steps:\n      - event: {{reason: crsh}}\n", "Value is not accepted."),
+    ],
+)
+def test_a_mistake_in_a_test_is_underlined(server: LanguageServer, text: str, said: str) -> None:
+    messages = server.diagnostics(opened(server, text, "policy-test"))
 
     assert any(said in message for message in messages), messages
 
