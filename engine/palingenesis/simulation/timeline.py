@@ -9,7 +9,7 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show_duration
 from palingenesis.core.plans import Delegate, Wait
-from palingenesis.core.values import Result, Status
+from palingenesis.core.values import Result, SessionId, Status
 from palingenesis.core.world import Decision, World
 from palingenesis.simulation.rehearsal import Happening, name_of
 
@@ -23,6 +23,8 @@ class Line:
     """`stop`, `rule`, `wait`, `do`, `rail`, `end`, … at most eight letters."""
     rule: str
     text: str
+    session: SessionId | None = None
+    """Whom it is about, where it is about one session."""
 
 
 def told(past: Iterable[Happening]) -> Iterator[Line]:
@@ -96,7 +98,8 @@ def _of_decision(decision: Decision, event: Event, world: World) -> Iterator[Lin
     text = decision.why
     if decision.kind == "decided" and decision.limited:
         text = f"limit reached: {text}"
-    yield Line(at=at, word=words[decision.kind], rule=decision.rule, text=text)
+    whom = decision.session
+    yield Line(at=at, word=words[decision.kind], rule=decision.rule, text=text, session=whom)
     session = world.sessions.get(decision.session) if decision.session else None
     if session is None or decision.kind not in {"decided", "revised"}:
         return
@@ -105,27 +108,29 @@ def _of_decision(decision: Decision, event: Event, world: World) -> Iterator[Lin
         waits = isinstance(plan.steps[plan.index], Wait | Delegate)
         if waits and plan.decision == decision.id:
             text = f"{_span(plan.deadline - at)}: {plan.because}"
-            yield Line(at=at, word="wait", rule=decision.rule, text=text)
+            yield Line(at=at, word="wait", rule=decision.rule, text=text, session=whom)
     if session.status in {Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED}:
         text = f"{session.status}: {session.outlook}"
-        yield Line(at=at, word="end", rule=decision.rule, text=text)
+        yield Line(at=at, word="end", rule=decision.rule, text=text, session=whom)
 
 
 def _of_effect(effect: Effect, at: datetime, rule: str) -> Line:
     match effect:
         case effects.Notify():
-            return Line(at=at, word="tell", rule=rule, text=f"{effect.severity}: {effect.message}")
+            word, text = "tell", f"{effect.severity}: {effect.message}"
         case effects.Log():
-            return Line(at=at, word="log", rule=rule, text=effect.message)
+            word, text = "log", effect.message
         case effects.Resume():
             how = f"with words: {effect.text}" if effect.words else "silently"
-            return Line(at=at, word="do", rule=rule, text=f"resume {how}")
+            word, text = "do", f"resume {how}"
         case _:
-            return Line(at=at, word="do", rule=rule, text=name_of(effect))
+            word, text = "do", name_of(effect)
+    return Line(at=at, word=word, rule=rule, text=text, session=getattr(effect, "session", None))
 
 
 def _line(event: Event, word: str, text: str) -> Line:
-    return Line(at=event.at, word=word, rule="", text=text)
+    session = getattr(event, "session", None)
+    return Line(at=event.at, word=word, rule="", text=text, session=session)
 
 
 def _span(span: timedelta) -> str:

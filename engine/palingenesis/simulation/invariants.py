@@ -1,0 +1,312 @@
+"""Invariants: what no policy and no fault may ever bring about, checked after every turn.
+
+They are worked out from events and orders alone, with a memory of their own, so that a mistake in
+the kernel's bookkeeping does not hide itself.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from palingenesis.core import commands, effects, events
+from palingenesis.core.effects import Effect
+from palingenesis.core.events import Event
+from palingenesis.core.policy.model import Cap, Policy
+from palingenesis.core.safety import (
+    BREAKER,
+    OUTAGES,
+    PROMPTS_PER_HOUR,
+    PROMPTS_PER_HOUR_IN_ALL,
+    PROVIDER_REFUSED,
+    RESTARTS_MAX,
+    RESTARTS_WITHIN,
+    UNPRODUCTIVE_MAX,
+    WAIT_MAX,
+)
+from palingenesis.core.step import Turn
+from palingenesis.core.values import AgentId, DownCause, SessionId, Status, StopReason, Way
+from palingenesis.core.world import Decision, Session, World
+
+INVARIANTS: Final = {
+    "person-stop": "no prompt after the person's stop, until she prompts again",
+    "one-prompt": "no second prompt for a stop that was answered and is over",
+    "no-typing": "nothing is typed into a pending permission or question",
+    "held": "nothing is done to a session that the operator holds",
+    "rails": "the numbers of docs/reference/rails.md are kept",
+    "deadlines": "whatever waits has a deadline, and no deadline passes unnoticed",
+    "caps": "the policy's own limits are kept",
+}
+"""Every invariant, by name."""
+
+_HOUR: Final = timedelta(hours=1)
+_SLACK: Final = timedelta(seconds=1)
+_Prompt = effects.Resume | effects.Retry | effects.NewSession
+_HOPELESS: Final = PROVIDER_REFUSED | OUTAGES
+_PERSONS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """An invariant that was broken, when, and how."""
+
+    at: datetime
+    name: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of one session, or of a whole line of sessions."""
+
+    is_stopped: bool = False
+    """The person said stop."""
+    aborting: bool = False
+    """An abort of ours is under way or just over: the stop it causes is ours."""
+    block: str = ""
+    over: set[str] = field(default_factory=set)
+    """Stops that were answered, and after which it worked again."""
+    pending: str = ""
+    prompts: list[datetime] = field(default_factory=list)
+    vain: int = 0
+    """Prompts in a row after which nothing was achieved."""
+
+
+@dataclass
+class Invariants:
+    """Watches a night; `broken` says what went wrong."""
+
+    policy: Policy
+    broken: list[Breach] = field(default_factory=list)
+    _of: dict[SessionId, _Memory] = field(default_factory=dict)
+    _everyone: list[datetime] = field(default_factory=list)
+    _restarts: dict[AgentId, list[datetime]] = field(default_factory=dict)
+    _spent: list[tuple[str, datetime]] = field(default_factory=list)
+    _seen: dict[SessionId, Session] = field(default_factory=dict)
+    _hers: set[int] = field(default_factory=set)
+    _reasons: dict[int, Decision] = field(default_factory=dict)
+
+    def take(self, event: Event, turn: Turn) -> None:
+        """Look at one turn."""
+        self._learn(event, turn.world)
+        for decision in turn.decisions:
+            if decision.kind == "commanded":
+                self._hers.add(decision.id)
+            elif decision.kind == "verified" and decision.session is not None:
+                memory = self._memory(decision.session)
+                memory.over.add(memory.pending)
+            if decision.plan:
+                self._reasons[decision.id] = decision
+        for effect in turn.effects:
+            self._ordered(effect, event.at, turn.world)
+        self._look_at_deadlines(event, turn.world)
+
+    # ── what happened ─────────────────────────────────────────────────────────────────────────
+
+    def _memory(self, session: SessionId) -> _Memory:
+        memory = self._of.get(session)
+        if memory is None:
+            memory = self._of[session] = _Memory()
+        return memory
+
+    def _learn(self, event: Event, world: World) -> None:
+        match event:
+            case events.SessionStopped(stop=stop):
+                memory = self._memory(event.session)
+                memory.block = ""
+                if stop.reason in _PERSONS:
+                    known = event.session in world.sessions
+                    memory.is_stopped |= known and not memory.aborting
+                    memory.aborting = False
+            case events.SessionWorking():
+                memory = self._memory(event.session)
+                memory.block, memory.aborting = "", False
+            case events.SessionProgressed():
+                self._progressed(event.session, world)
+            case events.SessionBlocked():
+                self._memory(event.session).block = event.block.id
+            case events.SessionUnblocked():
+                self._memory(event.session).block = ""
+            case events.PersonPrompted():
+                memory = self._memory(event.session)
+                memory.is_stopped, memory.block, memory.vain = False, "", 0
+            case events.AgentDown(cause=DownCause.ENDED):
+                for session in world.sessions.values():
+                    if session.agent == event.agent and session.stop is not None:
+                        hers = session.stop.reason is StopReason.USER_EXIT
+                        self._memory(session.id).is_stopped |= hers
+            case events.CommandGiven():
+                self._commanded(event, world)
+            case events.EffectEnded() if heir := event.data.get("session"):
+                self._inherit(SessionId(heir), world)
+            case _:
+                pass
+
+    def _progressed(self, session: SessionId, world: World) -> None:
+        self._memory(session).vain = 0
+        known = world.sessions.get(session)
+        if known is not None:
+            self._restarts.pop(known.agent, None)
+
+    def _commanded(self, event: events.CommandGiven, world: World) -> None:
+        command = event.command
+        if isinstance(command, commands.Abort):
+            self._memory(command.session).is_stopped = True
+            return
+        one = command.session
+        for session in [one] if one is not None else list(world.sessions):
+            memory = self._memory(session)
+            memory.vain = 0
+            if one is not None and not isinstance(command, commands.Hold | commands.Detach):
+                memory.is_stopped = False
+
+    def _inherit(self, heir: SessionId, world: World) -> None:
+        known = world.sessions.get(heir)
+        if known is not None and known.predecessor is not None:
+            before = self._memory(known.predecessor)
+            memory = self._memory(heir)
+            memory.prompts = [*before.prompts, *memory.prompts]
+            memory.vain += before.vain
+
+    # ── what was ordered ──────────────────────────────────────────────────────────────────────
+
+    def _ordered(self, effect: Effect, at: datetime, world: World) -> None:
+        if isinstance(effect, effects.Restart):
+            self._restarted(effect, at, world)
+        elif isinstance(effect, effects.SessionEffect):
+            self._touched(effect, at, world)
+        self._cap(effect, at)
+
+    def _touched(self, effect: effects.SessionEffect, at: datetime, world: World) -> None:
+        memory, session = self._memory(effect.session), world.sessions.get(effect.session)
+        hers = effect.decision in self._hers
+        agent = world.agents.get(effect.agent)
+        if agent is not None and (agent.way is Way.OBSERVED or not agent.supported):
+            self._break(at, "rails", f"{effect.agent} is only watched, and was acted on")
+        if session is not None and session.status is Status.PAUSED and not hers:
+            self._break(at, "held", f"{effect.session} is held, and was acted on")
+        if isinstance(effect, effects.Interrupt):
+            memory.aborting = True
+        if not isinstance(effect, _Prompt):
+            return
+        if memory.block:
+            self._break(at, "no-typing", f"a prompt to {effect.session}, where a question waits")
+        if isinstance(effect, effects.NewSession) and not effect.snapshot:
+            self._break(at, "rails", f"a new session for {effect.session} without a backup")
+        if not hers:
+            self._prompted(effect, at, memory)
+        memory.prompts.append(at)
+        self._everyone.append(at)
+        memory.pending = effect.stop
+
+    def _prompted(self, effect: _Prompt, at: datetime, memory: _Memory) -> None:
+        decision = self._reasons.get(effect.decision)
+        stalled = decision is not None and decision.event == "stalled"
+        if memory.is_stopped:
+            self._break(at, "person-stop", f"a prompt to {effect.session} after the person's stop")
+        if effect.stop and effect.stop in memory.over and not stalled:
+            self._break(at, "one-prompt", f"a second prompt to {effect.session} for {effect.stop}")
+        self._room(memory.prompts, PROMPTS_PER_HOUR, at, f"prompts to {effect.session} in an hour")
+        self._room(self._everyone, PROMPTS_PER_HOUR_IN_ALL, at, "prompts in an hour in all")
+        reason = decision.facts.get("stop.reason") if decision is not None else None
+        if stalled or reason not in _HOPELESS:
+            memory.vain += 1
+        if memory.vain > UNPRODUCTIVE_MAX:
+            text = f"{memory.vain} prompts to {effect.session} in a row that achieved nothing"
+            self._break(at, "rails", text)
+
+    def _room(self, instants: list[datetime], most: int, at: datetime, what: str) -> None:
+        recent = [instant for instant in instants if instant > at - _HOUR]
+        instants[:] = recent
+        if len(recent) >= most:
+            self._break(at, "rails", f"more than {most} {what}")
+
+    def _restarted(self, effect: effects.Restart, at: datetime, world: World) -> None:
+        agent = world.agents.get(effect.agent)
+        if agent is not None and (agent.way is not Way.MANAGED or not agent.supported):
+            self._break(at, "rails", f"{effect.agent} is not ours to restart")
+        past = self._restarts.setdefault(effect.agent, [])
+        tripped = any(
+            later - first <= RESTARTS_WITHIN
+            for first, later in zip(past, past[RESTARTS_MAX - 1 :], strict=False)
+        )
+        if tripped and at < past[-1] + BREAKER:
+            self._break(at, "rails", f"{effect.agent} is restarted again and again")
+        past.append(at)
+
+    def _cap(self, effect: Effect, at: datetime) -> None:
+        """The policy's `limits:` hold over all sessions, for what its rules do."""
+        if not self.policy.caps or effect.decision in self._hers:
+            return
+        decision = self._reasons.get(effect.decision)
+        if decision is None:
+            return
+        for what in _kinds(effect):
+            for cap in self.policy.caps:
+                if cap.what == what and _used(self._spent, cap, at) >= cap.most:
+                    self._break(at, "caps", f"more than {cap.most} {what}")
+            self._spent.append((what, at))
+
+    # ── deadlines ─────────────────────────────────────────────────────────────────────────────
+
+    def _look_at_deadlines(self, event: Event, world: World) -> None:
+        ticked = isinstance(event, events.Ticked)
+        seen = self._seen
+        for id_, session in world.sessions.items():
+            if not ticked and seen.get(id_) is session:
+                continue
+            seen[id_] = session
+            problem = _lost(session, world, event.at if ticked else None)
+            if problem:
+                self._break(event.at, "deadlines", f"{id_} {problem}")
+
+    def _break(self, at: datetime, name: str, text: str) -> None:
+        self.broken.append(Breach(at=at, name=name, text=text))
+
+
+def _lost(session: Session, world: World, ticked_at: datetime | None) -> str:
+    """How a session came to wait for nothing; "" when all is well."""
+    plan, deadline = session.plan, None
+    match session.status:
+        case Status.WAITING | Status.ASKING:
+            deadline = plan.deadline if plan is not None else None
+            if plan is not None and plan.index == 0 and deadline is not None:
+                longest = plan.started_at + WAIT_MAX + _SLACK
+                if deadline > longest:
+                    return "waits longer than any wait may take"
+        case Status.VERIFYING:
+            deadline = session.verify_until
+        case Status.HOLDING:
+            deadline = min((hold.deadline for hold in session.holds), default=None)
+        case Status.ACTING:
+            under_way = plan is not None and plan.effect in world.open
+            return "" if under_way else "acts, and no effect is under way"
+        case Status.DECIDING:
+            return "was left without a decision"
+        case _:
+            return ""
+    if deadline is None:
+        return f"is {session.status} without a deadline"
+    if ticked_at is not None and deadline < ticked_at - _SLACK:
+        return f"is still {session.status} after its deadline"
+    return ""
+
+
+def _kinds(effect: Effect) -> tuple[str, ...]:
+    """What an effect counts as in a policy's `limits:`."""
+    match effect:
+        case effects.NewSession():
+            return ("actions", "prompts", "new-sessions")
+        case effects.Resume() | effects.Retry():
+            return ("actions", "prompts")
+        case effects.Restart():
+            return ("actions", "restarts")
+        case effects.Notify():
+            return ("notifications",)
+        case _:
+            return ()
+
+
+def _used(spent: Iterable[tuple[str, datetime]], cap: Cap, at: datetime) -> int:
+    return Counter(what for what, instant in spent if instant > at - cap.per)[cap.what]
