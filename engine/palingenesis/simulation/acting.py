@@ -17,7 +17,7 @@ from palingenesis.simulation.stage import Stage
 
 _NOBODY_TELLS: Final = timedelta(seconds=30)
 """After so long an effect whose outcome got lost is given up: it may or may not have happened."""
-_TOUCHING: Final = effects.SessionEffect | effects.Restart
+_TOUCHING: Final = effects.SessionEffect | effects.Restart | effects.Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,16 @@ class Acting:
             takes = server.part.starts_in
         self.stage.later(takes, lambda: self._carry_out(effect))
 
-    def _carry_out(self, effect: "effects.SessionEffect | effects.Restart") -> None:
+    def _carry_out(self, effect: "effects.SessionEffect | effects.Restart | effects.Stop") -> None:
         name = name_of(effect)
         if name in self.answers.fails:
             self._tell(effect, Ending(Result.FAILED, "the scenario says so"))
             return
         if isinstance(effect, effects.Restart):
             ending = self._restart(effect)
+        elif isinstance(effect, effects.Stop):
+            self.stage.kill(self.stage.servers[effect.agent], timedelta(0), by_us=True)
+            ending = _DONE
         else:
             ending = self._on_session(effect, is_vain=name in self.answers.no_effect)
         faults = self.stage.setting.faults
@@ -122,7 +125,7 @@ class Acting:
             id=SessionId(f"ses_{part.id}_{self._heirs + 1}"),
             agent=old.agent,
             progress=old.progress,
-            context=part.context * part.context_used,
+            context=(part.context or 0.0) * part.context_used,
             model=old.model,
             retries=old.retries,
         )

@@ -272,7 +272,7 @@ class Conversation:
         )
         if self.is_done:
             self.stop(Refusal(reason=StopReason.COMPLETED))
-        elif self.context >= part.context:
+        elif part.context is not None and self.context >= part.context:
             self.stop(Refusal(reason=StopReason.CONTEXT_EXHAUSTED, message="prompt is too long"))
         elif stepped and house.dice.chance(part.pauses, f"{part.id}:pauses:{self.progress.steps}"):
             self.stop(Refusal(reason=StopReason.COMPLETED))
@@ -305,11 +305,12 @@ class Conversation:
         """What a sensor reads of it."""
         part, work = self.part, self.part.work
         facts: dict[str, FactValue | None] = {
-            "session.context_used": round(min(self.context / part.context, 1.0), 4),
             "session.cost": round(self.bill.tokens * part.price / 1e6, 4),
             "session.messages": 2 * self.progress.turns,
             "session.model": self.model or part.model,
         }
+        if part.context is not None:
+            facts["session.context_used"] = round(min(self.context / part.context, 1.0), 4)
         if work is None:
             facts["work.state"] = part.given.get("work.state", "absent")
         elif work.torn:

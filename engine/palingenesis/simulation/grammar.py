@@ -213,6 +213,8 @@ class Reader:
         items = node.items if isinstance(node, Listing) else (node,)
         if len(items) > MOST_ITEMS:
             self.say("S103", f"more than {MOST_ITEMS} of these", items[MOST_ITEMS].span)
+        if len(items) < kind.least:
+            self.say("S102", "at least one of these is needed", node.span)
         read = (self.value(item, kind.of) for item in items[:MOST_ITEMS])
         return [value for value in read if value is not None]
 

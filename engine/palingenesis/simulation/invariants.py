@@ -62,9 +62,13 @@ class _Memory:
 
     is_stopped: bool = False
     """The person said stop."""
+    interrupt: str = ""
+    """The order to end a turn that has no outcome yet."""
     aborting: bool = False
     """An abort of ours is under way or just over: the stop it causes is ours."""
     block: str = ""
+    told: str = ""
+    """The newest stop: one that is told twice is one stop."""
     over: set[str] = field(default_factory=set)
     """Stops that were answered, and after which it worked again."""
     pending: str = ""
@@ -115,13 +119,15 @@ class Invariants:
             case events.SessionStopped(stop=stop):
                 memory = self._memory(event.session)
                 memory.block = ""
-                if stop.reason in _PERSONS:
+                again, memory.told = memory.told == stop.key, stop.key
+                if stop.reason in _PERSONS and not again:
                     known = event.session in world.sessions
                     memory.is_stopped |= known and not memory.aborting
                     memory.aborting = False
             case events.SessionWorking():
                 memory = self._memory(event.session)
-                memory.block, memory.aborting = "", False
+                memory.block = ""
+                memory.aborting = bool(memory.interrupt)
             case events.SessionProgressed():
                 self._progressed(event.session, world)
             case events.SessionBlocked():
@@ -138,10 +144,17 @@ class Invariants:
                         self._memory(session.id).is_stopped |= hers
             case events.CommandGiven():
                 self._commanded(event, world)
-            case events.EffectEnded() if heir := event.data.get("session"):
-                self._inherit(SessionId(heir), world)
+            case events.EffectEnded():
+                self._ended(event, world)
             case _:
                 pass
+
+    def _ended(self, event: events.EffectEnded, world: World) -> None:
+        for memory in self._of.values():
+            if memory.interrupt == event.effect:
+                memory.interrupt = ""
+        if heir := event.data.get("session"):
+            self._inherit(SessionId(heir), world)
 
     def _progressed(self, session: SessionId, world: World) -> None:
         self._memory(session).vain = 0
@@ -153,6 +166,8 @@ class Invariants:
         command = event.command
         if isinstance(command, commands.Abort):
             self._memory(command.session).is_stopped = True
+            return
+        if isinstance(command, commands.Answer):
             return
         one = command.session
         for session in [one] if one is not None else list(world.sessions):
@@ -187,7 +202,7 @@ class Invariants:
         if session is not None and session.status is Status.PAUSED and not hers:
             self._break(at, "held", f"{effect.session} is held, and was acted on")
         if isinstance(effect, effects.Interrupt):
-            memory.aborting = True
+            memory.aborting, memory.interrupt = True, effect.id
         if not isinstance(effect, _Prompt):
             return
         if memory.block:

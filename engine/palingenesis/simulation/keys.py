@@ -90,7 +90,7 @@ _SESSION: Final = Shape(
         _key("turns-per-step", AMOUNTS, "Turns that a step takes; 2..4 unless said."),
         _key("pauses", SHARE, "Share of steps after which it ends its turn with open steps."),
         _key("price", MONEY, "Price of a million tokens; $3 unless said."),
-        _key("context", AMOUNT, "Tokens of its window; 200k unless said."),
+        _key("context", AMOUNT, "Tokens of its window; unless said it never fills."),
         _key("context-used", SHARE, "Share of the window in use at the start of a session; 5%."),
         _key("given", Facts(), "Facts that it starts with."),
     ),
@@ -145,6 +145,7 @@ _PERSON: Final = Shape(
     keys=(
         _key("sleeps", WINDOW, "When she sleeps, as in 23:00..07:00; she is awake unless said."),
         _key("answers", SPAN, "How soon she answers when awake; never unless said."),
+        _key("says", Words(words=("yes", "no")), "Her answer to a policy's `ask`: `yes`."),
     ),
 )
 WORLD: Final = Shape(

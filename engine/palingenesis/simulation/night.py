@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from palingenesis.core import events
+from palingenesis.core import commands, effects, events
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, next_deadline, step
 from palingenesis.core.values import SessionId
-from palingenesis.core.world import World
+from palingenesis.core.world import Session, World
 from palingenesis.simulation.acting import Acting
 from palingenesis.simulation.dice import Dice
 from palingenesis.simulation.rehearsal import Answers, Happening
@@ -152,6 +152,21 @@ class Night:
             watcher(event, turn)
         for effect in turn.effects:
             self._acting.perform(effect)
+            if isinstance(effect, effects.Notify) and effect.session is not None:
+                self._asked_person(turn.world.sessions.get(effect.session))
+
+    def _asked_person(self, session: Session | None) -> None:
+        """A policy may have asked the person: she answers in her time."""
+        person = self.setting.person
+        plan = session.plan if session is not None else None
+        if plan is None or not plan.question or person.answers is None:
+            return
+        command = commands.Answer(question=plan.question, yes=person.says)
+        instant = self.stage.awake_from(self.clock + person.answers)
+        self.at(
+            instant,
+            lambda: self._take(events.CommandGiven(at=self.now, command=command, by="scenario")),
+        )
 
     # ── for whoever looks on ──────────────────────────────────────────────────────────────────
 

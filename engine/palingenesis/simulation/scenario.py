@@ -215,9 +215,7 @@ class _Builder:
             sessions=tuple(self._session(part, common) for part in world.get("sessions", ())),
             limits=tuple(self._limit(part) for part in world.get("limits", ())),
             failures=tuple(self._failure(part) for part in world.get("failures", ())),
-            person=PersonPart(
-                **(world.get("person") or Given(world.span)).only("sleeps", "answers")
-            ),
+            person=_person(world.get("person") or Given(world.span)),
             faults=self._faults(faults),
             zone=self._zone,
         )
@@ -321,6 +319,11 @@ class _Builder:
 def _agent(part: Given, way: Way) -> AgentPart:
     given = part.only("version", "supported", "retries", "starts-in")
     return AgentPart(id=part.get("id", "opencode"), way=Way(part.get("way", way)), **given)
+
+
+def _person(part: Given) -> PersonPart:
+    given = part.only("sleeps", "answers")
+    return PersonPart(says=part.get("says", "yes") == "yes", **given)
 
 
 def _answers(part: Given | None) -> Answers:

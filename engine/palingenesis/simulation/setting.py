@@ -64,12 +64,12 @@ class SessionPart:
     """The share of steps after which the assistant ends its turn although steps are open."""
     price: float = 3.0
     """Dollars for a million tokens."""
-    context: float = 200_000
-    """Tokens that the model's window holds."""
+    context: float | None = None
+    """Tokens that the model's window holds; None: it never fills."""
     context_used: float = 0.05
     """Share of the window in use when the night begins, and in every new session."""
     grows: Range = _GROWS
-    """Tokens by which a turn fills the window."""
+    """Tokens by which a turn fills the window, if it can be filled."""
     signs: bool = True
     """Whether a long turn shows signs of life while it runs."""
     given: Mapping[str, FactValue] = field(default_factory=dict)
@@ -139,6 +139,8 @@ class PersonPart:
     sleeps: tuple[time, time] | None = None
     answers: timedelta | None = None
     """How soon she answers a permission or question while she is awake; None: never."""
+    says: bool = True
+    """What she answers when a policy asks her (`ask:`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,11 @@ _OUTAGES: Final = {
     "overloaded": "Overloaded",
 }
 _STATUS: Final = {"server_error": 500, "overloaded": 529, "auth": 401, "billing": 402}
+_CAUSES: Final = {
+    (True, False): DownCause.ENDED,
+    (False, True): DownCause.STOPPED,
+    (False, False): DownCause.EXITED,
+}
 
 
 class Clockwork(Protocol):
@@ -147,7 +152,7 @@ class Stage:
     def _add(self, part: SessionPart) -> None:
         agent = AgentId(part.agent or self.setting.agents[0].id)
         talk = Conversation(house=self, part=part, id=SessionId(f"ses_{part.id}"), agent=agent)
-        talk.context = part.context * part.context_used
+        talk.context = (part.context or 0.0) * part.context_used
         talk.progress.steps = part.work.done if part.work is not None else 0
         talk.retries = self.servers[agent].part.retries
         self.talks[talk.id] = talk
@@ -223,6 +228,7 @@ class Stage:
         signal: str | None = None,
         exit_code: int | None = None,
         ended: bool = False,
+        by_us: bool = False,
     ) -> None:
         """The server dies; somebody else's comes back by itself when that is over."""
         if not server.up:
@@ -237,7 +243,7 @@ class Stage:
             events.AgentDown(
                 at=self.now,
                 agent=server.id,
-                cause=DownCause.ENDED if ended else DownCause.EXITED,
+                cause=_CAUSES[ended, by_us],
                 exit_code=0 if ended else exit_code,
                 signal=None if ended else signal,
             )

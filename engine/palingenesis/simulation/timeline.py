@@ -99,7 +99,13 @@ def _of_decision(decision: Decision, event: Event, world: World) -> Iterator[Lin
     if decision.kind == "decided" and decision.limited:
         text = f"limit reached: {text}"
     whom = decision.session
-    yield Line(at=at, word=words[decision.kind], rule=decision.rule, text=text, session=whom)
+    yield Line(
+        at=at,
+        word=words.get(decision.kind, decision.kind),
+        rule=decision.rule,
+        text=text,
+        session=whom,
+    )
     session = world.sessions.get(decision.session) if decision.session else None
     if session is None or decision.kind not in {"decided", "revised"}:
         return

@@ -124,7 +124,7 @@ class Watch:
         self.notices.append(
             Notice(
                 at=at,
-                severity=effect.severity,
+                severity=effect.severity.value,
                 title=effect.title,
                 message=effect.message,
                 session=effect.session,

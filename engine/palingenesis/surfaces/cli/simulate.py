@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from palingenesis import shipped
-from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.errors import ExitCode, InvalidConfigError
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
@@ -18,8 +18,8 @@ from palingenesis.surfaces.cli.wording import say_json
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
     from palingenesis.core.values import FactValue
+    from palingenesis.simulation.performance import Performance
     from palingenesis.simulation.scenario import Scenario
-    from palingenesis.simulation.timeline import Line
 
 _File = click.Path(path_type=Path, readable=False)
 
@@ -47,7 +47,8 @@ Examples:
 @click.option(
     "--for", "tail", default="10m", show_default=True, type=Span(), help="Time after the last one."
 )
-@click.option("--seed", default="rehearsal", show_default=True, help="Feeds the jitter.")
+@click.option("--seed", default=None, help="Feeds all dice; the scenario's own unless given.")
+@click.option("--summary", "only_summary", is_flag=True, help="Only the morning summary.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
 def simulate(
@@ -60,43 +61,62 @@ def simulate(
     every: timedelta,
     retry_after: timedelta | None,
     tail: timedelta,
-    seed: str,
+    seed: str | None,
+    only_summary: bool,
     as_json: bool,
 ) -> None:
     """Run a SCENARIO file, or stops of one --reason, through the real kernel on a virtual clock."""
-    from palingenesis.simulation.playing import play
-    from palingenesis.simulation.timeline import told
+    from palingenesis.simulation.performance import perform
 
     if scenario is not None and reason is not None and "=" in str(scenario):
         given, scenario = (str(scenario), *given), None
     if (scenario is None) == (reason is None):
         raise click.UsageError("give a SCENARIO file or --reason")
-    desk = ctx.ensure_object(Desk)
-    policy = _policy(desk, policy_file)
-    if scenario is not None:
-        story = _read(scenario)
-    else:
-        story = _of_reason(reason or "", repeat, every, retry_after, seed, given)
-    night = play(policy, story, tail=tail)
-    lines = list(told(night.past))
-    if as_json:
-        rows = [
-            {"at": line.at.isoformat(), "word": line.word, "rule": line.rule, "text": line.text}
-            for line in lines
-        ]
-        end = night.world.sessions[night.session]
-        say_json({"schema_version": 1, "lines": rows, "status": end.status, "why": end.outlook})
+    policy = _policy(ctx.ensure_object(Desk), policy_file)
+    if scenario is None:
+        story = _of_reason(reason or "", repeat, every, retry_after, seed or "rehearsal", given)
+        _tell_reason(perform(policy, story, tail=tail), as_json=as_json)
         return
-    for line in lines:
-        _say(line)
-    end = night.world.sessions[night.session]
-    why = f": {plain(end.outlook, 200)}" if end.outlook else ""
+    story = _read(scenario)
+    played = perform(policy, story, tail=tail, seed=seed)
+    if not _tell_night(played, only_summary=only_summary, as_json=as_json):
+        ctx.exit(ExitCode.FAILURE)
+
+
+def _tell_reason(played: "Performance", *, as_json: bool) -> None:
+    """The short form: the timeline, and how it ends."""
+    from palingenesis.simulation.summary import summary_of
+    from palingenesis.surfaces.cli.simulate_json import document
+    from palingenesis.surfaces.cli.simulate_text import timeline
+
+    summary = summary_of(played)
+    if as_json:
+        say_json(document(played, summary))
+        return
+    for line in timeline(played):
+        click.echo(line)
+    end = summary.sessions[0]
+    why = f": {plain(end.why, 200)}" if end.why else ""
     click.echo(f"the night ends {end.status}{why}")
 
 
-def _say(line: "Line") -> None:
-    rule = click.style(f"{plain(line.rule):18}", fg="cyan")
-    click.echo(f"  {line.at:%H:%M:%S}  {line.word:8} {rule} {plain(line.text, 300)}".rstrip())
+def _tell_night(played: "Performance", *, only_summary: bool, as_json: bool) -> bool:
+    """The timeline and the morning summary; whether all is as it should be."""
+    from palingenesis.simulation.summary import summary_of
+    from palingenesis.surfaces.cli.simulate_json import document
+    from palingenesis.surfaces.cli.simulate_text import morning, timeline
+
+    summary = summary_of(played)
+    if as_json:
+        say_json(document(played, summary))
+        return summary.is_good
+    if not only_summary:
+        for line in timeline(played):
+            click.echo(line)
+        click.echo()
+    for line in morning(summary, played.scenario.zone, played.policy.name):
+        click.echo(line)
+    return summary.is_good
 
 
 def _policy(desk: Desk, given: Path | None) -> "Policy":

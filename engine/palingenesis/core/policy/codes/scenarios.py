@@ -30,4 +30,21 @@ CODES: Final = (
         bad="version: 1\nworld: {at: tonight}\nstory: [died]\n",
         good="version: 1\nworld: {at: 2026-02-05T02:00:00Z}\nstory: [died]\n",
     ),
+    Code(
+        code="S104",
+        title="A name in a scenario that nobody has, or two have",
+        why="Sessions and agents are given once, in `world:`, and named elsewhere.",
+        frame=Frame.SCENARIO,
+        bad="version: 1\nworld: {sessions: [{id: api}]}\nstory:\n  - {session: apu, stopped: }\n",
+        good="version: 1\nworld: {sessions: [{id: api}]}\nstory:\n  - {session: api, stopped: }\n",
+    ),
+    Code(
+        code="S105",
+        title="Parts of a scenario that do not fit together",
+        why="A limit counts tokens or requests, a failure has times or a rate, a night ends after "
+        "it begins, and no more steps are done than there are.",
+        frame=Frame.SCENARIO,
+        bad="version: 1\nworld: {sessions: [a], limits: [{per: 5h}]}\n",
+        good="version: 1\nworld: {sessions: [a], limits: [{per: 5h, tokens: 2M}]}\n",
+    ),
 )
