@@ -398,3 +398,13 @@ def test_under_the_shipped_policy_one_restart_that_fails_does_not_end_the_night(
     life << Status.WORKING
 
     life.claim_nothing_more()
+
+
+def test_an_older_stop_that_is_told_again_does_not_displace_the_wait_for_the_newer_one():
+    life = Life(NIGHT) >> stopped("crash", key="old") >> working
+    life >> stopped("quota", retry_after=3600, key="new") << timedelta(hours=1)
+
+    life >> stopped("crash", key="old")
+
+    life << timedelta(hours=1)
+    life.claim_nothing_more()

@@ -209,7 +209,7 @@ RATES = ("crash", "network", "server_error", "auth", "timeout", "question", "sil
     lies=st.sampled_from(["0s", "-1h", "1h"]),
     seed=st.integers(0, 10_000),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_mixture_of_faults_breaks_an_invariant_under_the_default_policy(
     *, what, duplicates, late, lost, capacity, lies, seed
 ):

@@ -129,6 +129,8 @@ class Session:
 
     stop: Stop | None = None
     stopped_at: datetime | None = None
+    earlier: tuple[str, ...] = ()
+    """Keys of the stops before the newest one, newest last."""
     block: Block | None = None
     failure: tuple[str, str] | None = None
     """The action that failed last, and how."""

@@ -26,7 +26,7 @@ from palingenesis.core.safety import (
     WAIT_MAX,
 )
 from palingenesis.core.step import Turn
-from palingenesis.core.values import AgentId, DownCause, SessionId, Status, StopReason, Way
+from palingenesis.core.values import AgentId, DownCause, Result, SessionId, Status, StopReason, Way
 from palingenesis.core.world import Decision, Session, World
 
 INVARIANTS: Final = {
@@ -67,11 +67,14 @@ class _Memory:
     aborting: bool = False
     """An abort of ours is under way or just over: the stop it causes is ours."""
     block: str = ""
-    told: str = ""
-    """The newest stop: one that is told twice is one stop."""
+    told: set[str] = field(default_factory=set)
+    """Its stops: one that is told twice is one stop."""
     over: set[str] = field(default_factory=set)
     """Stops that were answered, and after which it worked again."""
     pending: str = ""
+    """The stop that the newest prompt answered."""
+    sent: _Prompt | None = None
+    """The newest prompt, until its outcome is known."""
     prompts: list[datetime] = field(default_factory=list)
     vain: int = 0
     """Prompts in a row after which nothing was achieved."""
@@ -119,7 +122,10 @@ class Invariants:
             case events.SessionStopped(stop=stop):
                 memory = self._memory(event.session)
                 memory.block = ""
-                again, memory.told = memory.told == stop.key, stop.key
+                again = stop.key in memory.told
+                memory.told.add(stop.key)
+                if stop.reason in PROVIDER_REFUSED and not again:
+                    memory.vain = max(memory.vain - 1, 0)  # it says nothing about the prompt
                 if stop.reason in _PERSONS and not again:
                     known = event.session in world.sessions
                     memory.is_stopped |= known and not memory.aborting
@@ -137,11 +143,8 @@ class Invariants:
             case events.PersonPrompted():
                 memory = self._memory(event.session)
                 memory.is_stopped, memory.block, memory.vain = False, "", 0
-            case events.AgentDown(cause=DownCause.ENDED):
-                for session in world.sessions.values():
-                    if session.agent == event.agent and session.stop is not None:
-                        hers = session.stop.reason is StopReason.USER_EXIT
-                        self._memory(session.id).is_stopped |= hers
+            case events.AgentDown():
+                self._died(event, world)
             case events.CommandGiven():
                 self._commanded(event, world)
             case events.EffectEnded():
@@ -149,12 +152,40 @@ class Invariants:
             case _:
                 pass
 
+    def _died(self, event: events.AgentDown, world: World) -> None:
+        """What its sessions waited for is gone with the agent."""
+        for session in world.sessions.values():
+            if session.agent != event.agent:
+                continue
+            memory, stop = self._memory(session.id), session.stop
+            memory.block = ""
+            if event.cause is DownCause.ENDED and stop is not None:
+                memory.is_stopped |= stop.reason is StopReason.USER_EXIT
+
     def _ended(self, event: events.EffectEnded, world: World) -> None:
-        for memory in self._of.values():
+        for session, memory in self._of.items():
             if memory.interrupt == event.effect:
                 memory.interrupt = ""
+            if memory.sent is not None and memory.sent.id == event.effect:
+                self._taken(session, memory, memory.sent, event)
         if heir := event.data.get("session"):
             self._inherit(SessionId(heir), world)
+
+    def _taken(
+        self, session: SessionId, memory: _Memory, sent: _Prompt, event: events.EffectEnded
+    ) -> None:
+        """A prompt has reached its session, unless whoever carried it out saw that it is void."""
+        memory.sent = None
+        if event.result is not Result.OK:
+            return
+        if sent.stop and sent.stop in memory.over and not self._is_stall(sent):
+            text = f"a second prompt reached {session} for {sent.stop}"
+            self._break(event.at, "one-prompt", text)
+        memory.pending = sent.stop
+
+    def _is_stall(self, sent: _Prompt) -> bool:
+        decision = self._reasons.get(sent.decision)
+        return decision is not None and decision.event == "stalled"
 
     def _progressed(self, session: SessionId, world: World) -> None:
         self._memory(session).vain = 0
@@ -213,15 +244,13 @@ class Invariants:
             self._prompted(effect, at, memory)
         memory.prompts.append(at)
         self._everyone.append(at)
-        memory.pending = effect.stop
+        memory.sent = effect
 
     def _prompted(self, effect: _Prompt, at: datetime, memory: _Memory) -> None:
         decision = self._reasons.get(effect.decision)
-        stalled = decision is not None and decision.event == "stalled"
+        stalled = self._is_stall(effect)
         if memory.is_stopped:
             self._break(at, "person-stop", f"a prompt to {effect.session} after the person's stop")
-        if effect.stop and effect.stop in memory.over and not stalled:
-            self._break(at, "one-prompt", f"a second prompt to {effect.session} for {effect.stop}")
         self._room(memory.prompts, PROMPTS_PER_HOUR, at, f"prompts to {effect.session} in an hour")
         self._room(self._everyone, PROMPTS_PER_HOUR_IN_ALL, at, "prompts in an hour in all")
         reason = decision.facts.get("stop.reason") if decision is not None else None

@@ -14,6 +14,8 @@ from palingenesis.core.values import BlockKind, Severity, Status, Stop, StopReas
 from palingenesis.core.world import Session
 
 _LISTED_FOR: Final = timedelta(days=30)
+_EARLIER: Final = 20
+"""How many stops before the newest one are remembered."""
 _REOPENED_BY_PERSON = frozenset(
     {Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED, Status.DISCOVERING}
 )
@@ -139,6 +141,8 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
         same = (before.reason, before.retrying) == (stop.reason, stop.retrying)
         if same or not session.aborting:
             return  # the same stop, seen again
+    if stop.key in session.earlier and session.plan is not None and not stop.retrying:
+        return  # an older stop, told again: the plan for the newer one stands
     if session.aborting and stop.reason is StopReason.USER_ABORT:
         _our_own_abort(draft, session, stop)
         return
@@ -151,6 +155,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             stop=stop,
             stopped_at=event.at,
             repeats=session.repeats + 1,
+            earlier=(*session.earlier, before.key)[-_EARLIER:] if before else session.earlier,
             block=None,
             aborting=False,
             latched=session.latched or person_said_stop,
