@@ -2,11 +2,11 @@
 
 import asyncio
 
-from palingenesis.core.effects import Effect, Interrupt, Log, Notify, Resume
+from palingenesis.core.effects import Effect, Interrupt, Log, Notify, Resume, Run
 from palingenesis.core.events import EffectEnded, Event
 from palingenesis.core.values import AgentId, Result, SessionId, Severity
 from palingenesis.runtime.dispatch import Dispatch
-from palingenesis.runtime.ports import Outcome
+from palingenesis.runtime.ports import NO_HOOKS, Hooks, Outcome
 from tests.runtime.loopback import JumpingClock, ScriptedActuator, ScriptedChannel, names
 
 OK = Outcome(result=Result.OK)
@@ -34,6 +34,7 @@ def outcome_of(
     channels: tuple[ScriptedChannel, ...] = (),
     taken_up: bool = False,
     void: str = "",
+    hooks: Hooks = NO_HOOKS,
 ) -> EffectEnded:
     said: list[Event] = []
 
@@ -46,6 +47,7 @@ def outcome_of(
                 channels=channels,
                 clock=JumpingClock(),
                 void=lambda _: void,
+                hooks=hooks,
             )
             (dispatch.take_up if taken_up else dispatch.start)(effect)
 
@@ -189,3 +191,39 @@ def test_an_interrupt_comes_after_the_prompt_that_it_is_to_undo():
     asyncio.run(run())
 
     assert ended == ["s-1.0", "s-4.0"]
+
+
+HOOK = Run(id="s-3.0", decision=3, session=SessionId("ses_1"), hook="backup")
+
+
+class CountingHooks:
+    """Hooks that all go well."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    async def run(self, effect: Run) -> Outcome:
+        self.ran.append(effect.hook)
+        return OK
+
+
+def test_a_hook_is_run_once():
+    hooks = CountingHooks()
+
+    assert outcome_of(HOOK, hooks=hooks).result is Result.OK
+    assert hooks.ran == ["backup"]
+
+
+def test_a_hook_of_a_former_run_is_not_run_again_because_nobody_knows_whether_it_did():
+    hooks = CountingHooks()
+
+    outcome = outcome_of(HOOK, hooks=hooks, taken_up=True)
+
+    assert (outcome.result, outcome.detail) == (Result.UNKNOWN, "hook backup may have run")
+    assert hooks.ran == []
+
+
+def test_without_hooks_in_the_configuration_there_is_none_of_that_name():
+    outcome = outcome_of(HOOK)
+
+    assert (outcome.result, outcome.detail) == (Result.FAILED, "no hook named backup")

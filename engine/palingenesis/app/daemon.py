@@ -14,6 +14,7 @@ from palingenesis import __version__, shipped
 from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
+from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
@@ -141,6 +142,7 @@ class Daemon:
                 channels=channels,
                 clock=self._clock,
                 void=self._why_void,
+                hooks=ConfiguredHooks(self._config.hooks, self._environ),
             )
             host = Host(clock=self._clock, disk=self._paths.state)
             running = [

@@ -86,6 +86,14 @@ class NotificationsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookConfig:
+    """A program that a policy may run by its name: no shell, and a limit of time."""
+
+    argv: tuple[str, ...]
+    timeout: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtelConfig:
     """Where traces, metrics and logs will go; accepted today, used by a later version."""
 
@@ -103,6 +111,7 @@ class Config:
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
     notifications: NotificationsConfig = field(default_factory=NotificationsConfig)
     otel: OtelConfig = field(default_factory=OtelConfig)
+    hooks: Mapping[str, HookConfig] = field(default_factory=dict)
     policy: str | None = None
     """`[policy] path`, as written."""
     source: Path | None = None

@@ -21,13 +21,14 @@ from palingenesis.runtime.config import (
     Config,
     ConfigProblemsError,
     DaemonConfig,
+    HookConfig,
     MonitoringConfig,
     NotificationsConfig,
     OpenCodeConfig,
     OtelConfig,
     Secret,
 )
-from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.paths import Paths, expanded
 from palingenesis.runtime.trust import is_readable_by_others, why_untrusted
 
 CONFIG_BYTES_MAX = 256 * 1024
@@ -89,7 +90,8 @@ def parse_config(text: bytes | str, source: Path) -> Config:
         raise ConfigProblemsError((_syntax_problem(error, source),), str(source)) from error
     reading = _Reading(decoded, source)
     values = {section: reading.section(section, tree.get(section)) for section in SECTIONS}
-    reading.refuse_unknown("", tree, [*SECTIONS, *_MOVED_SECTIONS])
+    hooks = reading.hooks(tree.get("hooks", {}))
+    reading.refuse_unknown("", tree, [*SECTIONS, "hooks", *_MOVED_SECTIONS])
     reading.warn_about(tree)
     if reading.problems:
         raise ConfigProblemsError(tuple(reading.problems), str(source))
@@ -99,6 +101,7 @@ def parse_config(text: bytes | str, source: Path) -> Config:
         monitoring=MonitoringConfig(**values["monitoring"]),
         notifications=NotificationsConfig(**values["notifications"]),
         otel=OtelConfig(**values["otel"]),
+        hooks=hooks,
         policy=values["policy"].get("path"),
         source=source,
         warnings=tuple(reading.warnings),
@@ -158,6 +161,18 @@ def _texts(value: object) -> object:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError("a list of texts")
     return tuple(value)
+
+
+def _argv(value: object) -> object:
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if not isinstance(value, list) or not texts or not value or not value[0].strip():
+        raise ValueError("a list of texts, the program first")
+    if any("\0" in item for item in value):
+        raise ValueError("a list of texts without a NUL")
+    try:
+        return (str(expanded(value[0], "argv")), *value[1:])
+    except InvalidConfigError as error:
+        raise ValueError("a program whose home exists") from error
 
 
 def _url(value: object) -> object:
@@ -220,6 +235,10 @@ SECTIONS: Mapping[str, _Keys] = {
 }
 """Every section and key, the field it fills ("": none yet), and how its value is read."""
 
+HOOK: _Keys = {"argv": ("argv", _argv), "timeout": ("timeout", _span)}
+"""The keys of every `[hooks.NAME]`."""
+
+_HOOK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _MOVED_SECTIONS = ("resume",)
 _NOT_YET = ("discord_webhook", "slack_webhook")
 _EMPTY_IS_ABSENT = ("notifications",)
@@ -235,13 +254,32 @@ class _Reading:
         self._source = source
         self._places = _find_places(text)
 
-    def section(self, section: str, table: object) -> dict[str, Any]:
+    def hooks(self, table: object) -> dict[str, HookConfig]:
+        if not isinstance(table, dict):
+            self._problem(("hooks",), "'hooks' must be a table", "write [hooks.NAME]")
+            return {}
+        found = {}
+        for name, one in table.items():
+            if not _HOOK_NAME.fullmatch(name):
+                advice = "small letters, digits, '-' and '_', beginning with a letter"
+                self._problem(("hooks", name), f"'{name}' is no name of a hook", advice)
+                continue
+            values = self.section(f"hooks.{name}", one, HOOK)
+            if isinstance(one, dict) and "argv" not in one:
+                advice = 'argv = ["/usr/bin/program", "argument"]'
+                self._problem(("hooks", name), f"'hooks.{name}' has no 'argv'", advice)
+            elif "argv" in values:
+                found[name] = HookConfig(**values)
+        return found
+
+    def section(self, section: str, table: object, keys: _Keys | None = None) -> dict[str, Any]:
         if table is None:
             return {}
         if not isinstance(table, dict):
-            self._problem((section,), f"'{section}' must be a table", f"write [{section}]")
+            place = tuple(section.split("."))
+            self._problem(place, f"'{section}' must be a table", f"write [{section}]")
             return {}
-        keys = SECTIONS[section]
+        keys = SECTIONS[section] if keys is None else keys
         self.refuse_unknown(section, table, list(keys))
         values: dict[str, Any] = {}
         for key, (target, read) in keys.items():
@@ -251,7 +289,7 @@ class _Reading:
                 value = read(table[key])
             except ValueError as expected:
                 self._problem(
-                    (section, key),
+                    (*section.split("."), key),
                     f"'{section}.{key}' has a wrong value",
                     f"expected {expected}",
                 )
@@ -268,7 +306,8 @@ class _Reading:
             name = f"{section}.{key}" if section else key
             kind = "key" if section else "section"
             advice = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(known)}"
-            self._problem((section, key) if section else (key,), f"unknown {kind} '{name}'", advice)
+            place = (*section.split("."), key) if section else (key,)
+            self._problem(place, f"unknown {kind} '{name}'", advice)
 
     def warn_about(self, tree: Mapping[str, Any]) -> None:
         tables = {key: table for key, table in tree.items() if isinstance(table, dict)}

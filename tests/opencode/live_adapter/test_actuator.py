@@ -61,6 +61,9 @@ class Standing:
     async def restart(self, grace_s: float) -> Running:
         return await self.up()
 
+    async def stop(self, grace_s: float) -> None:
+        self.running = None
+
 
 class Rising(Standing):
     """A server that is not there yet."""
@@ -390,5 +393,40 @@ def test_what_is_called_off_while_the_session_settles_is_not_sent() -> None:
 
         assert [outcome.detail for outcome in outcomes] == ["called off"] * 3
         assert not fake.prompts
+
+    play(story)
+
+
+ENDING = ef.Stop(id="8.0", decision=8, agent=AGENT, grace_s=3.0)
+
+
+def test_a_server_is_ended_when_a_rule_says_so() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        server = Standing(fake)
+        acting = OpenCodeActuator(server, FakeWork(), QuickClock(), quiet=set())
+
+        assert await acting.perform(ENDING) == Outcome(result=Result.OK, detail="stopped")
+
+        assert server.running is None
+
+    play(story)
+
+
+def test_a_server_that_may_have_been_ended_already_is_ended_once_more() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        assert await actuator(fake).reconcile(ENDING) is None
+
+    play(story)
+
+
+def test_a_server_that_we_are_attached_to_is_not_ended() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        server = AttachedServer(fake.origin, PASSWORD, QuickClock())
+        acting = OpenCodeActuator(server, FakeWork(), QuickClock(), quiet=set())
+
+        outcome = await acting.perform(ENDING)
+
+        assert outcome.result is Result.FAILED
+        assert outcome.detail.startswith("an attached server is never stopped by us")
 
     play(story)

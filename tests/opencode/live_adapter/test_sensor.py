@@ -64,6 +64,9 @@ class FakeServer:
     async def restart(self, grace_s: float) -> Running:
         raise AssertionError
 
+    async def stop(self, grace_s: float) -> None:
+        raise AssertionError
+
 
 Play = Callable[[FakeOpenCode, Told, FakeServer], Awaitable[None]]
 

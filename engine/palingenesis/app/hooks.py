@@ -1,0 +1,78 @@
+"""Hooks: programs that the daemon's own configuration lets a policy run, by name."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from palingenesis.core.effects import Run
+from palingenesis.core.facts import show_duration
+from palingenesis.core.values import Result
+from palingenesis.processes.commands import Ran, run_to_end
+from palingenesis.runtime.config import HookConfig
+from palingenesis.runtime.foreign_text import plain
+from palingenesis.runtime.ports import Outcome
+from palingenesis.wire.redaction import redact
+
+OUTPUT_BYTES_MAX: Final = 64 * 1024
+_AT_ONCE: Final = 4
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_TOLD: Final = 300
+
+
+class ConfiguredHooks:
+    """Runs hooks, a few at a time; see `ports.Hooks`."""
+
+    def __init__(self, hooks: Mapping[str, HookConfig], environ: Mapping[str, str]) -> None:
+        self._hooks = hooks
+        self._home = environ.get("HOME") or "/"
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self, effect: Run) -> Outcome:
+        """See `ports.Hooks`."""
+        hook = self._hooks.get(effect.hook)
+        if hook is None:
+            return _failed(f"no hook named {effect.hook}")
+        async with self._room:
+            try:
+                ran = await run_to_end(
+                    hook.argv,
+                    env=self._environment(effect),
+                    cwd=Path(self._home),
+                    timeout_s=hook.timeout.total_seconds(),
+                    output_max=OUTPUT_BYTES_MAX,
+                )
+            except (OSError, ValueError) as error:
+                return _failed(f"hook {effect.hook} cannot be started: {error}")
+        return _outcome(effect.hook, hook, ran)
+
+    def _environment(self, effect: Run) -> dict[str, str]:
+        """Nothing of our own environment, which may hold passwords."""
+        return {
+            "PATH": _PATH,
+            "HOME": self._home,
+            "LANG": "C.UTF-8",
+            "PALINGENESIS_HOOK": effect.hook,
+            "PALINGENESIS_KEY": effect.id,
+            "PALINGENESIS_RULE": effect.rule,
+            "PALINGENESIS_SESSION": effect.session or "",
+            "PALINGENESIS_DIRECTORY": effect.directory,
+        }
+
+
+def _outcome(name: str, hook: HookConfig, ran: Ran) -> Outcome:
+    said = _last_line(ran.output)
+    if ran.exit is None:
+        return _failed(f"hook {name} did not end within {show_duration(hook.timeout)}{said}")
+    if ran.exit.code != 0:
+        return _failed(f"hook {name}: {ran.exit}{said}")
+    return Outcome(result=Result.OK, detail=f"hook {name} ran{said}")
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return f": {plain(redact(lines[-1]), _TOLD)}" if lines else ""
+
+
+def _failed(detail: str) -> Outcome:
+    return Outcome(result=Result.FAILED, detail=detail[:1000])

@@ -1,0 +1,106 @@
+"""Running a program to its end: no shell, a group of its own, a limit of time and of output.
+
+Its end is noticed by its pidfd and its output is read as it comes, so nothing here needs a thread.
+The group is signalled while its leader's remains are not yet taken away: until then nobody else
+can have its number.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from palingenesis.processes.exits import Exit, is_gone_within, read_wait_status
+from palingenesis.processes.identity import identify
+
+_CHUNK: Final = 65_536
+_GRACE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a program ran. `exit` None: it did not end in time, and was ended."""
+
+    exit: Exit | None
+    output: bytes
+    """Both of its outputs together; the end of them, as far as the limit allows."""
+
+
+async def run_to_end(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    timeout_s: float,
+    output_max: int,
+) -> Ran:
+    """Run a program with exactly this environment. Whatever it left running ends with it.
+
+    Raises:
+        OSError: it cannot be started.
+        ValueError: an argument cannot be one, because it holds a NUL.
+    """
+    process = _begun(command, env, cwd)
+    assert process.stdout is not None, "its output was asked for"
+    loop, fd, kept = asyncio.get_running_loop(), process.stdout.fileno(), bytearray()
+    os.set_blocking(fd, False)
+    take = _taking(fd, kept, output_max, at_end=lambda: loop.remove_reader(fd))
+    loop.add_reader(fd, take)
+    in_time = False
+    try:
+        in_time = await _is_gone(process.pid, timeout_s)
+        if not in_time:
+            _signal_group(process.pid, signal.SIGTERM)
+            await _is_gone(process.pid, _GRACE_S)
+    finally:
+        _signal_group(process.pid, signal.SIGKILL)
+        code = process.wait(timeout=5)
+        take()
+        loop.remove_reader(fd)
+        process.stdout.close()
+    ended = read_wait_status(-code if code < 0 else code << 8)
+    return Ran(exit=ended if in_time else None, output=bytes(kept))
+
+
+def _begun(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        list(command),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+async def _is_gone(pid: int, seconds: float) -> bool:
+    identity = identify(pid)
+    return identity is None or await is_gone_within(identity, seconds)
+
+
+def _taking(
+    fd: int, kept: bytearray, most: int, at_end: Callable[[], object]
+) -> Callable[[], None]:
+    """Takes in what is there, so that the program never blocks, and keeps the end of it."""
+
+    def take() -> None:
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(fd, _CHUNK):
+                kept.extend(chunk)
+                del kept[:-most]
+                if len(chunk) < _CHUNK:
+                    return
+            at_end()
+
+    return take
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)

@@ -1,0 +1,140 @@
+"""Hooks run by name only, with a clean environment, within their limits, and leave nothing."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from palingenesis.app.hooks import OUTPUT_BYTES_MAX, ConfiguredHooks
+from palingenesis.core.effects import Run
+from palingenesis.core.values import Result, SessionId
+from palingenesis.processes.commands import run_to_end
+from palingenesis.processes.finding import carrying
+from palingenesis.runtime.config import HookConfig
+from palingenesis.runtime.ports import Outcome
+
+RUN = Run(
+    id="5eed-7.0",
+    decision=7,
+    session=SessionId("ses_1"),
+    hook="backup",
+    directory="/home/ada/work",
+    rule="night",
+)
+
+
+def ran(tmp_path: Path, code: str, *arguments: str, timeout_s: float = 20.0) -> Outcome:
+    hook = HookConfig(
+        argv=(sys.executable, "-c", code, *arguments), timeout=timedelta(seconds=timeout_s)
+    )
+    hooks = ConfiguredHooks({"backup": hook}, {"HOME": str(tmp_path), "SECRET": "s3cret"})
+    return asyncio.run(hooks.run(RUN))
+
+
+def is_left(key: str) -> bool:
+    """Whether anything of a hook still runs; what was just killed has a moment to be gone."""
+    return all(carrying({"PALINGENESIS_KEY": key}) for _ in range(500))
+
+
+def test_a_hook_that_the_configuration_does_not_define_is_not_run():
+    outcome = asyncio.run(ConfiguredHooks({}, {}).run(RUN))
+
+    assert outcome == Outcome(result=Result.FAILED, detail="no hook named backup")
+
+
+def test_a_hook_is_told_what_it_runs_for_and_nothing_of_our_environment(tmp_path: Path):
+    code = (
+        "import os, pathlib; pathlib.Path('told').write_text('\\n'.join("
+        "f'{k}={v}' for k, v in sorted(os.environ.items()) if k not in ('LC_CTYPE', 'PWD')))"
+    )
+
+    assert ran(tmp_path, code).result is Result.OK
+
+    assert (tmp_path / "told").read_text().splitlines() == [
+        f"HOME={tmp_path}",
+        "LANG=C.UTF-8",
+        "PALINGENESIS_DIRECTORY=/home/ada/work",
+        "PALINGENESIS_HOOK=backup",
+        "PALINGENESIS_KEY=5eed-7.0",
+        "PALINGENESIS_RULE=night",
+        "PALINGENESIS_SESSION=ses_1",
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+    ]
+
+
+def test_an_argument_is_an_argument_and_never_a_shell(tmp_path: Path):
+    outcome = ran(tmp_path, "import sys; print(sys.argv[1])", "$(touch owned); `touch owned`")
+
+    assert outcome.detail == "hook backup ran: $(touch owned); `touch owned`"
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_hook_that_fails_says_how_and_its_last_words(tmp_path: Path):
+    outcome = ran(tmp_path, "print('first'); print('disk full'); raise SystemExit(3)")
+
+    assert outcome == Outcome(result=Result.FAILED, detail="hook backup: exit code 3: disk full")
+
+
+def test_a_hook_that_does_not_end_is_ended_with_everything_it_started(tmp_path: Path):
+    code = (
+        "import subprocess, sys, time;"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        "time.sleep(60)"
+    )
+
+    outcome = ran(tmp_path, code, timeout_s=1.0)
+
+    assert outcome.result is Result.FAILED
+    assert outcome.detail == "hook backup did not end within 1s"
+    assert not is_left(RUN.id)
+
+
+def test_a_hook_that_leaves_a_child_behind_is_not_waited_for_and_takes_it_along(tmp_path: Path):
+    code = (
+        "import subprocess, sys;"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        "print('done', flush=True)"
+    )
+
+    outcome = ran(tmp_path, code)
+
+    assert outcome == Outcome(result=Result.OK, detail="hook backup ran: done")
+    assert not is_left(RUN.id)
+
+
+def test_a_hook_that_talks_without_end_neither_blocks_nor_fills_our_memory(tmp_path: Path):
+    code = "import sys\nfor _ in range(4000): print('x' * 1000)\nprint('the end')"
+
+    async def talk() -> bytes:
+        done = await run_to_end(
+            [sys.executable, "-c", code],
+            env={},
+            cwd=tmp_path,
+            timeout_s=20,
+            output_max=OUTPUT_BYTES_MAX,
+        )
+        return done.output
+
+    output = asyncio.run(talk())
+
+    assert len(output) == OUTPUT_BYTES_MAX
+    assert output.endswith(b"the end\n")
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/program", "a\0b"])
+def test_a_program_that_cannot_be_started_is_a_failure_with_a_reason(program: str):
+    hooks = ConfiguredHooks({"backup": HookConfig(argv=(program,))}, {})
+
+    outcome = asyncio.run(hooks.run(RUN))
+
+    assert outcome.result is Result.FAILED
+    assert outcome.detail.startswith("hook backup cannot be started: ")
+
+
+def test_what_a_hook_says_cannot_steer_a_terminal(tmp_path: Path):
+    outcome = ran(tmp_path, "print('\\x1b[2Jowned\\x07')")
+
+    assert "\x1b" not in outcome.detail
+    assert "\x07" not in outcome.detail
