@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from palingenesis.core.policy.rule_lines import lines_of
 from palingenesis.journal import SqliteJournal
 from tests.cli.test_commands import Say, say
@@ -89,6 +91,67 @@ def test_how_often_a_rule_decided_lately_is_counted_in_the_journal(say: Say, tmp
     told = say("policy", "show", "--rule", "crash").out
     assert f"fired     2 times within 30 days, last {now.astimezone():%H:%M}" in told
     assert fired["quota"] == {"times": 0, "last": None}
+
+
+OPEN = """\
+version: 1
+calendars:
+  quiet: {days: [mon], from: "22:30", to: "07:00", time-zone: UTC}
+rules:
+  - id: net
+    when: stop.reason == 'network'
+    do:
+      - wait: {for-condition: host.network, max: 2h, else: {backoff: {first: 10s, max: 40s}}}
+      - resume
+  - id: quota
+    when: stop.reason == 'quota'
+    do: [{wait: {until: retry_after, else: 5h, jitter: 2m}}, resume]
+  - id: night
+    when: stop.reason == 'overloaded'
+    do: [{wait: {until: calendar_end, calendar: quiet, else: 5m}}, resume]
+    limit: {max: 2, per: 1h}
+  - id: refused
+    when: stop.reason == 'refused'
+    do: [{ask: {question: "Next?", timeout: 30m}}, resume]
+  - id: many
+    when: stop.reason == 'timeout'
+    do: [{wait: {for: 1m}}, resume]
+    limit: {max: 12, per: 1h, then: [stand-down]}
+default: {do: [attention]}
+"""
+
+
+NEVER = "never"
+THERE = "where that is true already, "
+
+
+@pytest.mark.parametrize(
+    ("rule", "tries", "gives_up"),
+    [
+        (
+            "net",
+            f"as soon as host.network (at most 2h); {THERE}at +10s +30s +1m10s, then every 40s",
+            NEVER,
+        ),
+        ("quota", "when the server says; else at +5h, then every 5h (each up to 2m later)", NEVER),
+        ("night", "when 'quiet' ends; outside of it at +5m +10m", "after 2 in 1h → attention"),
+        ("refused", "as soon as a person says yes", NEVER),
+        (
+            "many",
+            "at +1m +2m +3m +4m +5m +6m +7m +8m … +12m (3 between)",
+            "after 12 in 1h → stand-down",
+        ),
+    ],
+)
+def test_a_wait_whose_end_nobody_knows_is_told_with_what_is_done_otherwise(
+    say: Say, tmp_path: Path, rule: str, tries: str, gives_up: str
+):
+    (tmp_path / "open.yaml").write_text(OPEN)
+
+    lines = say("policy", "show", str(tmp_path / "open.yaml"), "--rule", rule).out.splitlines()
+
+    assert f"  tries     {tries}" in lines
+    assert f"  gives up  {gives_up}" in lines
 
 
 def test_scripts_get_the_schedule_in_seconds(say: Say):

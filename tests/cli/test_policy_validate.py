@@ -89,3 +89,25 @@ def test_a_file_that_cannot_be_read_is_told_before_anything_is_checked(
     assert said.code == 5
     assert said.out == ""
     assert said.err.startswith("error: cannot read missing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("version: 1\ntests: []\n", "a file of tests: palingenesis policy test"),
+        ("version: 1\nstory: [died]\n", "a scenario: palingenesis policy simulate"),
+    ],
+)
+def test_a_file_of_another_kind_is_answered_with_the_command_for_it(
+    say: Say, tmp_path: Path, text: str, hint: str
+):
+    (tmp_path / "other.yaml").write_text(text)
+
+    said = say("policy", "validate", str(tmp_path / "other.yaml"))
+
+    assert said.code == 5
+    assert said.err == f"hint: this is {hint} {tmp_path / 'other.yaml'}\n"
+
+
+def test_a_policy_with_mistakes_gets_no_such_hint(say: Say, files: dict[str, str]):
+    assert say("policy", "validate", files["bad"]).err == ""

@@ -67,7 +67,8 @@ def test_without_a_wait_it_tries_at_once() -> None:
 def test_where_the_server_may_name_the_time_the_else_is_written_out() -> None:
     found = scheduled("    do: [{wait: {until: retry_after, else: 5m}}, resume]\n")
 
-    assert found.by_server
+    assert found.opened is not None
+    assert found.opened.until == "retry_after"
     assert (found.tries, found.every) == (seconds(300), timedelta(minutes=5))
 
 

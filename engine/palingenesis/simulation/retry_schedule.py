@@ -1,14 +1,17 @@
 """When a rule tries again: its waits on the kernel's own ladder, and when its limit is reached.
 
-It is told for a session that stops again the moment it has been tried, for the same reason, without
-a time from the server: the fastest way through a rule. Jitter is left out; it only ever adds.
+It is told for a session that stops again the moment it has been tried, for the same reason, where
+no server names a time, no calendar's window is open and what is waited for is there: then a wait's
+`else` holds. Jitter is left out; it only ever adds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.plans import (
+    Ask,
     Compact,
     EndStep,
     NewSession,
@@ -18,7 +21,6 @@ from palingenesis.core.plans import (
     Wait,
 )
 from palingenesis.core.policy.model import Rule
-from palingenesis.simulation.plan_words import Setting, waited
 
 _ZERO: Final = timedelta(0)
 _DAWN: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,10 +42,13 @@ class Schedule:
     tries: tuple[timedelta, ...]
     every: timedelta | None
     gives_up: timedelta | None
-    by_server: bool
-    """A time that the server names comes first; these are the tries where it names none."""
-    condition: str | None
-    """What ends a wait early."""
+    opened: Wait | None
+    """The first wait whose end cannot be told beforehand: a server's time, a calendar, a condition.
+
+    `tries` are those where that does not hold.
+    """
+    asks: bool
+    """A person has to say yes first."""
     jitter: timedelta
 
 
@@ -67,8 +72,8 @@ def schedule_of(rule: Rule) -> Schedule | None:
         tries=tuple(steady),
         every=None if gives_up is not None else tries[-1] - tries[-2],
         gives_up=gives_up,
-        by_server=any(wait.until in {"retry_after", "reset"} for wait in waits),
-        condition=next((wait.condition for wait in waits if wait.condition is not None), None),
+        opened=next((one for one in waits if one.until or one.condition is not None), None),
+        asks=any(isinstance(step, Ask) for step in rule.steps),
         jitter=sum((wait.jitter for wait in waits), _ZERO),
     )
 
@@ -82,8 +87,13 @@ def _is_limited(rule: Rule, decided: list[timedelta]) -> bool:
 
 def _wait_before(rule: Rule, tries: int) -> timedelta:
     """How long all waits of the plan take together, before try number `tries` from 0."""
-    waits = (step for step in rule.steps if isinstance(step, Wait))
-    return sum((waited(wait, Setting(at=_DAWN, stop=None, tries=tries)) for wait in waits), _ZERO)
+    spans = (_span(step, tries) for step in rule.steps if isinstance(step, Wait))
+    return sum(spans, _ZERO)
+
+
+def _span(wait: Wait, tries: int) -> timedelta:
+    calm = replace(wait, jitter=_ZERO)
+    return deadline_of(calm, None, _DAWN, tries=tries, seed="").deadline - _DAWN
 
 
 def _until_steady(tries: list[timedelta]) -> list[timedelta]:

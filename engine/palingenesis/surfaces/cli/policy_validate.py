@@ -69,6 +69,23 @@ def _tell(given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]) -> None:
 
     for one, made in zip(given, compiled, strict=True):
         click.echo(report(made, one.raw, one.said), nl=False)
+        if made.policy is None:
+            _hint(one)
+
+
+def _hint(given: GivenPolicy) -> None:
+    """Say which command reads a file that is no policy at all."""
+    from palingenesis.core.policy.modeline import kind_of
+
+    told = _OTHERS.get(kind_of(given.raw.decode("utf-8", "replace")))
+    if told is not None:
+        click.echo(f"hint: this is {told} {given.said}", err=True)
+
+
+_OTHERS = {
+    "policy-test": "a file of tests: palingenesis policy test",
+    "scenario": "a scenario: palingenesis policy simulate",
+}
 
 
 def _as_json(given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]) -> dict[str, Any]:

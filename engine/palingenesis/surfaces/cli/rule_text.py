@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from palingenesis.core.facts import show_duration
-from palingenesis.core.plans import Step
+from palingenesis.core.plans import Step, Wait
 from palingenesis.core.policy.model import Limit, Mode, Policy, Rule
 from palingenesis.simulation.plan_words import Setting, in_words
 from palingenesis.simulation.retry_schedule import Schedule, schedule_of
@@ -60,22 +60,34 @@ def _row(name: str, text: str) -> Iterator[str]:
 
 
 def _tries(schedule: Schedule) -> str:
+    asked = "once a person says yes, " if schedule.asks else ""
+    said = f"{asked}{_before(schedule.opened)}"
     if not schedule.tries[-1] and not schedule.every:
-        return _before(schedule) + "at once"
+        return (
+            "as soon as a person says yes" if schedule.asks and said == asked else f"{said}at once"
+        )
     listed = [f"+{_rounded(one)}" for one in schedule.tries[:_SHOWN_MOST]]
     left_out = len(schedule.tries) - len(listed)
-    said = "at " + " ".join(listed)
+    said += "at " + " ".join(listed)
     if left_out:
         said += f" … +{_rounded(schedule.tries[-1])} ({left_out - 1} between)"
     if schedule.every is not None:
         said += f", then every {_rounded(schedule.every)}"
-    jitter = f" (each up to {show_duration(schedule.jitter)} later)" if schedule.jitter else ""
-    return _before(schedule) + said + jitter
+    return said + (
+        f" (each up to {show_duration(schedule.jitter)} later)" if schedule.jitter else ""
+    )
 
 
-def _before(schedule: Schedule) -> str:
-    said = f"as soon as {schedule.condition}, or " if schedule.condition else ""
-    return f"{said}when the server says; else " if schedule.by_server else said
+def _before(opened: Wait | None) -> str:
+    """What comes first where the end of a wait cannot be told beforehand."""
+    if opened is None:
+        return ""
+    if opened.condition is not None:
+        most = f" (at most {show_duration(opened.longest)})" if opened.longest else ""
+        return f"as soon as {opened.condition}{most}; where that is true already, "
+    if opened.calendar is not None:
+        return f"when '{opened.calendar}' ends; outside of it "
+    return "when the server says; else "
 
 
 def _gives_up(limit: Limit | None, schedule: Schedule | None) -> str:
@@ -125,12 +137,15 @@ def as_plain(rule: Rule, policy: Policy, fired: Mapping[str, Fired] | None) -> d
 def _plain_schedule(schedule: Schedule | None) -> dict[str, object] | None:
     if schedule is None:
         return None
+    opened = schedule.opened
     return {
         "tries": [_seconds(one) for one in schedule.tries],
         "every": _seconds(schedule.every),
         "gives_up": _seconds(schedule.gives_up),
-        "by_server": schedule.by_server,
-        "condition": schedule.condition,
+        "asks": schedule.asks,
+        "until": opened.until if opened is not None else None,
+        "condition": opened.condition if opened is not None else None,
+        "calendar": opened.calendar if opened is not None else None,
         "jitter": _seconds(schedule.jitter),
     }
 
