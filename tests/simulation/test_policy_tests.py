@@ -340,6 +340,26 @@ def test_what_only_observes_and_what_is_in_shadow_is_told_apart_from_what_decide
     )
 
 
+def test_a_new_session_may_be_seen_at_work_before_its_birth_is_told():
+    assert (
+        failures(
+            """
+        - event: {reason: context_exhausted}
+        - event: {kind: outcome, result: ok}
+          expect: {did: [new-session], status: acting}
+        - event: working
+        - event: alive
+        - event: {kind: outcome, result: ok}
+          expect: {status: working, did: []}
+        - event: {kind: died}
+          expect: {rule: crash, did: [notify, restart]}
+        """,
+            top="assistant: scripted\n",
+        )
+        == []
+    )
+
+
 @pytest.mark.parametrize(
     ("command", "status"),
     [("pause", "paused"), ("abort", "acting"), ("detach", "detached"), ("skip", "acting")],

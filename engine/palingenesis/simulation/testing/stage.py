@@ -61,6 +61,7 @@ class Stage:
         self._night.past.clear()
         self._past: list[Happening] = []
         self._watching = Watching(self._night.world)
+        self._latest: SessionId | None = self._night.session
 
     # ── what can be seen ──────────────────────────────────────────────────────────────────────
 
@@ -72,7 +73,11 @@ class Stage:
     @property
     def session(self) -> Session | None:
         """The session that the test is about."""
-        return self._night.world.sessions.get(self._night.session)
+        sessions = self._night.world.sessions
+        heir = sessions.get(self._night.session)
+        if heir is None and self._latest is not None:
+            return sessions.get(self._latest)  # a new one was ordered, and is not there yet
+        return heir
 
     @property
     def watching(self) -> Watching:
@@ -256,7 +261,6 @@ class Stage:
         if result is Result.OK and isinstance(effect, effects.Snapshot):
             data = {"path": "session-backup.md"}
         if result is Result.OK and isinstance(effect, effects.NewSession):
-            self._night.session = SessionId(f"{self._night.session}_{self._number}")
             data = {"session": self._night.session}
         self._take(
             events.EffectEnded(
@@ -297,6 +301,8 @@ class Stage:
             if not any(one.kind == "decided" for one in turn.decisions):
                 self._note_unanswered(event, turn.world)
             self._past.append(happening)
+            if self._night.session in turn.world.sessions:
+                self._latest = self._night.session
         self._night.past.clear()
 
     def _note_unanswered(self, event: Event, world: World) -> None:

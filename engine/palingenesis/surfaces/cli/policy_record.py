@@ -116,6 +116,7 @@ class _Recorded:
         self._journal = journal
         self._moments = moments
         self._desk = desk
+        self._told: frozenset[SessionId] = frozenset()
         self._digest = ""
         self._policy: Policy | None = None
         self._made: list[Draft] = []
@@ -126,9 +127,12 @@ class _Recorded:
         from palingenesis.simulation.testing.incidents import incidents
 
         best: tuple[Draft, list[str]] | None = None
+        if session in self._told:
+            return  # it is in the test of the session that it continues, or that continues it
         tried = islice(incidents(self._moments, session, decision=number), _BEGINNINGS)
         for incident in tried:
             policy = self._policy_of(incident.moments)
+            self._told |= incident.ours
             made = _draft(incident, session)
             differing = list(_compared(made, policy))
             if best is None or len(differing) < len(best[1]):
