@@ -19,7 +19,7 @@ TYPOS = int(os.environ.get("PALINGENESIS_TYPOS", "60"))
 EVERYTHING = ROOT / "tests/policy/everything.yaml"
 SHIPPED = sorted([
     EVERYTHING,
-    *(ROOT / "policies").glob("*.yaml"),
+    *(path for path in (ROOT / "policies").glob("*.yaml") if ".test" not in path.name),
     *PRESETS.glob("*.yaml"),
     *(path for path in (ROOT / "examples/policies").glob("*.yaml") if ".test" not in path.name),
 ])  # fmt: skip
