@@ -28,7 +28,17 @@ from palingenesis.simulation.rehearsal import AGENT, Rehearsal
 
 AT = datetime(2026, 3, 28, 22, 0, tzinfo=UTC)
 STOPS = 20
-REASONS = tuple(one for one in StopReason if one is not StopReason.CRASH)
+REASONS = (
+    StopReason.RATE_LIMIT,
+    StopReason.OVERLOADED,
+    StopReason.QUOTA,
+    StopReason.SERVER_ERROR,
+    StopReason.NETWORK,
+    StopReason.TIMEOUT,
+    StopReason.OUTPUT_LIMIT,
+    StopReason.CONTEXT_EXHAUSTED,
+)
+"""Stops that the default policy answers by going on, so that the next one is decided, too."""
 
 
 def never(*_: object) -> int:
@@ -36,7 +46,7 @@ def never(*_: object) -> int:
 
 
 def night(policy: Policy, seed: int) -> Rehearsal:
-    """Twenty stops for different reasons, 25 minutes apart."""
+    """Twenty stops for different reasons, 75 minutes apart."""
     dice = Random(seed)
     rehearsal = Rehearsal(policy=policy, start=AT, seed=str(seed))
     for number in range(STOPS):
@@ -45,7 +55,7 @@ def night(policy: Policy, seed: int) -> Rehearsal:
         rehearsal.happen(
             SessionStopped(at=rehearsal.now, session=rehearsal.session, agent=AGENT, stop=stop)
         )
-        rehearsal.advance(timedelta(minutes=25))
+        rehearsal.advance(timedelta(minutes=75))
     return rehearsal
 
 

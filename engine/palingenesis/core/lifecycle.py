@@ -4,6 +4,7 @@ The table says which moves are legal and nothing else: no callbacks, no effects,
 session moves is decided in core.step; when it moves is in its plan.
 """
 
+from functools import cache
 from typing import Final
 
 from transitions import Machine, MachineError
@@ -92,6 +93,12 @@ def move(status: Status, trigger: str) -> Status:
     Raises:
         IllegalMoveError: the table has no such move; a mistake in the kernel.
     """
+    return _moved(status, trigger)
+
+
+@cache
+def _moved(status: Status, trigger: str) -> Status:
+    """Asks the machine once for each move: where it leads does not change."""
     model = _Model()
     _MACHINE.set_state(str(status), model)
     event = _MACHINE.events.get(trigger)

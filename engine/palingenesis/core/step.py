@@ -10,11 +10,11 @@ One event may concern several sessions (a server that dies stops all of them), s
 number of decisions. Replaying the same events under the same policies gives the same turns.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, assert_never
 
 from palingenesis.core import events
+from palingenesis.core.copies import replace
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.agents import agent_down, agent_up

@@ -1,9 +1,9 @@
 """What happens to an agent, and so to all its sessions."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from palingenesis.core import effects, events
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan

@@ -1,10 +1,10 @@
 """Asking a person: a plan waits for her yes or no, for a while, and then for its default."""
 
-from dataclasses import replace
 from string import ascii_lowercase
 from typing import Final
 
 from palingenesis.core import effects, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan, passed

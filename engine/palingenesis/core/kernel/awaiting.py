@@ -4,11 +4,11 @@ A condition that only events can change needs no clock. One that asks how long a
 how often, or whether a calendar's window is open is looked at again every minute.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core import plans
+from palingenesis.core.copies import replace
 from palingenesis.core.facts import Kind
 from palingenesis.core.kernel.draft import Draft, fraction
 from palingenesis.core.kernel.snapshot import facts_of

@@ -4,10 +4,10 @@ A rule with `continue: true` takes its steps at once and nothing waits for them.
 and every rule of a policy in shadow, is written down with the steps it would have taken.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from palingenesis.core import effects, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import hook_of

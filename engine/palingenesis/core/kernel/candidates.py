@@ -5,11 +5,11 @@ facts, and written down right after it. What would have followed another action 
 decisions after the first different one of an episode count as neither the same nor different.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core import events
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.snapshot import count
 from palingenesis.core.plans import StandDown

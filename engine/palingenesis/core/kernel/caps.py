@@ -6,11 +6,11 @@ left out, and the plan goes on unless the limit says `then:`; a critical one is 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from palingenesis.core import plans
+from palingenesis.core.copies import replace
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan

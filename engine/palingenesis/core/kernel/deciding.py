@@ -1,10 +1,10 @@
 """From an event about a session to a decision of the policy, and to the start of its plan."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from palingenesis.core import plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close
 from palingenesis.core.kernel.beside import anchor_of, beside, shadowed, would_have
 from palingenesis.core.kernel.draft import Draft

@@ -5,11 +5,11 @@ Nobody outside `step` ever sees one, so from outside the core stays a function.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
+from palingenesis.core.copies import replace
 from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.lifecycle import move
 from palingenesis.core.plans import Step

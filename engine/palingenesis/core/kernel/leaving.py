@@ -1,8 +1,8 @@
 """How a step is left: for the next one, for later, because a rail says no, or for good."""
 
-from dataclasses import replace
 from typing import Final
 
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.safety import Later, Refused
 from palingenesis.core.values import Severity

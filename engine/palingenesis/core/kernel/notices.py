@@ -4,12 +4,12 @@ A held notice is part of the world, so it outlives us; it is delivered once, whe
 ended. Whatever becomes of a notice that is not sent at once is written down as `hushed`.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 from palingenesis.core import effects, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.caps import NOTIFICATIONS, full, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.telling import say

@@ -1,8 +1,7 @@
 """What a person asks for. The person outranks every rule, and every command leaves its line."""
 
-from dataclasses import replace
-
 from palingenesis.core import commands, events, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close, settled
 from palingenesis.core.kernel.deciding import cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft

@@ -1,9 +1,9 @@
 """Turning a step into an effect: what the rails say, what is counted, which agent does it."""
 
-from dataclasses import replace
 from typing import Final, TypedDict, assert_never
 
 from palingenesis.core import effects, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.caps import counted_as, divert, full, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse

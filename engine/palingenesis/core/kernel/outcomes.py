@@ -1,9 +1,9 @@
 """How effects ended, and what their sessions do next."""
 
-from dataclasses import replace
 from typing import Final
 
 from palingenesis.core import effects, events, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.agents import died_meanwhile
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft

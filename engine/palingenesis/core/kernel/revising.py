@@ -1,9 +1,9 @@
 """A new policy takes effect: waits in progress keep their meaning, and change only with reason."""
 
-from dataclasses import replace
 from typing import Final
 
 from palingenesis.core import events, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close
 from palingenesis.core.kernel.awaiting import begin
 from palingenesis.core.kernel.deciding import cancel, decide_stop, rule_on

@@ -1,10 +1,10 @@
 """What happens to a session, as its assistant shows it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from palingenesis.core import effects, events, plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import verified

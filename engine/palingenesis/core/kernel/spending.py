@@ -1,10 +1,10 @@
 """What the sessions cost: by the day in the policy's time zone, and by the work they carry on."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.policy.calendars import Zone
 from palingenesis.core.values import FactValue

@@ -1,10 +1,10 @@
 """Time passing: what is due, and when something will be due next."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import no_answer
 from palingenesis.core.kernel.awaiting import come_true, next_look, truth_of
 from palingenesis.core.kernel.deciding import (

@@ -1,10 +1,10 @@
 """Carrying out a plan: from one step to the next, until something has to be waited for."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final, assert_never
 
 from palingenesis.core import plans
+from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import ask
 from palingenesis.core.kernel.awaiting import begin
 from palingenesis.core.kernel.caps import counted_as, divert, full
