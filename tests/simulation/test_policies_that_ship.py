@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 POLICIES = sorted(
     path
     for folder in ("policies", "examples/policies")
-    for path in (ROOT / folder).glob("*.yaml")
+    for path in (ROOT / folder).rglob("*.yaml")
     if not path.name.endswith(".test.yaml")
 )
 

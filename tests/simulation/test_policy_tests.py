@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palingenesis.core.policy.compile import compile_text
 from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.outside import Outside
 from palingenesis.core.policy.read import Scalar, read
 from palingenesis.core.values import Status, StopReason
+from palingenesis.runtime.zones import zone_names, zones_of
 from palingenesis.simulation.testing import keys
 from palingenesis.simulation.testing.expecting import _CHECKS
 from palingenesis.simulation.testing.happening import _EVENTS
@@ -17,7 +20,7 @@ from palingenesis.simulation.testing.reading import check_against, read_tests
 from palingenesis.simulation.testing.running import run
 from palingenesis.simulation.testing.updating import update
 from palingenesis.simulation.testing.writing import quote, quote_if_needed
-from tests.policy.texts import compiled
+from tests.policy.texts import SCHEMA, compiled
 from tests.simulation.test_simulation import DEFAULT
 
 POLICY = """
@@ -471,6 +474,79 @@ def test_a_failure_says_where_what_was_expected_and_what_came_instead():
         "12 said: hello | none",
         "13 asked: why | none",
     ]
+
+
+QUIET = """
+version: 1
+time-zone: Europe/Berlin
+calendars:
+  quiet: {days: [sat, sun], from: "22:30", to: "07:00"}
+rules:
+  - id: at-night
+    when: within('quiet') and stop.reason == 'quota'
+    do:
+      - notify: {message: "all used up", quiet: {calendar: quiet, do: hold}}
+      - wait: {until: calendar_end, calendar: quiet, else: 5m}
+      - resume
+default: {do: [attention]}
+"""
+
+
+def test_calendars_are_tested_on_real_nights_also_when_the_clocks_change():
+    made = compile_text(
+        QUIET,
+        name="quiet",
+        schema=SCHEMA,
+        outside=Outside(zones=zones_of({}), zone_names=zone_names),
+    )
+    assert made.policy is not None, made.diagnostics
+    text = """
+version: 1
+tests:
+  - name: the night is an hour shorter when the clocks are put forward
+    at: 2026-03-28 23:00 Europe/Berlin
+    steps:
+      - event: {reason: quota}
+        expect: {rule: at-night, notified: [], next_in: 7h}
+      - advance: due
+        expect: {notified: [{message: all used up}], did: [notify, resume]}
+  - name: and an hour longer when they are put back
+    at: 2026-10-24T21:00:00Z
+    steps:
+      - event: {reason: quota}
+        expect: {next_in: 9h}
+  - name: by day nobody is quiet
+    at: 2026-03-28T11:00:00+01:00
+    steps:
+      - event: {reason: quota}
+        expect: {rule: default}
+"""
+    found = read_tests(text, zones_of({}))
+    assert found.file is not None, found.diagnostics
+
+    results = run(found.file, made.policy)
+
+    assert [(one.outcome, [case.failures for case in one.cases]) for one in results] == [
+        ("passed", [()])
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("2026-03-29 02:30 Europe/Berlin", "there is no such time that night in Europe/Berlin"),
+        ("2026-03-29 02:30 Europe/Berln", "there is no time zone 'Europe/Berln'"),
+        ("2026-03-29T02:30:00", "'2026-03-29T02:30:00' is not an instant"),
+        ("tonight", "'tonight' is not an instant"),
+        ("2026-03-29T02:30:00Z UTC", "'2026-03-29T02:30:00Z UTC' is not an instant"),
+    ],
+)
+def test_an_instant_that_there_never_was_is_told(at, told):
+    text = f"version: 1\nat: {at}\ntests: [{{name: x, todo: true}}]"
+
+    found = read_tests(text, zones_of({}))
+
+    assert [(one.code, one.message) for one in found.diagnostics] == [("T203", told)]
 
 
 # ── mistakes ──────────────────────────────────────────────────────────────────────────────────

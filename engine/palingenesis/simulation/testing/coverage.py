@@ -54,6 +54,8 @@ class OfRule:
     rule: str
     line: int
     pieces: tuple[Piece, ...]
+    file: str = ""
+    """Where `line` is, if not in the policy's own file: a preset, or a file that it extends."""
 
     @property
     def seen(self) -> int:
@@ -210,7 +212,7 @@ def _of_rule(rule: Rule, tally: _Tally) -> OfRule:
         missing = "its limit was never reached"
         pieces.append(Piece(kind="limit", missing=missing, seen=tally.limited))
         pieces += _steps(rule.limit.then, tally.then, "step limit.then")
-    return OfRule(rule=rule.id, line=rule.line, pieces=tuple(pieces))
+    return OfRule(rule=rule.id, line=rule.line, pieces=tuple(pieces), file=rule.file)
 
 
 def _of_cap(cap: Cap, tally: _Tally) -> OfRule:

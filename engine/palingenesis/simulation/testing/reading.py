@@ -11,7 +11,7 @@ tests:
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +31,7 @@ from palingenesis.simulation.testing.values import Values
 
 MOST_TESTS: Final = 2_000
 MOST_STEPS: Final = 2_000
+LONGEST: Final = timedelta(days=30)
 _ADVICE: Final = {
     "Y008": "keep one test file per file; remove '---'",
     "Y009": "the shortest test file has 'version: 1' and 'tests: [{name: …, todo: true}]'",
@@ -170,12 +171,19 @@ class _Reader:
             facts=values.facts(table.get("set"), blocked=is_blocked),
             answer=values.word(table.get("answer"), keys.STEP["answer"].words),
             event=event,
-            advance=values.span(None if due else advance),
+            advance=self._advance(None if due else advance),
             due=due,
             repeat=values.whole(repeat, 1, low=1, high=MOST_STEPS),
             expected=read_expected(expected, values),
             node=table,
         )
+
+    def _advance(self, node: Node | None) -> timedelta:
+        span = self._values.span(node)
+        if node is not None and span > LONGEST:
+            self._values.say("T203", "a step is at most 30d long", node, "write several steps")
+            return timedelta(0)
+        return span
 
     def _rows(self, each: Node) -> Iterator[Case]:
         items = self._values.items(each, "'each'")

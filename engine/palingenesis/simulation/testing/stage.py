@@ -18,7 +18,7 @@ from palingenesis.simulation.testing.happening import Scene, event_of
 from palingenesis.simulation.testing.model import Happens, Step, Test
 from palingenesis.simulation.testing.observing import Watching, cap_reached
 
-_NEVER: Final = timedelta(days=39)
+_NEVER: Final = timedelta(days=36_500)
 _ASSISTANTS: Final = {
     "modelled": Answers(),
     "fruitless": Answers(progress_after=_NEVER),

@@ -102,7 +102,7 @@ def coverage_lines(path: Path, coverage: Coverage) -> Iterator[str]:
 def _first_missing(path: Path, one: OfRule) -> str:
     if not one.missing:
         return ""
-    place = f"{path.name}:{one.line}: " if one.line else ""
+    place = f"{plain(one.file) or path.name}:{one.line}: " if one.line else ""
     more = len(one.missing) - 1 if _never_fired(one) else 0
     counted = f"  (+{more} more)" if more else ""
     return f"  {place}{plain(one.missing[0], _WIDE)}{counted}"
@@ -179,6 +179,7 @@ def plain_coverage(path: Path, coverage: Coverage) -> dict[str, object]:
             {
                 "rule": one.rule,
                 "line": one.line,
+                "file": one.file or str(path),
                 "seen": one.seen,
                 "pieces": len(one.pieces),
                 "percent": percent(one.seen, len(one.pieces)),
