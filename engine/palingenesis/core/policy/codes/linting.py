@@ -179,7 +179,7 @@ CODES: Final = (
         why="None of the assistants that are supervised ever tells this fact, so it is always "
         "unknown and a comparison with it never true.",
         bad="when: session.age > 8h\n",
-        good="when: session.messages > 400\n",
+        good="when: count(stopped, 8h) > 40\n",
         frame=Frame.LINT_RULE,
         severity=Grade.WARNING,
     ),
