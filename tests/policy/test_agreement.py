@@ -6,6 +6,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -132,6 +133,7 @@ def policies_in(folder: str) -> list[Any]:
 
 EXAMPLES = policies_in("examples/policies")
 SHIPPED = policies_in("policies")
+SHIPPED_DEFAULT = ROOT / "policies" / "default.yaml"
 
 
 @pytest.mark.parametrize("path", [*EXAMPLES, *SHIPPED], ids=lambda path: path.name)
@@ -147,16 +149,31 @@ def test_every_policy_that_we_ship_also_pleases_an_editor(path: Any) -> None:
     import yaml
 
     class Core(yaml.SafeLoader):
-        """Reads numbers, booleans and null, and leaves `no` and dates alone."""
+        """Reads numbers, `true`, `false` and null as YAML 1.2 does; leaves `no` and dates alone."""
 
     resolvers = yaml.SafeLoader.yaml_implicit_resolvers
     Core.yaml_implicit_resolvers = {
-        first: [one for one in found if one[0].rsplit(":", 1)[1] in {"int", "bool", "null"}]
+        first: [one for one in found if one[0].rsplit(":", 1)[1] in {"int", "null"}]
         for first, found in resolvers.items()
     }
+    Core.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
     document = yaml.load(path.read_text(encoding="utf-8"), Loader=Core)
 
     assert [error.message for error in Draft202012Validator(PLAIN).iter_errors(document)] == []
+
+
+def test_the_recommended_preset_is_the_default_policy_to_build_upon() -> None:
+    default = compiled(SHIPPED_DEFAULT.read_bytes()).policy
+    preset = compiled((ROOT / "policies/presets/recommended@1.yaml").read_bytes()).policy
+    built = compiled(
+        b"version: 1\nextends: [builtin:recommended@1]\nrules: []\ndefault: {do: [attention]}\n"
+    ).policy
+
+    assert default is not None
+    assert preset is not None
+    assert built is not None
+    assert preset.digest == default.digest
+    assert built.rules == tuple(replace(rule, file=built.rules[0].file) for rule in preset.rules)
 
 
 def test_every_yaml_block_in_the_documentation_is_a_valid_policy() -> None:

@@ -79,7 +79,8 @@ class Neighbours:
 
     def presets(self) -> Iterable[str]:
         """Every preset, as NAME@VERSION."""
-        names = sorted(path.stem for path in self._presets.glob("*.yaml"))
+        found = self._presets.glob("*.yaml")
+        names = sorted(path.stem for path in found if not path.name.endswith(".test.yaml"))
         return [name for name in names if _PINNED.fullmatch(name)]
 
     def load(self, name: str, by: str) -> Loaded:

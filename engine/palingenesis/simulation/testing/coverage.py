@@ -74,6 +74,8 @@ class Coverage:
 
     policy: str
     rules: tuple[OfRule, ...]
+    inherited: int = 0
+    """Rules that come from a preset or another file and are not counted: their own tests do."""
 
     @property
     def seen(self) -> int:
@@ -109,8 +111,13 @@ class _Tally:
         return len(self.true) + len(self.false) < 2 * len(self.atoms)
 
 
-def coverage_of(policy: Policy, observations: Iterable[Observation]) -> Coverage:
-    """What the observations show of a policy; each of them was made under this very policy."""
+def coverage_of(
+    policy: Policy, observations: Iterable[Observation], *, own: bool = False
+) -> Coverage:
+    """What the observations show of a policy; each of them was made under this very policy.
+
+    `own` leaves out the rules that it inherits.
+    """
     tallies = {rule.id: _Tally(atoms=list(_atoms(rule.when))) for rule in policy.rules}
     tallies |= {f"{CAP}{cap.what}": _Tally(atoms=[]) for cap in policy.caps}
     default = _Tally(atoms=[])
@@ -122,9 +129,14 @@ def coverage_of(policy: Policy, observations: Iterable[Observation]) -> Coverage
             (tally.then if one.limited else tally.steps).update(one.reached)
         if one.facts and (tally is not None or not one.rule):
             _look(policy, one, tallies)
-    rules = tuple(_of_rule(rule, tallies[rule.id]) for rule in policy.rules)
+    counted = [rule for rule in policy.rules if not (own and rule.file)]
+    rules = tuple(_of_rule(rule, tallies[rule.id]) for rule in counted)
     caps = tuple(_of_cap(cap, tallies[f"{CAP}{cap.what}"]) for cap in policy.caps)
-    return Coverage(policy=policy.name, rules=(*caps, *rules, _of_default(policy, default)))
+    return Coverage(
+        policy=policy.name,
+        rules=(*caps, *rules, _of_default(policy, default)),
+        inherited=len(policy.rules) - len(counted),
+    )
 
 
 def _look(policy: Policy, one: Observation, tallies: Mapping[str, _Tally]) -> None:

@@ -69,7 +69,7 @@ class Suite:
             policy = ran[0].policy
             assert policy is not None, "only what has a policy is grouped by it"
             seen = (one for it in ran for one in observations(it.results))
-            found.append((path, policy, coverage_of(policy, seen)))
+            found.append((path, policy, coverage_of(policy, seen, own=True)))
         return tuple(found)
 
     def contents(self) -> dict[Path, bytes]:

@@ -97,6 +97,9 @@ def coverage_lines(path: Path, coverage: Coverage) -> Iterator[str]:
             yield f"  {'':<{width}} {'':<{_BAR}}       {plain(missing, _WIDE)}"
     share = percent(coverage.seen, coverage.pieces)
     yield f"  {'total':<{width}} {coverage.seen}/{coverage.pieces} = {share:.1f}%"
+    if coverage.inherited:
+        word = "rule is" if coverage.inherited == 1 else "rules are"
+        yield f"  {coverage.inherited} inherited {word} covered by the tests where they come from"
 
 
 def _first_missing(path: Path, one: OfRule) -> str:
@@ -175,6 +178,7 @@ def plain_coverage(path: Path, coverage: Coverage) -> dict[str, object]:
         "seen": coverage.seen,
         "pieces": coverage.pieces,
         "percent": percent(coverage.seen, coverage.pieces),
+        "inherited": coverage.inherited,
         "rules": [
             {
                 "rule": one.rule,
