@@ -408,3 +408,17 @@ def test_an_older_stop_that_is_told_again_does_not_displace_the_wait_for_the_new
 
     life << timedelta(hours=1)
     life.claim_nothing_more()
+
+
+def test_what_a_person_commands_is_hers_although_a_plan_is_cancelled_for_it():
+    for command in (commands.Skip(session=SES), commands.Abort(session=SES)):
+        life = Life(NIGHT)
+        life >> stopped("rate_limit", retry_after=90)
+
+        life >> told_to(command)
+
+        order = life.orders[0] if life.orders else None
+        decision = next(one for one in life.decisions if one.kind == "commanded")
+        assert order is None or order.decision == decision.id
+        plan = life.session.plan
+        assert plan is None or plan.decision == decision.id

@@ -187,7 +187,7 @@ def _order(draft: Draft, session: Session, steps: tuple[plans.Step, ...]) -> Non
         session = draft.move(draft.put(replace(session, paused_from=None)), "unpause")
     else:
         session = draft.move(draft.put(session), "commanded")
-    decision = draft.decisions[-1]
+    decision = next(one for one in reversed(draft.decisions) if one.kind == "commanded")
     plan = Plan(
         decision=decision.id,
         rule=OPERATOR,
