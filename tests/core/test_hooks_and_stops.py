@@ -1,11 +1,15 @@
 """Hooks that run by name, and servers that are ended on purpose."""
 
+from datetime import timedelta
+
 from palingenesis.core import commands, effects, events
 from palingenesis.core.policy.model import Policy
-from palingenesis.core.values import DownCause, SessionId, Status, Way
+from palingenesis.core.values import DownCause, SessionId, Status, Stop, StopReason, Way
+from palingenesis.simulation.rehearsal import Rehearsal
 from tests.core.life import (
     AGENT,
     SES,
+    START,
     Act,
     Life,
     agent_up,
@@ -168,3 +172,20 @@ def test_a_server_that_was_ended_is_not_brought_back_by_the_kernel():
     life.take(events.AgentDown(at=life.now, agent=AGENT, cause=DownCause.EXITED))
 
     life.claim_nothing_more()
+
+
+def test_a_rehearsed_server_that_is_ended_is_down():
+    night = Rehearsal(policy=STOP, start=START)
+
+    night.happen(
+        events.SessionStopped(
+            at=START,
+            session=night.session,
+            agent=AGENT,
+            stop=Stop(key="k", reason=StopReason.BILLING),
+        )
+    )
+    night.advance(timedelta(minutes=1))
+
+    assert not night.world.agents[AGENT].up
+    assert night.world.sessions[night.session].status is Status.ATTENTION

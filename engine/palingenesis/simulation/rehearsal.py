@@ -16,7 +16,7 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, next_deadline, step
-from palingenesis.core.values import AgentId, FactValue, Result, SessionId, Status, Way
+from palingenesis.core.values import AgentId, DownCause, FactValue, Result, SessionId, Status, Way
 from palingenesis.core.world import World
 
 AGENT: Final = AgentId("opencode")
@@ -153,6 +153,8 @@ class Rehearsal:
             case effects.Restart():
                 took = self.answers.restart_takes
                 return [(took, _Up(self.way)), (took, _Ended(effect, Result.OK))]
+            case effects.Stop():
+                return [(took, _Down()), (took, _Ended(effect, Result.OK))]
             case effects.NewSession():
                 self._renewed += 1
                 self.session = SessionId(f"{SESSION}_{self._renewed + 1}")
@@ -206,6 +208,12 @@ class _Up:
 
 
 @dataclass(frozen=True, slots=True)
+class _Down:
+    def __call__(self, at: datetime) -> Event:
+        return events.AgentDown(at=at, agent=AGENT, cause=DownCause.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
 class _Alive:
     session: SessionId
 
@@ -221,7 +229,7 @@ class _Progress:
         return events.SessionProgressed(at=at, session=self.session, what="a turn")
 
 
-_Later = _Ended | _Up | _Alive | _Progress
+_Later = _Ended | _Up | _Down | _Alive | _Progress
 
 
 def name_of(effect: Effect) -> str:
