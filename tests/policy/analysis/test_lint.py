@@ -192,6 +192,16 @@ rules:
     ]
 
 
+def test_a_single_calendar_is_used_without_being_named() -> None:
+    text = f"""{HEAD}time-zone: UTC
+calendars: {{night: {{days: [mon], from: "22:00", to: "06:00"}}}}
+rules:
+  - {{id: a, do: [notify: {{message: done, quiet: hold}}, finish]}}
+{END}"""
+
+    assert [one.message for one in linted(text) if one.code == "L150"] == []
+
+
 def test_what_takes_too_much_work_is_named_and_not_guessed() -> None:
     def too_slow() -> None:
         raise SpentError

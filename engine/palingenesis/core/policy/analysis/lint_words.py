@@ -71,9 +71,16 @@ def unused(root: Table, findings: Findings, others: Mapping[str, str]) -> Iterat
     texts = [*_texts(root), *others.values()]
     for section, called in _SECTIONS.items():
         table = root.get(section)
-        for key, _ in table.entries if isinstance(table, Table) else ():
+        entries = table.entries if isinstance(table, Table) else ()
+        if section == "calendars" and len(entries) == 1 and _UNNAMED.intersection(texts):
+            continue  # a single calendar need not be named
+        for key, _ in entries:
             if not any(_uses(section, key.text, text) for text in texts):
                 yield _unused(called, key, findings)
+
+
+_UNNAMED: Final = frozenset({"hold", "drop", "calendar_end"})
+"""Values that ask a calendar without naming it."""
 
 
 def _unused(called: str, key: Scalar, findings: Findings) -> Diagnostic:
