@@ -111,3 +111,31 @@ def test_a_file_of_another_kind_is_answered_with_the_command_for_it(
 
 def test_a_policy_with_mistakes_gets_no_such_hint(say: Say, files: dict[str, str]):
     assert say("policy", "validate", files["bad"]).err == ""
+
+
+def test_a_rule_with_another_id_than_before_is_told(say: Say, files: dict[str, str]):
+    renamed = Path(files["good"]).with_name("renamed.yaml")
+    text = Path(files["good"]).read_text(encoding="utf-8")
+    renamed.write_text(text.replace("id: one", "id: won"), encoding="utf-8")
+
+    said = say("policy", "validate", str(renamed), "--against", files["good"], "--strict")
+
+    assert said.code == 1
+    assert "rule 'one' is called 'won' now: its counters begin anew" in said.err
+    assert say("policy", "validate", str(renamed), "--against", files["bad"]).code == 5
+
+
+def test_channels_are_those_of_the_configuration_where_there_is_one(say: Say, tmp_path: Path):
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "version: 1\nrules: []\ndefault: {do: [notify: {message: hi, channels: [ntfi]}]}\n"
+    )
+    without = say("policy", "validate", str(file))
+    (tmp_path / "c").mkdir(mode=0o700)
+    (tmp_path / "c" / "config.toml").write_text('[notifications]\nntfy_topic = "night"\n')
+
+    configured = say("policy", "validate", str(file))
+
+    assert "warning" not in without.out
+    assert "warning[L131]: no channel 'ntfi' is configured" in configured.out
+    assert "did you mean 'ntfy'?" in configured.out

@@ -22,6 +22,7 @@ from palingenesis.core.errors import InvalidConfigError, JournalError, Palingene
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.policy.build import build
+from palingenesis.core.policy.renaming import renamed_ids, said_of
 from palingenesis.core.record import to_plain
 from palingenesis.core.safety import why_void
 from palingenesis.core.values import SessionId, Way
@@ -98,6 +99,8 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._dice = SystemDice()
         self._make = make
+        self._renamed: tuple[str, ...] = ()
+        """What there is to say about the ids of the rules that were adopted last."""
         self._stopping = asyncio.Event()
         self._ends_agents = False
         recovered = recover(journal)
@@ -220,6 +223,10 @@ class Daemon:
         if isinstance(event, PolicyAdopted):
             name = self._policy_path().stem
             event = replace(event, name=name, resolved={**event.resolved, "name": name})
+            pairs = renamed_ids(self.loop.policy, build(event.resolved))
+            self._renamed = tuple(said_of(*pair) for pair in pairs)
+            for said in self._renamed:
+                log.warning("%s", said)
         self.loop.emit(event)
 
     async def _adopt_policy(self) -> PolicyFile:
@@ -262,13 +269,15 @@ class Daemon:
         return policy_file
 
     async def _reload(self, policy_file: PolicyFile) -> door.Answer:
+        self._renamed = tuple[str, ...]()
         verdict = await policy_file.check(self._say)
         try:
             changed = load_config(self._paths) != self._config
         except InvalidConfigError as error:
             problems = getattr(error, "problems", ())
             return {"ok": False, "message": error.message, "problems": list(problems)}
-        more = f"; config.toml has changed: {_RESTART}" if changed else ""
+        more = "".join(f"; {said}" for said in self._renamed)
+        more += f"; config.toml has changed: {_RESTART}" if changed else ""
         match verdict.answer:
             case Answer.ADOPTED:
                 return {"ok": True, "message": f"policy {verdict.digest[:8]} is in force{more}"}

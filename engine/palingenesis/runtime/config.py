@@ -84,6 +84,12 @@ class NotificationsConfig:
     allow_private: bool = False
     """Whether addresses inside private networks may be told; loopback always may."""
 
+    @property
+    def channels(self) -> frozenset[str]:
+        """The names of the channels that are configured."""
+        found = {"webhook": self.webhook_url, "ntfy": self.ntfy_topic}
+        return frozenset(name for name, address in found.items() if address is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookConfig:

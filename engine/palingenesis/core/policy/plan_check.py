@@ -164,13 +164,17 @@ def _backoff(node: Node | None, findings: Findings) -> dict[str, Any] | None:
     return found
 
 
+_MOST_UNFINISHED: Final = 8
+"""More of them in one text help nobody."""
+
+
 def _message(node: Scalar, ground: Ground) -> str:
     for one in placeholders(node.text):
         problem = problem_with(one.name, ground.texts)
         if problem is not None:
             place = place_in(ground.findings.source, node, one.start, one.end)
             ground.findings.add("E019", problem[0], place, problem[1])
-    for start, end in unfinished(node.text):
+    for start, end in unfinished(node.text)[:_MOST_UNFINISHED]:
         place = place_in(ground.findings.source, node, start, end)
         advice = "close it with '}', or write $${ for the characters ${"
         ground.findings.add("E019", "a placeholder that is not closed", place, advice)

@@ -21,6 +21,8 @@ LARGEST: Final = 256 * 1024
 """Bytes of a policy."""
 DEEPEST: Final = 24
 """Lists and mappings inside one another."""
+MOST_ENTRIES: Final = 1000
+"""Entries of one list or mapping."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,6 +206,7 @@ class _Composer:
             if isinstance(event, yaml.SequenceEndEvent):
                 end = self.span(event)
                 break
+            self._count(len(items), "list", event)
             items.append(self._node(event, events, yaml, depth + 1))
         return Listing(tuple(items), Span(span.start, max(span.end, end.end)))
 
@@ -215,6 +218,7 @@ class _Composer:
             if isinstance(event, yaml.MappingEndEvent):
                 end = self.span(event)
                 break
+            self._count(len(entries), "mapping", event)
             key = self._node(event, events, yaml, depth + 1)
             value = self._node(next(events), events, yaml, depth + 1)
             if not isinstance(key, Scalar):
@@ -230,6 +234,13 @@ class _Composer:
                 seen[key.text] = key.span
                 entries.append((key, value))
         return Table(tuple(entries), Span(span.start, max(span.end, end.end)))
+
+    def _count(self, entries: int, what: str, event: Any) -> None:
+        """Read no further when there is too much, or too much wrong already."""
+        if entries >= MOST_ENTRIES:
+            self._refuse("Y003", f"a {what} of more than {MOST_ENTRIES} entries", self.span(event))
+        if self.findings.full:
+            raise _RefusedError
 
     def _alias(self, message: str, span: Span) -> None:
         advice = "write it out, or give a condition a name with 'define:'"

@@ -24,10 +24,17 @@ def report(compiled: Compiled, source: str | bytes, name: str) -> str:
 
 
 def compile_here(
-    text: str | bytes, path: Path | None, *, params: Mapping[str, str] = MappingProxyType({})
+    text: str | bytes,
+    path: Path | None,
+    *,
+    params: Mapping[str, str] = MappingProxyType({}),
+    channels: frozenset[str] | None = None,
 ) -> Compiled:
-    """Compile the policy in a file (None: one that was piped in) with all that this machine has."""
-    around = outside_of(path, presets=shipped.presets(), environ=os.environ)
+    """Compile the policy in a file (None: one that was piped in) with all that this machine has.
+
+    `channels` are the names that are configured; None: names of channels are not looked at.
+    """
+    around = outside_of(path, presets=shipped.presets(), environ=os.environ, channels=channels)
     return compile_text(
         text,
         name=path.stem if path is not None else "stdin",

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from palingenesis.core.errors import ExitCode
+from palingenesis.core.errors import ExitCode, InvalidConfigError
+from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
 from palingenesis.surfaces.cli.report_form import FORMS, form_options
 from palingenesis.surfaces.cli.wording import say_json
@@ -27,20 +28,33 @@ Examples:
     "--set", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
 )
 @click.option("--strict", is_flag=True, help="Exit code 1 for warnings too.")
+@click.option(
+    "--against", type=PolicyWord(), metavar="OLD", help="Tell which rules have another id there."
+)
 @form_options
 @click.pass_context
 def validate(
-    ctx: click.Context, files: tuple[str, ...], params: tuple[str, ...], strict: bool, form: str
+    ctx: click.Context,
+    files: tuple[str, ...],
+    params: tuple[str, ...],
+    strict: bool,
+    against: str | None,
+    form: str,
 ) -> None:
     """Check policies: each FILE, the name of a shipped one (default), or - for what is piped in.
 
     Prints every problem; exit code 5 when one of them cannot be used.
     """
-    if files.count("-") > 1:
+    if (*files, against).count("-") > 1:
         raise click.UsageError("there is only one standard input")
     given = [read_policy(file) for file in files]
     values = dict(_read_param(param) for param in params)
-    compiled = [_compiled(one, values) for one in given]
+    channels = _channels(ctx.obj)
+    compiled = [_compiled(one, values, channels) for one in given]
+    renamed = _renamed(against, given, compiled) if against is not None else {}
+    for said, names in renamed.items():
+        for name in names:
+            click.echo(f"{said}: warning: {name}", err=True)
     if form == "json":
         say_json(_as_json(given, compiled))
     elif form == "text":
@@ -50,14 +64,46 @@ def validate(
         FORMS[form](found)
     if any(one.policy is None for one in compiled):
         ctx.exit(ExitCode.INVALID)
-    if strict and any(_warned(one) for one in compiled):
+    if strict and (renamed or any(_warned(one) for one in compiled)):
         ctx.exit(ExitCode.FAILURE)
 
 
-def _compiled(given: GivenPolicy, params: Mapping[str, str]) -> "Compiled":
+def _channels(desk: Desk) -> frozenset[str] | None:
+    """The channels that are configured; None where that cannot be told."""
+    from palingenesis.runtime.config_file import load_config
+
+    try:
+        config = load_config(desk.paths)
+    except InvalidConfigError:
+        return None  # the daemon says so; a policy can be checked without it
+    return config.notifications.channels if config.source is not None else None
+
+
+def _compiled(
+    given: GivenPolicy, params: Mapping[str, str], channels: frozenset[str] | None
+) -> "Compiled":
     from palingenesis.surfaces.cli.policy_text import compile_here
 
-    return compile_here(given.raw, given.path, params=params)
+    return compile_here(given.raw, given.path, params=params, channels=channels)
+
+
+def _renamed(
+    against: str, given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]
+) -> dict[str, list[str]]:
+    """What is told about rules that have another id in the version before, for each file."""
+    from palingenesis.core.policy.renaming import renamed_ids, said_of
+
+    before = read_policy(against)
+    old = _compiled(before, {}, None).policy
+    if old is None:
+        hint = f"palingenesis policy validate {against}"
+        raise InvalidConfigError(f"the policy {against} cannot be used", hint=hint)
+    found = {}
+    for one, made in zip(given, compiled, strict=True):
+        pairs = renamed_ids(old, made.policy) if made.policy is not None else ()
+        if pairs:
+            found[one.said] = [said_of(*pair) for pair in pairs]
+    return found
 
 
 def _warned(compiled: "Compiled") -> bool:
