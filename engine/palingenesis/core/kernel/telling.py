@@ -4,16 +4,18 @@ from palingenesis.core import plans
 from palingenesis.core.facts import show
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.waits import deadline_of
-from palingenesis.core.policy.messages import fill
+from palingenesis.core.policy.messages import fill, placeholders
 from palingenesis.core.world import Plan, Session
 
 
 def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:
     """Fill the placeholders of a message with the facts of the decision."""
-    values = {name: show(name, value) for name, value in plan.facts.items()}
+    asked = {placeholder.name for placeholder in placeholders(template)}
+    values = {name: show(name, plan.facts[name]) for name in asked if name in plan.facts}
     values["rule.id"] = plan.rule
     values["rule.tries"] = str(plan.tries + 1)
-    values["resume_at"] = _resume_at(draft, session, plan)
+    if "resume_at" in asked:
+        values["resume_at"] = _resume_at(draft, session, plan)
     return fill(template, values)
 
 
