@@ -22,10 +22,12 @@ async def compile_good(data):
 class Watch:
     """A policy file under real watch."""
 
-    def __init__(self, path):
+    def __init__(self, path, compiler=None):
         self.path = path
         self.events = []
-        self.sensor = PolicyFile(path, compiler=compile_good, clock=SystemClock(), distrust=str_of)
+        self.sensor = PolicyFile(
+            path, compiler=compiler or compile_good, clock=SystemClock(), distrust=str_of
+        )
 
     def digests(self):
         return [getattr(event, "resolved", None) and event.digest for event in self.events]
@@ -40,11 +42,11 @@ def str_of(_path):
     return ""
 
 
-def watching(path, story):
+def watching(path, story, compiler=None):
     """Run a story while the file is watched, and return what was emitted."""
 
     async def run():
-        watch = Watch(path)
+        watch = Watch(path, compiler)
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(watch.sensor.watch(watch.events.append))
             try:
@@ -73,6 +75,29 @@ def test_a_save_in_place_is_adopted(policy):
         await watch.until("two")
 
     assert watching(policy, story) == ["one", "two"]
+
+
+def test_a_save_of_a_file_that_is_extended_is_adopted_too(policy, tmp_path):
+    team = tmp_path / "elsewhere" / "team.yaml"
+    team.parent.mkdir()
+    team.write_text("one")
+
+    async def compile_both(data):
+        files = (str(team),)
+        if not team.exists():
+            return Compiled(problems=("the team is gone",), files=files)
+        digest = team.read_text()
+        return Compiled(resolved={"name": data.decode()}, digest=digest, files=files)
+
+    async def story(watch):
+        team.write_text("two")
+        await watch.until("two")
+        team.unlink()
+        await watch.until(None)
+        team.write_text("three")
+        await watch.until("three")
+
+    assert watching(policy, story, compile_both) == ["one", "two", None, "three"]
 
 
 def test_the_second_atomic_save_is_seen_like_the_first(policy):

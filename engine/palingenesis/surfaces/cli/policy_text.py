@@ -13,6 +13,7 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.policy.compile import Compiled, compile_text
 from palingenesis.core.policy.diagnostics import Diagnostic, Grade, Related, lines
 from palingenesis.core.policy.model import Policy
+from palingenesis.runtime.config import Config
 from palingenesis.runtime.outside import outside_of
 from palingenesis.surfaces.cli.given_file import read_given
 
@@ -28,13 +29,19 @@ def compile_here(
     path: Path | None,
     *,
     params: Mapping[str, str] = MappingProxyType({}),
-    channels: frozenset[str] | None = None,
+    config: Config | None = None,
 ) -> Compiled:
     """Compile the policy in a file (None: one that was piped in) with all that this machine has.
 
-    `channels` are the names that are configured; None: names of channels are not looked at.
+    Channels and hooks are looked for in `config`; None: their names are not looked at.
     """
-    around = outside_of(path, presets=shipped.presets(), environ=os.environ, channels=channels)
+    around = outside_of(
+        path,
+        presets=shipped.presets(),
+        environ=os.environ,
+        channels=config.notifications.channels if config is not None else None,
+        hooks=frozenset(config.hooks) if config is not None else None,
+    )
     return compile_text(
         text,
         name=path.stem if path is not None else "stdin",

@@ -13,6 +13,7 @@ from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.compile import Compiled
+    from palingenesis.runtime.config import Config
 
 EXAMPLES = """\b
 Examples:
@@ -49,8 +50,8 @@ def validate(
         raise click.UsageError("there is only one standard input")
     given = [read_policy(file) for file in files]
     values = dict(_read_param(param) for param in params)
-    channels = _channels(ctx.obj)
-    compiled = [_compiled(one, values, channels) for one in given]
+    config = _config(ctx.obj)
+    compiled = [_compiled(one, values, config) for one in given]
     renamed = _renamed(against, given, compiled) if against is not None else {}
     for said, names in renamed.items():
         for name in names:
@@ -68,23 +69,21 @@ def validate(
         ctx.exit(ExitCode.FAILURE)
 
 
-def _channels(desk: Desk) -> frozenset[str] | None:
-    """The channels that are configured; None where that cannot be told."""
+def _config(desk: Desk) -> "Config | None":
+    """The configuration, where there is one that can be read."""
     from palingenesis.runtime.config_file import load_config
 
     try:
         config = load_config(desk.paths)
     except InvalidConfigError:
         return None  # the daemon says so; a policy can be checked without it
-    return config.notifications.channels if config.source is not None else None
+    return config if config.source is not None else None
 
 
-def _compiled(
-    given: GivenPolicy, params: Mapping[str, str], channels: frozenset[str] | None
-) -> "Compiled":
+def _compiled(given: GivenPolicy, params: Mapping[str, str], config: "Config | None") -> "Compiled":
     from palingenesis.surfaces.cli.policy_text import compile_here
 
-    return compile_here(given.raw, given.path, params=params, channels=channels)
+    return compile_here(given.raw, given.path, params=params, config=config)
 
 
 def _renamed(
