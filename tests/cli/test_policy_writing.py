@@ -51,11 +51,12 @@ def test_what_to_begin_with_is_answered_with_the_nearest(say: Say, tmp_path: Pat
     assert not (tmp_path / "x.yaml").exists()
 
 
-def test_every_start_is_offered(say: Say):
-    names = {path.stem for path in shipped.starts().glob("*.yaml")}
+def test_every_start_is_offered_and_its_tests_are_not(say: Say):
+    said = say("policy", "init", "--from", "nothing-like-it")
 
-    assert names == {"own", "minimal"}
-    assert all(name in say("policy", "init", "--help").out for name in names)
+    offered = said.err.splitlines()[1].removeprefix("hint: ").split(", ")
+    assert offered == ["minimal", "own", *shipped.policy_names()]
+    assert not any("test" in name for name in offered)
 
 
 # ── fmt ───────────────────────────────────────────────────────────────────────────────────────
