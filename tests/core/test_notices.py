@@ -11,6 +11,7 @@ from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.step import next_deadline, step
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
+from palingenesis.runtime.views import warnings
 from tests.core.life import Life, passed, person_prompts, progressed, stopped, text_of
 from tests.core.policies import policy, rule
 
@@ -209,3 +210,10 @@ def test_a_held_notice_is_a_notice_for_every_channel_it_names():
     notice = life.last["notify"]
     assert isinstance(notice, effects.Notify)
     assert (notice.channels, notice.title) == (("phone",), "night")
+
+
+def test_status_says_how_many_notices_are_held_and_until_when():
+    life = Life(telling(quiet="hold"))
+    life >> stopped("network") >> person_prompts >> stopped("crash")
+
+    assert warnings(life.world) == ["2 notices held, the next until 2026-02-05T07:00:00Z"]

@@ -175,6 +175,9 @@ def warnings(world: World) -> list[str]:
             f"{world.shadow.name} decides in shadow beside the policy: "
             "palingenesis policy shadow report"
         )
+    if world.held:
+        first = min(held.until for held in world.held)
+        lines.append(f"{_count(len(world.held), 'notice')} held, the next until {instant(first)}")
     if world.paused:
         lines.append("paused: nothing is done until `palingenesis resume`")
     return lines

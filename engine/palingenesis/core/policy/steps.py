@@ -158,7 +158,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
         channels=_CHANNELS,
         quiet=_option(
             Form.QUIET,
-            "In a calendar's window (`quiet`'s) hold it until the end, drop it, or send it (send).",
+            "In a calendar's window: hold it until the window ends, drop it, or send it (send).",
             "hold",
             "drop",
             "send",
@@ -195,7 +195,7 @@ NEEDS_ONE: Final[Mapping[str, tuple[str, ...]]] = {
 """Actions that need exactly one of several options."""
 
 QUIET_CALENDAR: Final = "quiet"
-"""The calendar that a bare `quiet: hold` means."""
+"""The calendar that a bare `quiet: hold` means in a resolved form that names none."""
 
 LONGEST_WAIT: Final = timedelta(days=8)
 
