@@ -16,6 +16,7 @@ SECTIONS: Sections = {
     "Check": {
         "validate": ("policy_validate:validate", "Every mistake of a policy, and the way out."),
         "lint": ("policy_lint:lint", "What a careful author would want to know about it."),
+        "prove": ("policy_prove:prove", "What holds whatever happens, or the example against it."),
     },
     "Rehearse": {
         "record": ("policy_record:record", "An incident of the journal becomes a test."),
@@ -28,6 +29,7 @@ SECTIONS: Sections = {
         "shadow": ("policy_shadow:shadow", "Try a policy beside the one in force."),
     },
     "Understand": {
+        "diff": ("policy_diff:diff", "For which facts two policies do different things."),
         "explain": ("policy_explain:explain", "Why it decides so, and what would change it."),
         "graph": ("policy_graph:graph", "How a policy decides, and how a session lives."),
         "show": ("policy_show:show", "The policy in force, or the one that would be."),

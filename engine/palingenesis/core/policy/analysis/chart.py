@@ -35,10 +35,13 @@ class Survey:
             found = narrow and self.space.outside([narrow], [*self.impossible, *off], self.budget)
             if found:
                 near, piece = narrow, found
-        wide = piece
-        for order in by_interest(self.space, piece):
-            wide = self.space.widened(wide, within, off, self.budget, only=order)
-        return witness(self.space, piece, wide)
+        return witness(self.space, piece, self.widest(piece, within, off))
+
+    def widest(self, piece: int, within: int, off: Sequence[int]) -> int:
+        """A piece made as large as it can be inside `within` and beside `off`."""
+        for key in by_interest(self.space, piece):
+            piece = self.space.widened(piece, within, off, self.budget, only=key)
+        return piece
 
 
 def survey(policies: Iterable[Policy], more: Iterable[Condition], budget: Budget) -> Survey:
@@ -98,9 +101,10 @@ class Chart:
         held = self.survey.regions.condition(rule.when)
         return self.space.meets([events], held, self.survey.budget) if events else []
 
-    def ahead(self, index: int) -> Boxes:
-        """Where a rule is not asked: an earlier rule decides, or no facts are like that."""
-        return self._ahead[index]
+    def taken(self, index: int | None) -> Boxes:
+        """What the rules before a rule decide; None: what any rule does."""
+        ahead = self._all if index is None else self._ahead[index]
+        return ahead[len(self.survey.impossible) :]
 
     def left(self, index: int, within: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
         """The facts a rule decides for, in pieces, each with the box it was cut from."""
@@ -124,9 +128,11 @@ class Chart:
             for piece in self.space.pieces(box, off, budget):
                 yield piece, box
 
-    def first(self, index: int, within: Sequence[int] | None = None) -> Witness | None:
+    def first(
+        self, index: int, within: Sequence[int] | None = None, beside: Sequence[int] = ()
+    ) -> Witness | None:
         """One example of the facts a rule decides for; None: there are none."""
-        return self._first(self.boxes[index], within, self._ahead[index])
+        return self._first(self.boxes[index], within, [*self._ahead[index], *beside])
 
     def default_example(self, within: Sequence[int] | None = None) -> Witness | None:
         """One example of the facts that are left to the default; None: there are none."""

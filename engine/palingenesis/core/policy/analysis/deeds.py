@@ -92,6 +92,11 @@ def least(wait: Wait, tries: int) -> timedelta:
     return min(span, wait.longest or WAIT_MAX, WAIT_MAX)
 
 
+def alone(waits: Sequence[Wait], tries: int) -> timedelta:
+    """The shortest time that the waits of so many tries in a row take together."""
+    return sum((least(wait, count) for wait in waits for count in range(tries)), _ZERO)
+
+
 def most(wait: Wait) -> timedelta:
     """The longest time that a wait can take."""
     cap = min(wait.longest or WAIT_MAX, WAIT_MAX)

@@ -8,7 +8,14 @@ from palingenesis.core.facts import show_duration
 from palingenesis.core.plans import Ask, Backoff, Resume, Retry, Step, Wait, word_of
 from palingenesis.core.policy.analysis.chart import Chart, decides
 from palingenesis.core.policy.analysis.correlations import STOP_EVENTS
-from palingenesis.core.policy.analysis.deeds import GOES_ON, courses, least, waits_before
+from palingenesis.core.policy.analysis.deeds import (
+    GOES_ON,
+    alone,
+    courses,
+    goes_on,
+    limited,
+    waits_before,
+)
 from palingenesis.core.policy.analysis.loops import runs_on
 from palingenesis.core.policy.analysis.places import At, Remark
 from palingenesis.core.policy.analysis.regions import Boxes
@@ -56,13 +63,13 @@ def _limit(rule: Rule) -> Iterator[Remark]:
         return
     waits = waits_before(rule.steps)
     most, per = rule.limit.most, rule.limit.per
-    alone = sum((least(wait, tries) for wait in waits for tries in range(most)), _ZERO)
-    if alone >= per:
+    taken = alone(waits, most)
+    if taken >= per:
         message = (
             f"its limit of {most} per {show_duration(per)} cannot be reached: "
-            f"the waits alone take {show_duration(alone)}"
+            f"the waits alone take {show_duration(taken)}"
         )
-        advice = f"raise 'per' above {show_duration(alone)}, or lower 'max'"
+        advice = f"raise 'per' above {show_duration(taken)}, or lower 'max'"
         yield _remark(rule, "L110", message, advice, "limit")
         return
     for wait in waits:
@@ -176,7 +183,9 @@ def _reasons(chart: Chart, index: int, wanted: frozenset[str], *, calm: bool) ->
 
 def _for_ever(chart: Chart, index: int, rule: Rule) -> Iterator[Remark]:
     """L115: nothing in the policy ends it."""
-    if any(next(chart.left(index, within), None) for within in runs_on(chart, rule)):
+    if rule.limit is not None and not goes_on(limited(rule).steps):
+        return  # whether it can be reached is another question
+    if any(next(chart.left(index, within), None) for within, _ in runs_on(chart, rule)):
         message = "it goes on again and again, and nothing in the policy makes it give up"
         advice = "add 'limit: {max: 5, per: 1h, then: [attention]}', or end it by count()"
         yield _remark(rule, "L115", message, advice, "do")

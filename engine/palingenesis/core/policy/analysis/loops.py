@@ -3,13 +3,15 @@
 A rule *goes on* if one of its courses makes the session work again without a person's word. What
 can end the row of its decisions:
 
-- its limit, if what the limit leads to does not go on itself;
+- its limit, or a limit of the whole policy, if what that leads to does not go on itself, and the
+  tries follow one another closely enough to reach it;
 - counting: with every `count()`, `episode.attempts` and `agent.restarts` at its greatest, the rule
   is not true any more, or an earlier rule decides;
 - nothing, and rightly so: the provider said "not now" (`rate_limit`, `quota`, `overloaded`, or the
   assistant itself tries again), and the plan waits before it goes on. Such limits pass;
-- the kernel's rail: three prompts in a row that achieved nothing (`safety.UNPRODUCTIVE_MAX`). It
-  ends neither what the provider refuses, nor outages, nor plans that prompt nobody.
+- the kernel's rails: three prompts in a row that achieved nothing (`safety.UNPRODUCTIVE_MAX`), and
+  no prompt while a person is asked something. The first ends neither what the provider refuses,
+  nor outages; both end no plan that prompts nobody.
 
 A failed action is answered once by the kernel, so a plan that answers one does not go round.
 """
@@ -19,23 +21,32 @@ from typing import Final
 
 from palingenesis.core.plans import Delegate, word_of
 from palingenesis.core.policy.analysis.chart import Chart
-from palingenesis.core.policy.analysis.deeds import PROMPTS, courses, goes_on, limited, waits_before
+from palingenesis.core.policy.analysis.deeds import (
+    COUNTED,
+    PROMPTS,
+    Course,
+    alone,
+    courses,
+    goes_on,
+    limited,
+    waits_before,
+)
 from palingenesis.core.policy.analysis.regions import Boxes
 from palingenesis.core.policy.model import Rule
 from palingenesis.core.safety import OUTAGES, PROVIDER_REFUSED
 
 _COUNTERS: Final = ("episode.attempts", "agent.restarts")
-_RAILED: Final = frozenset({"stopped", "stalled"})
-"""Events after which the rail of fruitless prompts counts."""
+_RAILED: Final = frozenset({"stalled", "blocked"})
+"""Events after which the rails end every plan that prompts, whatever the last stop was."""
 
 
-def runs_on(chart: Chart, rule: Rule) -> Iterator[Boxes]:
-    """Where a rule would go on for ever if it decided there; nothing if it cannot."""
-    if rule.limit is not None and not goes_on(limited(rule).steps):
+def runs_on(chart: Chart, rule: Rule) -> Iterator[tuple[Boxes, Course]]:
+    """Where a rule would go on for ever if it decided there, and how; nothing if it cannot."""
+    if _is_limited(rule):
         return
     space, budget = chart.space, chart.survey.budget
     for course in courses(rule):
-        if not goes_on(course.steps):
+        if not goes_on(course.steps) or _is_capped(chart, course):
             continue
         here = [_saturated(chart)]
         waits = waits_before(course.steps) or any(
@@ -43,11 +54,29 @@ def runs_on(chart: Chart, rule: Rule) -> Iterator[Boxes]:
         )
         if waits:
             here = space.meets(here, _not_refused(chart), budget)
-        yield here
+        yield here, course
+
+
+def _is_limited(rule: Rule) -> bool:
+    """Whether a limit of the rule ends the row, and the tries are close enough to reach it."""
+    limit = rule.limit
+    if limit is None or goes_on(limited(rule).steps):
+        return False
+    return alone(waits_before(rule.steps), limit.most) < limit.per
+
+
+def _is_capped(chart: Chart, course: Course) -> bool:
+    """Whether a limit of the whole policy ends the row."""
+    return any(
+        any(word in COUNTED[cap.what] for word in course.words)
+        and not goes_on(cap.then)
+        and alone(waits_before(course.steps), cap.most) < cap.per
+        for cap in chart.policy.caps
+    )
 
 
 def railed(chart: Chart, rule: Rule) -> Boxes:
-    """Where the kernel's rail ends what a rule would do for ever."""
+    """Where the kernel's rails end what a rule would do for ever."""
     prompts = all(
         any(word_of(step) in PROMPTS for step in course.steps)
         for course in courses(rule)
@@ -59,9 +88,10 @@ def railed(chart: Chart, rule: Rule) -> Boxes:
     event, reason = space.axes["event"], space.axes["stop.reason"]
     goes_by = {str(one) for one in (*PROVIDER_REFUSED, *OUTAGES)}
     others = reason.whole & ~reason.among(goes_by)
-    both = space.meet(space.box(event.key, event.among(_RAILED)), space.box(reason.key, others))
-    stalled = space.box(event.key, event.among({"stalled"}))
-    return [both, stalled]
+    stopped = space.meet(
+        space.box(event.key, event.among({"stopped"})), space.box(reason.key, others)
+    )
+    return [stopped, space.box(event.key, event.among(_RAILED))]
 
 
 def _saturated(chart: Chart) -> int:

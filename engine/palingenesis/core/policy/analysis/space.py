@@ -144,15 +144,25 @@ class Space:
 
         `only` names the one axis to widen.
         """
-        full, spare = self.full, self._spare
         for low, field in self._fields.items():
-            if not within & ~piece & field or only not in {None, self._keys[low]}:
+            wider = within & ~piece & field
+            if not wider or only not in {None, self._keys[low]}:
                 continue
-            wider = piece | within & field
-            budget.spend(len(off))
-            if not any(((wider & one) + full) & spare == spare for one in off):
-                piece = wider
+            if self._is_clear(piece | wider, off, budget):
+                piece |= wider
+                continue
+            while wider:
+                cell = wider & -wider
+                wider ^= cell
+                if self._is_clear(piece | cell, off, budget):
+                    piece |= cell
         return piece
+
+    def _is_clear(self, box: int, off: Sequence[int], budget: Budget) -> bool:
+        """Whether a box meets none of some others."""
+        full, spare = self.full, self._spare
+        budget.spend(len(off))
+        return not any(((box & one) + full) & spare == spare for one in off)
 
     # ── points ────────────────────────────────────────────────────────────────────────────────
 

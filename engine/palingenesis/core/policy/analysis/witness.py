@@ -115,11 +115,31 @@ def show_value(kind: Kind, value: FactValue) -> str:
 
 def describe(space: Space, box: int) -> str:
     """What a box asks for, as a condition that people can read; `always` if it asks nothing."""
-    limits = sorted(
-        space.limited(box),
-        key=lambda one: _rank(one[0].key),
-    )
+    return _joined(_limits(space, box))
+
+
+def in_short(space: Space, box: int) -> str:
+    """The same without what usual facts satisfy: what is special about the box."""
+    limits = [one for one in _limits(space, box) if not _is_usual(*one)]
+    event = space.axes["event"]
+    if any(axis.key == "stop.reason" for axis, _ in limits):
+        limits = [one for one in limits if one != (event, event.among({"stopped"}))]
+    return _joined(limits)
+
+
+def _limits(space: Space, box: int) -> list[tuple[Axis, int]]:
+    return sorted(space.limited(box), key=lambda one: _rank(one[0].key))
+
+
+def _joined(limits: list[tuple[Axis, int]]) -> str:
     return " and ".join(_limit(axis, mask) for axis, mask in limits) or "always"
+
+
+def _is_usual(axis: Axis, mask: int) -> bool:
+    usual = USUAL.get(axis.key)
+    if usual is None:
+        return bool(mask & axis.unknown)
+    return axis.key not in _FIRST and bool(axis.among({usual}) & mask)
 
 
 def _limit(axis: Axis, mask: int) -> str:
