@@ -1,7 +1,6 @@
 """Proofs: proved is true of every point, and an example is one that the evaluator confirms."""
 
 from dataclasses import replace
-
 from typing import Any
 
 import pytest
@@ -157,7 +156,8 @@ def test_steps_behind_the_wanted_one_are_allowed() -> None:
 
 def test_the_smallest_example_names_only_what_matters() -> None:
     text = rules(
-        "{id: wide, when: default(session.cost, $0) > $5, do: [resume], limit: {max: 2, per: 1h}}",
+        "{id: wide, when: 'default(session.cost, $0) > $5', do: [resume],"
+        " limit: {max: 2, per: 1h}}",
         more="never: [{do: resume, when: stop.reason == 'user_exit'}]\n",
     )
 
@@ -182,8 +182,8 @@ def test_what_the_limit_leads_to_is_held_to_the_statement_too() -> None:
 
 
 def test_a_limit_of_the_whole_policy_and_the_default_are_held_to_it_too() -> None:
-    limits = "limits: {prompts: {max: 9, per: 1h, then: [stop]}}\n"
-    never = "never: [{do: stop}, {do: attention}]\n"
+    limits = "limits: {prompts: {max: 9, per: 1h, then: [stand-down]}}\n"
+    never = "never: [{do: stand-down}, {do: attention}]\n"
     text = rules(
         "{id: a, do: [resume], limit: {max: 2, per: 1h, then: [finish]}}", more=limits + never
     )
@@ -239,15 +239,16 @@ def test_an_interrupt_while_a_person_is_asked_is_not_prevented_by_the_kernel() -
     assert not claim(rules("{id: a, event: blocked, do: [interrupt]}"), "her-turn").holds
 
 
+SLOW = "when: stop.reason == 'network', do: [wait: {for: 30m}, resume]"
+
+
 @pytest.mark.parametrize(
     ("rule", "verdict"),
     [
         ("when: stop.reason == 'network', do: [resume]", Verdict.REFUTED),
         ("when: stop.reason == 'network', do: [resume], limit: {max: 5, per: 1h}", Verdict.PROVED),
-        (
-            "when: stop.reason == 'network', do: [wait: {for: 30m}, resume], limit: {max: 5, per: 1h}",
-            Verdict.REFUTED,  # a limit that cannot be reached ends nothing
-        ),
+        # a limit that cannot be reached ends nothing
+        (f"{SLOW}, limit: {{max: 5, per: 1h}}", Verdict.REFUTED),
         ("when: stop.reason == 'quota', do: [wait: {for: 1h}, resume]", Verdict.PROVED),
         ("when: stop.reason == 'quota', do: [resume]", Verdict.REFUTED),
         ("when: stop.reason == 'output_limit', do: [resume]", Verdict.RAILED),
@@ -281,7 +282,7 @@ def test_a_delegated_wait_without_an_end_is_told() -> None:
 
 def test_every_reason_is_listed_with_where_the_default_answers() -> None:
     said = claim(
-        rules("{id: a, when: stop.reason not in ('auth', 'crash'), do: [finish]}"), "decided"
+        rules("""{id: a, when: "stop.reason not in ('auth', 'crash')", do: [finish]}"""), "decided"
     )
 
     assert said.verdict is Verdict.PROVED
