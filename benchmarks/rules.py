@@ -168,7 +168,6 @@ def judge(medians: Medians, names: Sequence[str], sizes: Sequence[int]) -> None:
                 found = medians.get((name, size, what, "hot"), {})
                 peers = {one: found[one] for one in found if one in PEERS}
                 if not peers:
-                    print(f"  {name} {what} {size}: not compared")
                     continue
                 best = min(peers, key=lambda one: peers[one])
                 least, most = _wanted(sparse=sparse, what=what, size=size)
