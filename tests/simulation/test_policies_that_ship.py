@@ -48,6 +48,24 @@ def test_the_tests_of_a_policy_pass_and_see_all_of_it(say: Say, path: Path):
     assert (told["todo"], told["coverage"][0]["percent"]) == (0, 100)
 
 
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
+def test_a_policy_is_written_as_a_careful_author_would(say: Say, path: Path):
+    said = say("policy", "lint", str(path), "--json")
+
+    told = json.loads(said.out)
+    assert [one for one in told["diagnostics"] if one["severity"] != "note"] == []
+    assert said.code == 0
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
+def test_everything_is_proved_of_a_policy(say: Say, path: Path):
+    said = say("policy", "prove", str(path), "--budget", "60s", "--json")
+
+    claims = json.loads(said.out)["claims"]
+    assert {one["id"]: one["verdict"] for one in claims if one["verdict"] != "proved"} == {}
+    assert said.code == 0
+
+
 def test_tests_are_no_policy_that_one_could_name():
     assert "default" in shipped.policy_names()
     assert [name for name in shipped.policy_names() if "test" in name] == []
