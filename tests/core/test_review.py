@@ -422,3 +422,12 @@ def test_what_a_person_commands_is_hers_although_a_plan_is_cancelled_for_it():
         assert order is None or order.decision == decision.id
         plan = life.session.plan
         assert plan is None or plan.decision == decision.id
+
+
+def test_a_retry_of_the_assistant_that_is_long_overdue_is_not_waited_for():
+    life = Life(policy(rule("late", "", {"wait": {"for": "5m"}}, {"delegate": {}}, {"finish": {}})))
+    life >> stopped("rate_limit", retry_after=0, retrying=True)
+
+    life >> passed(300)
+
+    life << Status.COMPLETED

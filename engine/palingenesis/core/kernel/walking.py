@@ -139,8 +139,11 @@ def _delegate(draft: Draft, session: Session, plan: Plan, step: plans.Delegate) 
         return onward(draft, session, plan)
     if step.until is not None and stop.retry_at - draft.at > step.until:
         return onward(draft, session, plan)
+    deadline = stop.retry_at + _DELEGATE_GRACE
+    if deadline <= draft.at:
+        return onward(draft, session, plan)
     because = "the assistant tries again by itself"
-    waiting = replace(plan, deadline=stop.retry_at + _DELEGATE_GRACE, because=because)
+    waiting = replace(plan, deadline=deadline, because=because)
     return draft.move(draft.put(replace(session, plan=waiting)), "wait", because)
 
 
