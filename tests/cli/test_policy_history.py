@@ -110,6 +110,21 @@ def test_a_policy_that_does_the_same_differs_in_nothing(
     )
 
 
+def test_the_exit_code_of_the_diff_says_whether_anything_would_be_different(
+    say: Say, lived: dict[str, str], tmp_path: Path
+):
+    one, other = tmp_path / "policy.yaml", tmp_path / "next.yaml"
+    one.write_text(POLICY)
+    other.write_text(NEXT)
+
+    different = say("policy", "diff", str(one), str(other), "--history", "7d")
+    same = say("policy", "diff", str(one), str(one), "--history", "7d")
+
+    assert (different.code, same.code) == (1, 0)
+    assert "+ wait 15m → resume" in different.out
+    assert "none would be decided differently" in same.out
+
+
 def test_coverage_tells_what_the_recorded_life_never_used(
     say: Say, lived: dict[str, str], tmp_path: Path
 ):

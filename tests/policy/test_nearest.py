@@ -195,3 +195,20 @@ def test_a_rule_that_is_true_but_comes_later_needs_the_earlier_one_to_be_false()
     assert why.need is not None
     assert say_changes(why.need.changes) == "two fewer attempts"
     assert why_not(made, FACTS, never, late, told).in_the_way == "always"
+
+
+def test_the_nearest_miss_is_not_told_where_one_rule_had_too_many_ways() -> None:
+    many = "".join(
+        f"      - {' or '.join(f'stop.attempt == {n * 5 + m}' for m in range(5))}\n"
+        for n in range(7)
+    )
+    made = policy(
+        f"version: 1\nrules:\n  - id: many\n    when:\n{many}    do: [finish]\n"
+        "  - {id: far, when: stop.reason == 'crash' and work.done, do: [finish]}\n"
+        "default: {do: [finish]}\n"
+    )
+    facts: dict[str, FactValue] = {
+        "event": "stopped", "stop.reason": "quota", "stop.attempt": 500, "work.done": False,
+    }  # fmt: skip
+
+    assert nearest_miss(made, facts, never, explain(made, facts, never)) is None

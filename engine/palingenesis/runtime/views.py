@@ -261,6 +261,10 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+_TOLD_MOST = 3
+"""Of more decisions at once the rules are only listed: the nearest miss takes its time."""
+
+
 class Consider(Protocol):
     """Recomputes what became of every rule in a decision, from its facts and its policy."""
 
@@ -333,7 +337,9 @@ def explanations(
             "limited": one.limited,
             "facts": {name: show(name, value) for name, value in one.facts.items()},
             "considered": list(consider(one)) if one.kind == "decided" else [],
-            "told": list(consider.told(one)) if one.kind == "decided" else [],
+            "told": list(consider.told(one))
+            if one.kind == "decided" and limit <= _TOLD_MOST
+            else [],
             "plan": list(_steps(one, ordered.get(one.id, []), outcomes)),
         }
         for one in meant[-limit:]

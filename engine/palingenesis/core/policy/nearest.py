@@ -52,8 +52,22 @@ class Goal:
 Cost = tuple[int, float]
 """How many facts change, and by how much; the smaller, the nearer."""
 
-_STEPS_MOST: Final = 20_000
-"""Choices and tries after which the search gives up, about half a second."""
+STEPS_MOST: Final = 20_000
+"""Choices and tries after which a search gives up, about half a second."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many steps searches may still take together; used up, they have told nothing."""
+
+    left: int = STEPS_MOST
+
+    def is_used_up(self) -> bool:
+        """Take a step; whether there was none left."""
+        self.left -= 1
+        return self.left < 0
+
+
 NO_CHANGE: Final[Cost] = (0, 0.0)
 
 
@@ -64,16 +78,20 @@ def goal(condition: Condition | None, *, wanted: bool) -> Goal:
 
 
 def nearest(
-    goals: Iterable[Goal], facts: Mapping[str, FactValue], *, at_most: Cost = (1_000, inf)
+    goals: Iterable[Goal],
+    facts: Mapping[str, FactValue],
+    *,
+    below: Cost = (1_000, inf),
+    budget: Budget | None = None,
 ) -> tuple[Cost, tuple[Change, ...]] | None:
     """The smallest change after which all goals are met, with its cost.
 
-    None: there is none below `at_most`, it would have to make up a text that matches a pattern, or
+    None: there is none `below`, it would have to make up a text that matches a pattern, or
     there are too many ways to look at all of them.
     """
-    search = _Search(facts, at_most)
+    search = _Search(facts, below, budget or Budget())
     search.meet(tuple(goals), ())
-    if search.steps > _STEPS_MOST or search.found is None:
+    if search.budget.left < 0 or search.found is None:
         return None
     return search.best, search.found
 
@@ -96,18 +114,17 @@ _Demand = tuple[Term, bool]
 class _Search:
     """Depth first over the choices that `or` leaves, with the best way so far as a bound."""
 
-    def __init__(self, facts: Mapping[str, FactValue], at_most: Cost) -> None:
-        self.best = at_most
+    def __init__(self, facts: Mapping[str, FactValue], below: Cost, budget: Budget) -> None:
+        self.best = below
         self.found: tuple[Change, ...] | None = None
-        self.steps = 0
+        self.budget = budget
         self._facts = facts
         self._now = Evaluator(facts)
         self._solved: dict[frozenset[tuple[int, bool]], tuple[Cost, tuple[Change, ...]] | None] = {}
 
     def meet(self, goals: tuple[Goal, ...], demands: tuple[_Demand, ...]) -> None:
         """Take the first goal apart; with none left, solve what was demanded on the way."""
-        self.steps += 1
-        if self.steps > _STEPS_MOST or self._least(demands) > self.best[0]:
+        if self.budget.is_used_up() or self._least(demands) > self.best[0]:
             return
         if not goals:
             self._settle(demands)
@@ -152,7 +169,7 @@ class _Search:
                 return
             cost = (cost[0] + solved[0][0], cost[1] + solved[0][1])
             changes += solved[1]
-        if cost < self.best or (self.found is None and cost == self.best):
+        if cost < self.best:
             self.best, self.found = cost, tuple(changes)
 
     def _solve(self, group: list[_Demand]) -> tuple[Cost, tuple[Change, ...]] | None:
@@ -168,8 +185,7 @@ class _Search:
                     break
                 if best is not None and cost >= best[0]:
                     continue
-                self.steps += 1
-                if self.steps > _STEPS_MOST:
+                if self.budget.is_used_up():
                     return None
                 if _are_met(group, changed(self._facts, changes)):
                     best = cost, changes

@@ -13,7 +13,7 @@ from palingenesis.core.facts import show_duration
 from palingenesis.core.policy.decide import Outcome, Used, decide
 from palingenesis.core.policy.explain import Explanation, quoted
 from palingenesis.core.policy.model import Mode, Policy, Rule
-from palingenesis.core.policy.nearest import Change, Cost, changed, goal, nearest
+from palingenesis.core.policy.nearest import Budget, Change, Cost, changed, goal, nearest
 from palingenesis.core.values import FactValue
 
 _ROUNDS: Final = 12
@@ -50,9 +50,10 @@ def needed(
     used: Used,
     rule: Rule,
     *,
-    at_most: Cost = (1_000, inf),
+    below: Cost = (1_000, inf),
+    budget: Budget | None = None,
 ) -> Need | None:
-    """What has to change for `rule` to decide about this event; None: nothing within `at_most`.
+    """What has to change for `rule` to decide about this event; None: nothing `below` that cost.
 
     A rule that stands in the way with the changed facts is made false too, and all is solved again.
     """
@@ -60,7 +61,7 @@ def needed(
         return None
     goals = [goal(rule.when, wanted=True)]
     for _ in range(_ROUNDS):
-        found = nearest(goals, facts, at_most=at_most)
+        found = nearest(goals, facts, below=below, budget=budget)
         if found is None:
             return None
         cost, changes = found
@@ -81,16 +82,21 @@ def may_decide(rule: Rule) -> bool:
 def nearest_miss(
     policy: Policy, facts: Mapping[str, FactValue], used: Used, told: Explanation
 ) -> Need | None:
-    """Of the rules that were passed over, the one that was closest to deciding."""
+    """Of the rules that were passed over, the one that was closest to deciding.
+
+    None also where there are too many ways to look at all of them: a guess helps nobody.
+    """
     best: Need | None = None
+    budget = Budget()
     for one in told.considered:
         rule = policy.rule(one.rule)
         if rule is None or not one.reached or one.outcome not in {Outcome.FALSE, Outcome.UNKNOWN}:
             continue
-        need = needed(policy, facts, used, rule, at_most=best.cost if best else (1_000, inf))
+        least = best.cost if best is not None else (1_000, inf)
+        need = needed(policy, facts, used, rule, below=least, budget=budget)
         if need is not None and (best is None or need.cost < best.cost):
             best = need
-    return best
+    return best if budget.left >= 0 else None
 
 
 def why_not(
