@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from palingenesis.core import events
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.record import from_plain, to_plain
-from palingenesis.core.values import StopReason
+from palingenesis.core.values import SessionId, StopReason
 from palingenesis.core.world import Decision, World
-from tests.core.life import Life, ended, passed, progressed, stopped, working
+from tests.core.life import SES, Life, ended, passed, progressed, stopped, working
 from tests.core.policies import CRASH, NIGHT, QUOTA, RATE, policy, rule
 
 EAGER = policy(rule("eager", "stop.reason == 'rate_limit'", "resume"), QUOTA, CRASH)
@@ -124,6 +124,20 @@ def test_a_stopped_shadow_decides_no_more():
 
     assert life.world.shadow is None
     assert made_by_candidate(life) == []
+
+
+def test_what_a_forgotten_session_had_used_up_is_forgotten_too():
+    life = beside(EAGER)
+    other = SessionId("ses_2")
+    life.work(other)
+    life >> stopped("rate_limit", session=other)
+    life.take(events.SessionGone(at=life.now, session=other))
+
+    life >> stopped("rate_limit")
+
+    shadow = life.world.shadow
+    assert shadow is not None
+    assert set(shadow.decided) == set(shadow.parted) == {SES}
 
 
 def test_another_candidate_begins_from_nothing():

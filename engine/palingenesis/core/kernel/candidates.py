@@ -73,13 +73,14 @@ def _decide(draft: Draft, candidate: Policy, real: Decision, session: Session) -
         plan=ruling.steps,
         tries=_tries(mine, ruling.rule, began, session),
     )
-    decided = {**shadow.decided, session.id: (*mine, (ruling.rule, draft.at))[-_REMEMBERED:]}
+    known = {id_: them for id_, them in shadow.decided.items() if id_ in draft.sessions}
+    decided = {**known, session.id: (*mine, (ruling.rule, draft.at))[-_REMEMBERED:]}
     draft.world = replace(
         draft.world,
         shadow=replace(
             shadow,
             decided=decided,
-            parted=parted,
+            parted={id_: at for id_, at in parted.items() if id_ in draft.sessions},
             same=shadow.same + (verdict is SAME),
             different=shadow.different + (verdict is DIFFERENT),
             uncertain=shadow.uncertain + (verdict is UNCERTAIN),
