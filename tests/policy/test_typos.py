@@ -20,7 +20,7 @@ EVERYTHING = ROOT / "tests/policy/everything.yaml"
 SHIPPED = sorted([
     EVERYTHING,
     *(path for path in (ROOT / "policies").glob("*.yaml") if ".test" not in path.name),
-    *PRESETS.glob("*.yaml"),
+    *(path for path in PRESETS.glob("*.yaml") if ".test" not in path.name),
     *(path for path in (ROOT / "examples/policies").glob("*.yaml") if ".test" not in path.name),
 ])  # fmt: skip
 

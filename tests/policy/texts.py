@@ -32,7 +32,7 @@ def outside(files: Mapping[str, str] | None = None) -> Outside:
         zone_names=zone_names,
         home="/home/ada",
         load=load,
-        presets=lambda: [path.stem for path in PRESETS.glob("*.yaml")],
+        presets=lambda: [path.stem for path in PRESETS.glob("*@?.yaml")],
         channels=frozenset({"ntfy", "webhook"}),
         hooks=HOOKS,
     )

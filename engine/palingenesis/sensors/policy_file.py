@@ -236,6 +236,7 @@ def wait_for_change(
     from watchfiles import watch
 
     places = sorted({place for path in known for place, _, _ in places_of(path)})
+    known = {path: _unmarked(content) for path, content in known.items()}
     before: Mapping[Path, bytes] = known
     for _ in watch(
         *places, watch_filter=None, recursive=False, rust_timeout=every_ms, yield_on_timeout=True
@@ -250,8 +251,13 @@ def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
     found = {}
     for path in paths:
         with contextlib.suppress(OSError):
-            found[path] = path.read_bytes()[: POLICY_BYTES_MAX * 4]
+            found[path] = _unmarked(path.read_bytes()[: POLICY_BYTES_MAX * 4])
     return found
+
+
+def _unmarked(content: bytes) -> bytes:
+    """Without a byte order mark, which a text that was read has lost."""
+    return content.removeprefix(b"\xef\xbb\xbf")
 
 
 def _next_link(path: str) -> str | None:

@@ -34,7 +34,7 @@ class Ran:
     blamed_text: bytes = field(repr=False)
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The texts of the files that a blamed policy extends."""
+    """The texts of the files that the policy extends, by their names."""
     file: TestFile | None = None
     policy: Policy | None = None
     policy_path: Path | None = None
@@ -75,7 +75,12 @@ class Suite:
     def contents(self) -> dict[Path, bytes]:
         """Every file that was read, and what was in it."""
         found = {one.path: one.text for one in self.ran}
-        return found | {it.policy_path: it.policy_text for it in self.ran if it.policy_path}
+        for one in self.ran:
+            if one.policy_path is not None:
+                found[one.policy_path] = one.policy_text
+            files = {name: text for name, text in one.sources.items() if name.startswith("/")}
+            found |= {Path(name): text.encode() for name, text in files.items()}
+        return found
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
@@ -178,6 +183,7 @@ def _run_file(
         policy=made.policy if fine else None,
         policy_path=policy_path,
         policy_text=source,
+        sources=made.sources,
         results=run(read.file, made.policy, named=named) if fine else (),
     )
 
