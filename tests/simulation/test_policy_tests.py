@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palingenesis.core.facts import FACTS, Kind
 from palingenesis.core.policy.compile import compile_text
+from palingenesis.core.policy.kinds import show_literal
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.policy.outside import Outside
 from palingenesis.core.policy.read import Scalar, read
@@ -15,6 +17,7 @@ from palingenesis.core.values import Status, StopReason
 from palingenesis.runtime.zones import zone_names, zones_of
 from palingenesis.simulation.testing import keys
 from palingenesis.simulation.testing.expecting import _CHECKS
+from palingenesis.simulation.testing.facts import how
 from palingenesis.simulation.testing.happening import _EVENTS
 from palingenesis.simulation.testing.reading import check_against, read_tests
 from palingenesis.simulation.testing.running import run
@@ -763,3 +766,34 @@ def test_a_test_of_the_shipped_policy_takes_as_long_as_its_night_only_on_paper()
 
     assert one.outcome == "passed"
     assert one.cases[0].start + timedelta(days=6) > one.cases[0].start
+
+
+@pytest.mark.parametrize("when", ["given", "set"])
+def test_every_fact_that_may_be_set_reaches_the_conditions_as_it_was_set(when):
+    found: dict[str, object] = {}
+    wanted = {
+        name: fact.values[-1] if fact.kind is Kind.ENUM else OF_KIND[fact.kind]
+        for name, fact in FACTS.items()
+        if not how(name, at_start=when == "given")
+    }
+    if "agent.way" in wanted:
+        wanted["agent.way"] = "attached"  # one that is observed is told about, never decided on
+
+    for name, value in wanted.items():
+        text = value if isinstance(value, str) else show_literal(FACTS[name].kind, value)
+        facts = f"{{{name}: {text}}}"
+        top, step = (f"given: {facts}\n", "") if when == "given" else ("", f"\n  set: {facts}")
+        _, one = results(f"- event: {{reason: auth}}{step}", top=top)
+        found[name] = one.cases[0].observations[0].facts.get(name)
+
+    assert found == wanted
+
+
+OF_KIND = {
+    Kind.BOOL: True,
+    Kind.INT: 7,
+    Kind.TEXT: "x",
+    Kind.DURATION: timedelta(minutes=7),
+    Kind.RATIO: 0.3,
+    Kind.MONEY: 7.5,
+}
