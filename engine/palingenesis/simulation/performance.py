@@ -1,7 +1,7 @@
 """A performance: one policy plays one scenario, from its first event to its last."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -66,12 +66,13 @@ def perform(
     """Play a scenario under a policy; `remember` keeps every turn, to tell the night."""
     if scenario.setting is None:
         return _rehearsed(policy, scenario, tail)
+    scenario = replace(scenario, seed=seed or scenario.seed)
     watch, diary = Watch(policy, scenario.at), Diary()
     night = Night(
         policy=policy,
         setting=scenario.setting,
         start=scenario.at,
-        seed=seed or scenario.seed,
+        seed=scenario.seed,
         answers=scenario.answers,
         watchers=(watch.take, diary.take) if remember else (watch.take,),
     )

@@ -1,5 +1,7 @@
 """`policy simulate`: a night on a virtual clock, before the real one."""
 
+import os
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
 _File = click.Path(path_type=Path, readable=False)
 
 
+_TYPICAL = "typical"
+"""The name of the world that ships, where no file has it."""
+
 EXAMPLES = """\b
 Examples:
   palingenesis policy simulate --reason crash --repeat 6 --every 170s
   palingenesis policy simulate --reason completed work.state=valid work.done=false
   palingenesis policy simulate examples/scenarios/01-limits.yaml --policy my.yaml
+  palingenesis policy simulate --nights 1000 --seed 7 --compare my.yaml
 """
 
 
@@ -49,6 +55,13 @@ Examples:
 )
 @click.option("--seed", default=None, help="Feeds all dice; the scenario's own unless given.")
 @click.option("--summary", "only_summary", is_flag=True, help="Only the morning summary.")
+@click.option(
+    "--nights", type=click.IntRange(1, 1_000_000), help="So many nights, with other dice each."
+)
+@click.option("--compare", type=_File, metavar="FILE", help="A second policy, on the same nights.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="One page to look at."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
 def simulate(
@@ -63,6 +76,9 @@ def simulate(
     tail: timedelta,
     seed: str | None,
     only_summary: bool,
+    nights: int | None,
+    compare: Path | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Run a SCENARIO file, or stops of one --reason, through the real kernel on a virtual clock."""
@@ -70,17 +86,61 @@ def simulate(
 
     if scenario is not None and reason is not None and "=" in str(scenario):
         given, scenario = (str(scenario), *given), None
-    if (scenario is None) == (reason is None):
-        raise click.UsageError("give a SCENARIO file or --reason")
-    policy = _policy(ctx.ensure_object(Desk), policy_file)
+    many = nights is not None or compare is not None
+    if (scenario is not None or many) == (reason is not None):
+        raise click.UsageError("give a SCENARIO file, or --reason, or --nights")
+    if html is not None and (many or reason is not None):
+        raise click.UsageError("--html shows one night of a SCENARIO")
+    desk = ctx.ensure_object(Desk)
+    policy = _policy(desk, policy_file)
+    if many:
+        other = _policy(desk, compare) if compare is not None else None
+        _tell_nights(_Many(policy, other, scenario, nights or 100, seed or "7"), as_json=as_json)
+        return
     if scenario is None:
         story = _of_reason(reason or "", repeat, every, retry_after, seed or "rehearsal", given)
         _tell_reason(perform(policy, story, tail=tail), as_json=as_json)
         return
     story = _read(scenario)
     played = perform(policy, story, tail=tail, seed=seed)
+    if html is not None:
+        _write_page(played, html)
     if not _tell_night(played, only_summary=only_summary, as_json=as_json):
         ctx.exit(ExitCode.FAILURE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """Which nights are asked for."""
+
+    policy: "Policy"
+    other: "Policy | None"
+    scenario: Path | None
+    nights: int
+    seed: str
+
+
+def _tell_nights(many: _Many, *, as_json: bool) -> None:
+    """The distribution of many nights, and what another policy changes in them."""
+    from palingenesis.simulation.nights import draw, paired
+    from palingenesis.surfaces.cli import simulate_nights as words
+
+    named = many.scenario or Path(_TYPICAL)
+    story = _read(named)
+    drawn = list(draw(many.policy, story, nights=many.nights, seed=many.seed))
+    others = many.other and list(draw(many.other, story, nights=many.nights, seed=many.seed))
+    pairs = paired(drawn, others) if others else ()
+    if as_json:
+        compared = {"compared": words.plain_pairs(pairs)} if pairs else {}
+        say_json({"schema_version": 1, **words.plain_nights(drawn), **compared})
+        return
+    for line in words.told(drawn, what=named.stem, policy=many.policy.name, seed=many.seed):
+        click.echo(line)
+    if many.other is not None:
+        click.echo()
+        names = {"first": many.policy.name, "second": many.other.name}
+        for line in words.compared(pairs, **names, nights=many.nights):
+            click.echo(line)
 
 
 def _tell_reason(played: "Performance", *, as_json: bool) -> None:
@@ -98,6 +158,22 @@ def _tell_reason(played: "Performance", *, as_json: bool) -> None:
     end = summary.sessions[0]
     why = f": {plain(end.why, 200)}" if end.why else ""
     click.echo(f"the night ends {end.status}{why}")
+
+
+def _write_page(played: "Performance", path: Path) -> None:
+    """Write the night as a page.
+
+    Raises:
+        InvalidConfigError: the file cannot be written.
+    """
+    from palingenesis.simulation.summary import summary_of
+    from palingenesis.surfaces.cli.night_page import page
+
+    try:
+        path.write_text(page(played, summary_of(played)), encoding="utf-8")
+    except OSError as error:
+        raise InvalidConfigError(f"cannot write {path}: {error.strerror}") from error
+    click.echo(f"written: {path}", err=True)
 
 
 def _tell_night(played: "Performance", *, only_summary: bool, as_json: bool) -> bool:
@@ -129,13 +205,23 @@ def _policy(desk: Desk, given: Path | None) -> "Policy":
 
 
 def _read(path: Path) -> "Scenario":
+    """A scenario file, or the typical world by its name."""
+    from palingenesis.simulation.typical import TYPICAL
+
+    if str(path) == _TYPICAL and not path.exists():
+        return _usable(TYPICAL.encode(), _TYPICAL)
+    return _usable(read_given(path, hint="give a scenario file, or --reason"), str(path))
+
+
+def _usable(text: bytes, path: str) -> "Scenario":
+    """The scenario in a text; its problems are on stderr when it cannot be used."""
+    from palingenesis.runtime.zones import zones_of
     from palingenesis.simulation.scenario import read_scenario
     from palingenesis.surfaces.cli.policy_text import render
 
-    text = read_given(path, hint="give a scenario file, or --reason")
-    found = read_scenario(text)
+    found = read_scenario(text, zones=zones_of(os.environ))
     if found.scenario is None:
-        click.echo(render(found.diagnostics, text, str(path)), err=True, nl=False)
+        click.echo(render(found.diagnostics, text, path), err=True, nl=False)
         raise InvalidConfigError(
             f"the scenario {path} cannot be used",
             hint=f"a policy is given with --policy {path}"

@@ -78,8 +78,14 @@ def _session(session: "SessionSummary") -> str:
 
 
 def _times(worked: timedelta, waited: timedelta, stood: timedelta) -> str:
-    text = f"{say_span(worked)} worked, {say_span(waited)} waited"
-    return text + (f", {say_span(stood)} for a person" if stood else "")
+    text = f"{hours(worked)} worked, {hours(waited)} waited"
+    return text + (f", {hours(stood)} for a person" if stood else "")
+
+
+def hours(span: timedelta) -> str:
+    """A sum of time: in hours, however many there are."""
+    whole, rest = divmod(round(span.total_seconds() / 60), 60)
+    return f"{whole} h {rest} min" if whole and rest else f"{whole} h" if whole else say_span(span)
 
 
 def _prompts(summary: "Summary") -> str:
