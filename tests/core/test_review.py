@@ -431,3 +431,13 @@ def test_a_retry_of_the_assistant_that_is_long_overdue_is_not_waited_for():
     life >> passed(300)
 
     life << Status.COMPLETED
+
+
+def test_a_session_that_works_while_time_jumps_is_not_taken_for_stalled():
+    life = Life(STALLING) >> progressed
+
+    life >> passed(3600)
+
+    life << Status.WORKING
+    life.claim_nothing_more()
+    life >> passed(700) << "interrupt"

@@ -16,7 +16,6 @@ from palingenesis.simulation.scenario import Happens, Scenario, read_scenario
 from palingenesis.simulation.timeline import told
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples" / "scenarios").glob("*.yaml"))
 
 
 def shipped_default() -> Policy:
@@ -105,15 +104,6 @@ def test_the_same_seed_tells_the_same_night_and_another_one_another_jitter():
     assert list(told(play(DEFAULT, other).past)) != again
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_every_example_scenario_can_be_played(path):
-    found = read_scenario(path.read_bytes())
-
-    assert found.diagnostics == ()
-    assert found.scenario is not None
-    assert words(play(DEFAULT, found.scenario))
-
-
 def test_every_mistake_in_a_scenario_is_told_at_once_with_its_place():
     text = (
         "version: 1\n"
@@ -140,14 +130,3 @@ def test_every_mistake_in_a_scenario_is_told_at_once_with_its_place():
 @given(st.text(max_size=300) | st.binary(max_size=300))
 def test_no_text_breaks_the_reader_of_scenarios(text):
     read_scenario(text)
-
-
-def test_the_scenario_on_the_reference_page_can_be_played():
-    page = (ROOT / "docs" / "reference" / "scenarios.md").read_text(encoding="utf-8")
-    text = page.partition("```yaml\n")[2].partition("```")[0]
-
-    found = read_scenario(text)
-
-    assert found.diagnostics == ()
-    assert found.scenario is not None
-    assert "works" in words(play(DEFAULT, found.scenario))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from palingenesis.core import events
 from palingenesis.core.events import Event
@@ -21,7 +21,7 @@ from palingenesis.core.values import (
     Stop,
     StopReason,
 )
-from palingenesis.simulation.dice import Dice
+from palingenesis.simulation.house import Bill, House, Progress
 from palingenesis.simulation.provider import Refusal
 from palingenesis.simulation.setting import SessionPart
 
@@ -55,56 +55,6 @@ class Doing(StrEnum):
     BLOCKED = "blocked"  # a permission or question is pending
 
 
-class House(Protocol):
-    """What a conversation needs of the world around it."""
-
-    dice: Dice
-
-    @property
-    def now(self) -> datetime:
-        """What the machine's clock shows."""
-        ...
-
-    @property
-    def clock(self) -> datetime:
-        """The true time."""
-        ...
-
-    def later(self, span: timedelta, do: Callable[[], None]) -> None:
-        """Have something happen on the machine when a span has passed."""
-        ...
-
-    def tell(self, event: Event) -> None:
-        """Tell what a sensor sees."""
-        ...
-
-    def refusal(self, talk: "Conversation") -> Refusal | None:
-        """Ask for a turn; None: it is granted."""
-        ...
-
-    def spend(self, model: str, tokens: float) -> None:
-        """Count tokens against the provider's limits."""
-        ...
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far the work is; a new session goes on where its predecessor was."""
-
-    steps: int = 0
-    turns: int = 0
-    since_step: int = 0
-
-
-@dataclass(slots=True)
-class Bill:
-    """Tokens: all · of turns that we began · of turns that came to nothing."""
-
-    tokens: float = 0.0
-    ours: float = 0.0
-    lost: float = 0.0
-
-
 @dataclass(eq=False)
 class Conversation:
     """One conversation."""
@@ -121,7 +71,7 @@ class Conversation:
     """It hangs: no turn ends and no sign comes until somebody ends the turn."""
     block: Block | None = None
     anchor: str = ""
-    """What identifies its newest turn."""
+    """What identifies its newest message."""
     model: str = ""
     retries: bool = True
     """Whether its assistant tries again by itself."""
@@ -136,13 +86,17 @@ class Conversation:
     _tokens: float = 0.0
     _asked: int = 0
 
+    @property
+    def asks_for(self) -> str:
+        """The model, as `provider/model`."""
+        return self.model or self.part.model
+
     # ── what starts and ends it ───────────────────────────────────────────────────────────────
 
     def begin(self, *, ours: bool) -> None:
         """A prompt is taken up: a turn begins."""
         self._move(Doing.WORKING)
-        self._turns += 1
-        self.anchor = f"msg_{self.id}_{self._turns}"
+        self._say()
         self._attempt, self._is_ours, self.silent, self.block = 0, ours, False, None
         house = self.house
         house.tell(events.SessionWorking(at=house.now, session=self.id, agent=self.agent))
@@ -211,6 +165,16 @@ class Conversation:
             self._move(Doing.WORKING)
             self.silent = True
 
+    def is_still(self, event: Event) -> bool:
+        """Whether what was seen a moment ago is still so; a sensor tells nothing else."""
+        match event:
+            case events.SessionStopped():
+                return self.doing is not Doing.WORKING and self.stands(event.stop.key)
+            case events.SessionBlocked():
+                return self.block is not None and self.block.id == event.block.id
+            case _:
+                return True
+
     # ── questions ─────────────────────────────────────────────────────────────────────────────
 
     def ask(self, kind: BlockKind, text: str, tool: str) -> Block | None:
@@ -265,6 +229,7 @@ class Conversation:
         self.context += house.dice.amount(part.grows, f"{part.id}:grows:{number}")
         self._began, self._attempt = None, 0
         stepped = self._step(number)
+        self._say()
         now = house.now
         house.tell(events.FactsObserved(at=now, session=self.id, facts=self.facts()))
         house.tell(
@@ -307,7 +272,7 @@ class Conversation:
         facts: dict[str, FactValue | None] = {
             "session.cost": round(self.bill.tokens * part.price / 1e6, 4),
             "session.messages": 2 * self.progress.turns,
-            "session.model": self.model or part.model,
+            "session.model": self.asks_for,
         }
         if part.context is not None:
             facts["session.context_used"] = round(min(self.context / part.context, 1.0), 4)
@@ -345,6 +310,11 @@ class Conversation:
 
     # ── the small print ───────────────────────────────────────────────────────────────────────
 
+    def _say(self) -> None:
+        """A new message is begun: what was told of an earlier one is over."""
+        self._turns += 1
+        self.anchor = f"msg_{self.id}_{self._turns}"
+
     def _move(self, doing: Doing) -> None:
         """Whatever was planned for what it did before is void."""
         self._run += 1
@@ -363,7 +333,7 @@ class Conversation:
         self.bill.tokens += tokens
         if self._is_ours:
             self.bill.ours += tokens
-        self.house.spend(self.model or self.part.model, tokens)
+        self.house.spend(self.asks_for, tokens)
 
     def _lose(self) -> None:
         """A turn that ends in the middle has used a part of its tokens for nothing."""
@@ -378,7 +348,7 @@ class Conversation:
     def _tell_stop(self, refusal: Refusal, *, key: str, retrying: bool = False) -> None:
         house = self.house
         now = house.now
-        provider, _, model = (self.model or self.part.model).partition("/")
+        provider, _, model = self.asks_for.partition("/")
         stop = Stop(
             key=key,
             reason=refusal.reason,

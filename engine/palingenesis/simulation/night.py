@@ -140,8 +140,14 @@ class Night:
             self.later(timedelta(seconds=1), lambda: self._take(event))
         if late:
             span = faults.late_by * self.dice.fraction(f"{purpose}:by")
-            self.later(span, lambda: self._take(event))
+            self.later(span, lambda: self._take_late(event))
         else:
+            self._take(event)
+
+    def _take_late(self, event: Event) -> None:
+        """What comes late is told only if it is still so: a sensor looks before it tells."""
+        talk = self.stage.talks.get(getattr(event, "session", None) or SessionId(""))
+        if talk is None or talk.is_still(event):
             self._take(event)
 
     def _take(self, event: Event) -> None:

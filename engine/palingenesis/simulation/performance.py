@@ -64,13 +64,14 @@ def perform(
     remember: bool = True,
 ) -> Performance:
     """Play a scenario under a policy; `remember` keeps every turn, to tell the night."""
-    if scenario.setting is None:
+    setting = scenario.setting
+    if setting is None:
         return _rehearsed(policy, scenario, tail)
     scenario = replace(scenario, seed=seed or scenario.seed)
     watch, diary = Watch(policy, scenario.at), Diary()
     night = Night(
         policy=policy,
-        setting=scenario.setting,
+        setting=setting,
         start=scenario.at,
         seed=scenario.seed,
         answers=scenario.answers,

@@ -14,6 +14,7 @@ from palingenesis.core.events import Event
 from palingenesis.core.values import AgentId, BlockKind, DownCause, SessionId, StopReason, Way
 from palingenesis.simulation.conversation import Conversation, Doing
 from palingenesis.simulation.dice import Dice
+from palingenesis.simulation.house import Asking
 from palingenesis.simulation.provider import Provider, Refusal
 from palingenesis.simulation.setting import AgentPart, FailurePart, SessionPart, Setting
 
@@ -114,13 +115,13 @@ class Stage:
         """See `House`."""
         self.provider.spend(model, tokens, self.clock)
 
-    def refusal(self, talk: Conversation) -> Refusal | None:
+    def refusal(self, asking: Asking) -> Refusal | None:
         """See `House`."""
         clock = self.clock
         for failure, until in self._failing:
-            if clock < until and self._concerns(failure, talk):
+            if clock < until and self._concerns(failure, asking):
                 return refusal_of(failure)
-        return self.provider.ask(talk.model or talk.part.model, clock)
+        return self.provider.ask(asking.asks_for, clock)
 
     # ── the beginning ─────────────────────────────────────────────────────────────────────────
 
@@ -213,7 +214,7 @@ class Stage:
             elif talk.doing is Doing.WORKING:
                 talk.strike(refusal_of(failure))
 
-    def _concerns(self, failure: FailurePart, talk: Conversation) -> bool:
+    def _concerns(self, failure: FailurePart, talk: Asking) -> bool:
         if failure.session and self.lineage.get(failure.session) != talk.id:
             return False
         return not failure.agent or failure.agent == talk.agent

@@ -25,6 +25,11 @@ from palingenesis.core.world import Session, World
 
 _HELD: Final = frozenset({Status.HOLDING, Status.BLOCKED, Status.WORKING})
 """Statuses in which a rule's `for:` may run out."""
+_UNWATCHED: Final = timedelta(minutes=2)
+"""Later than this, a stall is not seen late: the machine slept, its clock was set, or we were down.
+
+Time is looked at every half minute (runtime.loop).
+"""
 
 
 def ticked(draft: Draft) -> None:
@@ -90,7 +95,14 @@ def _tick(draft: Draft, session: Session) -> None:
 
 
 def _stalled(draft: Draft, session: Session) -> None:
-    """Working, and no sign of life for a while. The policy says whether that is a stall."""
+    """Working, and no sign of life for a while. The policy says whether that is a stall.
+
+    When time has jumped, nobody could have seen a sign: it gets the same while once more.
+    """
+    due = _stall_at(session, draft.policy)
+    if due is not None and draft.at - due > _UNWATCHED:
+        draft.put(replace(session, stall_told_at=draft.at))
+        return
     session = draft.note(replace(session, stall_told_at=draft.at), "stalled")
     session = draft.move(session, "stalled", "no sign of life")
     session = decide_aside(draft, session, "stalled")

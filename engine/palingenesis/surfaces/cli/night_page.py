@@ -160,12 +160,22 @@ class _Chart:
             name = names.get(line.session or "")
             if kind and name is not None:
                 self._of.setdefault(name, []).append((kind, line))
+            elif line.word == "down":
+                for one in self._on(line.text.partition(" ")[0]):
+                    self._of.setdefault(one, []).append(("stop", line))
 
     def html(self) -> str:
         """The chart with its axis and legend."""
         lanes = "".join(self._lane(cast) for cast in self._played.casts)
         axis = f"<div class=lane><div></div><div class=axis>{self._axis()}</div></div>"
         return f"<div class=chart>{lanes}{axis}{self._legend()}</div>"
+
+    def _on(self, agent: str) -> Iterator[str]:
+        """The sessions of an agent."""
+        for cast in self._played.casts:
+            session = self._played.world.sessions.get(cast.line[-1])
+            if session is not None and session.agent == agent:
+                yield cast.name
 
     def _lane(self, cast: "Cast") -> str:
         grid = "".join(f'<div class=grid style="left:{x:.3f}%"></div>' for x, _ in self._ticks())

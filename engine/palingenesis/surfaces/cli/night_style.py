@@ -29,31 +29,32 @@ padding:14px 18px 10px}
 .name small{display:block;font-weight:400;color:var(--soft);overflow:hidden;text-overflow:ellipsis}
 .track,.marks,.axis{position:relative;width:100%}
 .track{height:26px;background:var(--bg);border-radius:4px}
-.marks{height:20px}.axis{height:18px;color:var(--soft);font-size:11px}
+.marks{height:38px}.axis{height:18px;color:var(--soft);font-size:11px}
 .grid{position:absolute;top:0;bottom:0;width:1px;background:var(--line);opacity:.7}
 .axis span{position:absolute;transform:translateX(-50%);white-space:nowrap}
 .span{position:absolute;top:0;bottom:0;min-width:2px}
 .span:first-of-type{border-radius:4px 0 0 4px}
-.mark{position:absolute;width:9px;height:9px;top:5px;transform:translateX(-50%)}
+.mark{position:absolute;width:9px;height:9px;top:4px;transform:translateX(-50%)}
 .mark:before{content:"";position:absolute;inset:0;border-radius:50%;background:currentColor}
 .mark.stop:before{border-radius:1px;width:3px;height:13px;top:-2px;left:3px}
 .mark.prompt:before{border-radius:0;clip-path:polygon(50% 0,100% 100%,0 100%)}
-.mark.notice:before{border-radius:50%}
+.mark.prompt,.mark.act,.mark.person{top:16px}.mark.notice,.mark.rail{top:28px}
 .mark.rail:before{border-radius:0;transform:rotate(45deg) scale(.8)}
 .mark.person:before{border-radius:2px}
 .mark.stop{color:var(--stop)}.mark.prompt{color:var(--prompt)}.mark.notice{color:var(--notice)}
 .mark.rail{color:var(--rail)}.mark.person{color:var(--person)}.mark.act{color:var(--soft)}
 [data-tip]:hover{z-index:9;filter:brightness(1.12)}
 [data-tip]:hover:after{content:attr(data-tip);position:absolute;z-index:10;left:50%;
-top:calc(100% + 6px);transform:translateX(-50%);background:var(--ink);color:var(--bg);padding:6px 10px;border-radius:6px;
-font-size:12px;line-height:1.35;white-space:pre-line;width:max-content;max-width:340px;
+top:calc(100% + 6px);transform:translateX(-50%);background:var(--ink);color:var(--bg);
+padding:6px 10px;border-radius:6px;font-size:12px;line-height:1.35;
+white-space:pre-line;width:max-content;max-width:340px;
 pointer-events:none;overflow-wrap:anywhere}
 .late[data-tip]:hover:after{left:auto;right:0;transform:none}
 .early[data-tip]:hover:after{left:0;transform:none}
 .legend{display:flex;flex-wrap:wrap;gap:6px 16px;margin-top:10px;color:var(--soft);font-size:12px}
 .legend i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;
 vertical-align:-1px}
-.legend .mark{position:relative;display:inline-block;top:1px;left:5px;margin-right:8px}
+.legend .mark{position:relative;display:inline-block;top:1px!important;left:5px;margin-right:8px}
 table{border-collapse:collapse;width:100%;background:var(--card);border:1px solid var(--line);
 border-radius:10px;overflow:hidden}
 td,th{padding:6px 12px;text-align:left;border-top:1px solid var(--line);vertical-align:top;
