@@ -3,9 +3,11 @@
 from functools import cache
 from pathlib import Path
 
+from palingenesis import shipped as shipping
 from palingenesis.core.policy.calendars import Zone
 from palingenesis.core.policy.compile import compile_text
 from palingenesis.core.policy.model import Policy
+from palingenesis.runtime.outside import outside_of
 from palingenesis.simulation.performance import Performance, perform
 from palingenesis.simulation.scenario import Scenario, read_scenario
 from palingenesis.simulation.summary import Summary, summary_of
@@ -34,7 +36,8 @@ def zones(name: str) -> Zone | None:
 
 @cache
 def policy_of(text: str, name: str = "test") -> Policy:
-    compiled = compile_text(text, name=name, schema=SCHEMA)
+    around = outside_of(None, presets=shipping.presets(), environ={})
+    compiled = compile_text(text, name=name, schema=SCHEMA, outside=around.outside)
     assert compiled.policy is not None, compiled.diagnostics
     return compiled.policy
 
