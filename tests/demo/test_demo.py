@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.live.executable import opencode_executable
+from tests.simulation.replaying import replay
 
 NIGHT_S_MAX = 60.0
 
@@ -122,14 +123,35 @@ def test_a_night_whose_audience_leaves_ends_quietly(place: Path):
     assert left_behind(place) == []
 
 
-def test_a_night_can_be_kept_to_look_at_its_journal(place: Path):
+def claim_that_it_replays(out: str) -> Path:
+    """The journal of a night that was kept comes out of the kernel again, byte for byte."""
+    kept = Path(json.loads(out)["kept_in"])
+    turns = list(replay(kept / "state" / "journal.db"))
+    assert [turn for turn in turns if turn.recorded != turn.again] == []
+    assert len([turn for turn in turns if b'"kind":"decided"' in turn.recorded]) >= 5
+    assert {turn.event for turn in turns} >= {"SessionStopped", "EffectEnded", "AgentDown"}
+    return kept
+
+
+def test_a_night_can_be_kept_and_its_journal_replays_byte_for_byte(place: Path):
     night = begin(place, "--json", "--keep")
 
     out, _ = night.communicate(timeout=NIGHT_S_MAX)
 
-    kept = Path(json.loads(out)["kept_in"])
-    assert (kept / "state" / "journal.db").is_file()
+    kept = claim_that_it_replays(out)
     assert list((kept / "state" / "backups").glob("session-backup-*.md"))
+
+
+@pytest.mark.live
+@pytest.mark.timeout(600)
+def test_a_night_of_the_real_opencode_replays_byte_for_byte(place: Path):
+    executable = str(opencode_executable())
+    night = begin(place, "--json", "--keep", PALINGENESIS_OPENCODE=executable)
+
+    out, _ = night.communicate(timeout=2 * NIGHT_S_MAX)
+
+    assert json.loads(out)["opencode"]["real"] is True
+    claim_that_it_replays(out)
 
 
 @pytest.mark.live
