@@ -217,3 +217,27 @@ def test_status_says_how_many_notices_are_held_and_until_when():
     life >> stopped("network") >> person_prompts >> stopped("crash")
 
     assert warnings(life.world) == ["2 notices held, the next until 2026-02-05T07:00:00Z"]
+
+
+def test_what_is_not_to_be_repeated_is_held_once_in_a_whole_night():
+    life = Life(telling(quiet="hold", dedupe="10m"))
+    for _ in range(6):
+        life >> stopped("network") >> person_prompts >> passed(660)
+
+    life >> passed(TILL_MORNING)
+
+    life << "notify"
+    life.claim_nothing_more()
+    assert hushed(life)[1:] == ["not repeated: it is held already"] * 5
+
+
+def test_what_was_held_is_not_repeated_right_after_it_was_delivered():
+    life = Life(telling(quiet="hold", dedupe="10m"))
+    life >> passed(TILL_MORNING - 360) >> stopped("network") >> person_prompts >> passed(360)
+    life << "notify"
+
+    life >> passed(300) >> stopped("network") >> person_prompts
+    life.claim_nothing_more()
+
+    life >> passed(300) >> stopped("network")
+    life << "notify"

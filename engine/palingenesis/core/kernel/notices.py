@@ -45,8 +45,12 @@ def _instead(
     draft: Draft, session: Session, plan: Plan, step: plans.Notify, notice: effects.Notify
 ) -> str:
     """Send the notice, or say what is done instead."""
-    told = f"{plan.rule}:{session.id}:{sha256(notice.message.encode()).hexdigest()[:16]}"
+    told = _told_as(plan.rule, notice)
     before = draft.world.told.get(told)
+    if step.dedupe is not None and any(
+        _told_as(held.rule, held.notice) == told for held in draft.world.held
+    ):
+        return "not repeated: it is held already"
     if step.dedupe is not None and before is not None and draft.at < before + step.dedupe:
         return f"not repeated: it was told at {before:%Y-%m-%dT%H:%M:%SZ}"
     closes = None
@@ -77,6 +81,9 @@ def deliver_due(draft: Draft) -> None:
         later = held.until if held.until > draft.at else _not_before(draft, held)
         if later is None:
             _send(draft, held.notice)
+            told = _told_as(held.rule, held.notice)
+            if told in draft.world.told:
+                _remember(draft, told)  # it is told only now, and not repeated from here on
         else:
             kept.append(replace(held, until=later))
     draft.world = replace(draft.world, held=tuple(kept))
@@ -115,6 +122,11 @@ def _refused(draft: Draft, notice: effects.Notify) -> str:
 def _send(draft: Draft, notice: effects.Notify) -> None:
     draft.order(notice)
     use(draft, (NOTIFICATIONS,))
+
+
+def _told_as(rule: str, notice: effects.Notify) -> str:
+    text = sha256(notice.message.encode()).hexdigest()[:16]
+    return f"{rule}:{notice.session}:{text}"
 
 
 def _remember(draft: Draft, told: str) -> None:
