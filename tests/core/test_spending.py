@@ -155,3 +155,19 @@ def test_a_budget_may_decide():
     life >> known(session__cost=1.0) >> known(session__cost=30.0) >> stopped("rate_limit")
 
     assert life.decisions[-1].rule == "budget"
+
+
+def test_a_cost_that_could_not_be_told_for_a_while_is_not_counted_twice():
+    life = Life(NIGHT)
+    seen(life, OTHER, START)
+    for cost in (2.0, None, 2.5):
+        costs(life, OTHER, cost)
+
+    assert facts(life)["budget.today"] == 2.5
+
+
+def test_a_cost_that_was_told_stays_known():
+    life = Life(NIGHT)
+    life >> known(session__cost=2.0) >> known(session__cost=None)
+
+    assert facts(life)["session.cost"] == 2.0

@@ -35,7 +35,7 @@ from palingenesis.core.kernel.sessions import (
     session_unblocked,
     session_working,
 )
-from palingenesis.core.kernel.spending import count_cost
+from palingenesis.core.kernel.spending import count_cost, lasting
 from palingenesis.core.kernel.ticking import deadlines, look_again, ticked
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.world import Decision, World
@@ -145,6 +145,6 @@ def _facts_observed(draft: Draft, event: events.FactsObserved) -> None:
     session = draft.sessions.get(event.session)
     if session is not None:
         count_cost(draft, session, event.facts)
-        known = {**session.facts, **event.facts}
+        known = {**session.facts, **lasting(event.facts)}
         facts = {name: value for name, value in known.items() if value is not None}
         draft.put(replace(session, facts=facts))

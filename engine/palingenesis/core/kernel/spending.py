@@ -38,6 +38,13 @@ def count_cost(draft: Draft, session: Session, facts: Mapping[str, FactValue | N
     draft.world = replace(draft.world, spent=dict(sorted(spent.items())[-_DAYS:]))
 
 
+def lasting(facts: Mapping[str, FactValue | None]) -> Mapping[str, FactValue | None]:
+    """What is told of a session, without a cost that cannot be told: it was spent all the same."""
+    if COST not in facts or _amount(facts[COST]) is not None:
+        return facts
+    return {name: value for name, value in facts.items() if name != COST}
+
+
 def spent_in(session: Session) -> float | None:
     """What a session and those that it continues have cost; None: no cost was ever told."""
     cost = _amount(session.facts.get(COST))
