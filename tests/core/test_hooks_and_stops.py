@@ -13,6 +13,8 @@ from tests.core.life import (
     Act,
     Life,
     agent_up,
+    answered,
+    asked,
     died,
     ended,
     passed,
@@ -189,3 +191,20 @@ def test_a_rehearsed_server_that_is_ended_is_down():
 
     assert not night.world.agents[AGENT].up
     assert night.world.sessions[night.session].status is Status.ATTENTION
+
+
+def test_a_session_that_waits_for_a_person_still_does_after_a_hook_has_run():
+    stalls = rule("stall", "", {"interrupt": {}}, {"resume": {}}, event=["stalled"])
+    beeps = rule("beep", "", {"run": {"hook": "beep"}}, event=["blocked"])
+    life = Life(policy(beeps, stalls))
+    life >> asked()
+    life << "notify" << "run"
+
+    life >> ended("run")
+
+    life << Status.BLOCKED
+    assert life.session.outlook == "permission: rm -rf build?"
+    life >> passed(7200)
+    life.claim_nothing_more()
+    life >> answered
+    life << Status.WORKING

@@ -170,8 +170,11 @@ def _ended(draft: Draft, session: Session, plan: Plan) -> Session:
     if plan.event in {"stopped", "action_failed"} and not _was_delegated(plan):
         outlook = f"rule {plan.rule} ended without going on"
         return end_plan(draft, session, "need_attention", outlook)
-    draft.put(replace(session, plan=None))
-    return draft.move(draft.sessions[session.id], "went_on", "")
+    session = draft.put(replace(session, plan=None))
+    block = session.block
+    if block is not None:  # it waits for a person as before: that is no stall
+        return draft.move(session, "blocked", f"{block.kind}: {block.text}"[:200])
+    return draft.move(session, "went_on", "")
 
 
 def _was_delegated(plan: Plan) -> bool:
