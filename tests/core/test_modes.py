@@ -10,11 +10,13 @@ from palingenesis.core.world import Decision
 from tests.core.life import (
     SES,
     Life,
+    alive,
     answered,
     asked,
     died,
     ended,
     passed,
+    person_prompts,
     progressed,
     stopped,
     text_of,
@@ -276,3 +278,73 @@ def test_a_rule_that_observes_sees_a_stop_once_although_its_hold_is_decided_anew
 
     life.claim_nothing_more()
     life << Status.WAITING
+
+
+WAITS_TO_TELL = with_rule(
+    policy(rule("watch", "", TELL) | {"for": "10m"}, RATE), "watch", observes=True
+)
+
+
+def test_a_rule_that_observes_after_a_while_says_nothing_of_a_stop_that_is_over():
+    resumed, prompted = Life(WAITS_TO_TELL), Life(WAITS_TO_TELL)
+
+    resumed >> stopped("rate_limit", retry_after=30) >> passed(30) >> ended("resume") >> alive
+    prompted >> stopped("rate_limit", retry_after=30) >> person_prompts
+    resumed >> passed(600)
+    prompted >> passed(600)
+
+    resumed << "resume" << Status.WORKING
+    resumed.claim_nothing_more()
+    prompted.claim_nothing_more()
+
+
+def test_a_rule_that_observes_after_a_while_tells_a_stop_that_is_still_waited_out():
+    life = Life(WAITS_TO_TELL)
+
+    life >> stopped("rate_limit", retry_after=3600) >> passed(600)
+
+    life << "notify" << Status.WAITING
+
+
+def test_a_rule_that_observes_sees_a_stop_once_although_its_hold_was_paused():
+    held = policy(rule("watch", "", TELL), rule("held", "", {"retry": {}}) | {"for": "10m"})
+    life = Life(with_rule(held, "watch", observes=True))
+    life >> stopped("network")
+    life << "notify" << Status.HOLDING
+
+    life >> told_to(commands.Hold(session=None)) >> told_to(commands.Release(session=None))
+
+    life.claim_nothing_more()
+    life << Status.HOLDING
+
+
+REOPENED = with_rule(
+    policy(
+        rule("watch", "", TELL),
+        rule("rest", "", {"attention": {"reason": "look", "reopen-after": "1h"}}),
+    ),
+    "watch",
+    observes=True,
+)
+
+
+def test_a_rule_that_observes_sees_a_stop_once_although_it_is_reopened():
+    life = Life(REOPENED)
+    life >> stopped("network")
+    life << "notify" << Status.ATTENTION
+
+    life >> passed(3600) >> passed(3600) >> told_to(commands.Release(session=SES))
+
+    life.claim_nothing_more()
+    life << Status.ATTENTION
+
+
+def test_a_rule_that_observes_sees_a_stop_that_came_while_nothing_was_decided():
+    life = Life(REOPENED)
+    life >> stopped("network")
+    life << "notify" << Status.ATTENTION
+
+    life >> passed(60) >> stopped("timeout") >> passed(3600)
+
+    life << "notify" << Status.ATTENTION
+    assert text_of(life.last["notify"]) == "seen timeout"

@@ -15,10 +15,11 @@ from palingenesis.core.plans import Step, word_of
 from palingenesis.core.policy.decide import Aside, Ruling
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import Allowed, may_touch
-from palingenesis.core.values import FactValue
+from palingenesis.core.values import FactValue, Status
 from palingenesis.core.world import Decision, Hold, Plan, Session
 
 _REMEMBERED: Final = 200
+_WORKS: Final = frozenset({Status.WORKING, Status.BLOCKED, Status.STALLED})
 
 
 def beside(
@@ -72,6 +73,14 @@ def anchor_of(session: Session, event: str) -> str:
     if event == "stalled":
         return session.alive_at.isoformat() if session.alive_at else ""
     return ""
+
+
+def is_over(session: Session, event: str) -> bool:
+    """Whether the stop that an event was about is the past: the session works again."""
+    if event not in {"stopped", "action_failed"}:
+        return False
+    paused = session.status is Status.PAUSED
+    return (session.paused_from if paused else session.status) in _WORKS
 
 
 def _observed(

@@ -6,7 +6,7 @@ from typing import Final
 from palingenesis.core import plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close
-from palingenesis.core.kernel.beside import anchor_of, beside, shadowed, would_have
+from palingenesis.core.kernel.beside import anchor_of, beside, is_over, shadowed, would_have
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.notices import observe
@@ -82,6 +82,11 @@ def decide_stop(
     if ruling.delay is not None:
         return _hold(draft, session, ruling, event)
     return start(draft, session, ruling, event, facts)
+
+
+def was_decided(session: Session) -> bool:
+    """Whether its stop is no news: none has come since it came to rest."""
+    return session.stopped_at is not None and session.stopped_at <= session.since
 
 
 def start(
@@ -213,7 +218,8 @@ def watch_due(draft: Draft, session: Session, watch: Hold) -> Session:
     """The `for:` of a rule beside is over: it is taken if it is still true, and of the same."""
     rest = tuple(other for other in session.watches if other != watch)
     session = draft.put(replace(session, watches=rest))
-    if anchor_of(session, watch.event) != watch.anchor or draft.policy.mode is Mode.OFF:
+    same = anchor_of(session, watch.event) == watch.anchor and not is_over(session, watch.event)
+    if not same or draft.policy.mode is Mode.OFF:
         return session
     ruling, facts = rule_on(draft, session, watch.event)
     mine = tuple(replace(one, delay=None) for one in ruling.asides if one.rule == watch.rule)

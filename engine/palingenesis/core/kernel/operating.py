@@ -3,7 +3,7 @@
 from palingenesis.core import commands, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close, settled
-from palingenesis.core.kernel.deciding import cancel, decide_stop
+from palingenesis.core.kernel.deciding import cancel, decide_stop, was_decided
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import OPERATOR, passed
 from palingenesis.core.kernel.walking import walk
@@ -129,9 +129,10 @@ def _release(draft: Draft, session: Session, *, named: bool) -> None:
     """
     session = replace(session, person_at=draft.at, paused_by="", unproductive=0)
     if session.status is Status.ATTENTION:
+        told = was_decided(session)
         session = replace(session, latched=False, reopen_at=None, rails=())
         session = draft.move(draft.put(session), "reopen")
-        _decide_or_watch(draft, session)
+        _decide_or_watch(draft, session, again=told)
         return
     if session.status is not Status.PAUSED:
         draft.put(session)
@@ -143,7 +144,7 @@ def _release(draft: Draft, session: Session, *, named: bool) -> None:
             draft.move(session, f"unpause_to_{before}", "")
         case Status.ATTENTION if named:
             session = draft.put(replace(session, latched=False, reopen_at=None, rails=()))
-            _decide_or_watch(draft, draft.move(session, "unpause"))
+            _decide_or_watch(draft, draft.move(session, "unpause"), again=True)
         case Status.ATTENTION:
             draft.move(session, "unpause_to_attention", session.outlook)
         case Status.ACTING if session.plan is not None and session.plan.effect in draft.open:
@@ -158,14 +159,14 @@ def _release(draft: Draft, session: Session, *, named: bool) -> None:
             if session.plan is not None:
                 walk(draft, session)
             else:
-                _decide_or_watch(draft, session)
+                _decide_or_watch(draft, session, again=before is Status.HOLDING)
 
 
-def _decide_or_watch(draft: Draft, session: Session) -> None:
+def _decide_or_watch(draft: Draft, session: Session, *, again: bool) -> None:
     if session.stop is None:
         draft.move(session, "went_on", "")
     else:
-        decide_stop(draft, session)
+        decide_stop(draft, session, again=again)
 
 
 def _interrupt(draft: Draft, session: Session) -> None:

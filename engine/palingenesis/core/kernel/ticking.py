@@ -12,6 +12,7 @@ from palingenesis.core.kernel.deciding import (
     decide_aside,
     decide_stop,
     hold_due,
+    was_decided,
     watch_due,
 )
 from palingenesis.core.kernel.draft import Draft
@@ -85,9 +86,10 @@ def _tick(draft: Draft, session: Session) -> None:
             error = f"no sign of life within {within}"
             act_failed(draft, session, "no_effect", error)
         case Status.ATTENTION if _due(session.reopen_at, draft.at):
+            told = was_decided(session)
             session = draft.move(session, "reopen", "half open: one more try")
             session = draft.put(replace(session, reopen_at=None, half_open=True))
-            decide_stop(draft, session)
+            decide_stop(draft, session, again=told)
         case Status.WORKING if _due(_stall_at(session, draft.policy), draft.at):
             _stalled(draft, session)
         case _:
