@@ -16,6 +16,7 @@ from palingenesis.core.policy.codes.registry import CODES, FAMILIES, PAGE, page
 from palingenesis.core.policy.diagnostics import Diagnostic, Grade
 from palingenesis.simulation.scenario import read_scenario
 from palingenesis.simulation.testing.reading import check_against, read_tests
+from tests.policy.projects import of_project
 from tests.policy.texts import ROOT, compiled
 
 
@@ -49,6 +50,7 @@ READERS: dict[Frame, Callable[[str], tuple[Diagnostic, ...]]] = {
     Frame.POLICY: lambda text: compiled(text).diagnostics,
     Frame.TOP: lambda text: compiled(text).diagnostics,
     Frame.RULE: lambda text: compiled(text).diagnostics,
+    Frame.PROJECT: lambda text: of_project(text).diagnostics,
     Frame.LINT_TOP: said_by_lint,
     Frame.LINT_RULE: said_by_lint,
     Frame.SCENARIO: lambda text: read_scenario(text).diagnostics,

@@ -34,7 +34,10 @@ class Word:
 
 
 def words_of(text: str) -> list[Word]:
-    """Keys, facts, functions, actions, enum values, names and keywords; no free text, no ids."""
+    """Keys, facts, functions, actions, enum values, names and keywords; no free text, no ids.
+
+    A calendar that nothing names is meant where no calendar is named; another name changes nothing.
+    """
     root, findings = read(text)
     assert root is not None
     return sorted(set(_walk(root, (), findings)), key=lambda word: (word.start, word.end))
@@ -44,7 +47,8 @@ def _walk(node: Node, path: tuple[str, ...], findings: Findings) -> Iterator[Wor
     match node:
         case Table(entries=entries):
             for key, value in entries:
-                yield Word(key.span.start, key.span.end)
+                if path != ("calendars",) or findings.source.text.count(key.text) > 1:
+                    yield Word(key.span.start, key.span.end)
                 yield from _walk(value, (*path, key.text), findings)
         case Listing(items=items):
             for item in items:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.project_trust import TrustStore, pin_of
 from palingenesis.runtime.reload import Answer, Compiled, on_hangup
 from palingenesis.sensors.policy_file import CompilerProcess, FileSource, PolicyFile, places_of
 
@@ -385,3 +386,117 @@ def test_a_change_of_a_file_that_is_extended_is_another_reading(tmp_path):
     assert absent.content == there.content == changed.content
     assert len({absent, there, changed}) == 3
     assert source.read() == changed
+
+
+# ── policies of projects ──────────────────────────────────────────────────────────────────────
+
+OWN = b"""version: 1
+rules:
+  - {id: go, when: stop.reason == 'crash', do: [resume], limit: {max: 5, per: 1h}}
+default: {do: [attention]}
+"""
+TIGHTER = "version: 1\nrules: [{id: go, override: merge, limit: {max: 1, per: 1h}}]\n"
+BOLDER = "version: 1\nrules: [{id: mine, do: [resume]}]\n"
+
+
+def project(folder, text):
+    file = folder / ".palingenesis" / "policy.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def test_a_projects_policy_is_laid_over_the_own_one(tmp_path):
+    file = project(tmp_path / "app", TIGHTER)
+    where = (str(tmp_path / "app"), str(tmp_path / "none"))
+
+    answer = compiled(OWN, tmp_path / "policy.yaml", projects=lambda: where)
+
+    (overlay,) = answer.resolved["overlays"]
+    assert (overlay["directory"], overlay["file"], overlay["trusted"]) == (
+        str(tmp_path / "app"), str(file), False,
+    )  # fmt: skip
+    assert overlay["policy"]["rules"][0]["limit"]["max"] == 1
+    assert answer.digest != compiled(OWN, tmp_path / "policy.yaml").digest
+
+
+def test_a_project_that_asks_for_more_is_left_out_until_it_is_trusted(tmp_path, caplog):
+    file = project(tmp_path / "app", BOLDER)
+    store = tmp_path / "trusted.json"
+    options = {"projects": lambda: (str(tmp_path / "app"),), "trusted": store}
+
+    before = compiled(OWN, tmp_path / "policy.yaml", **options)
+    TrustStore(store).trust(file, pin_of(BOLDER.encode(), ()))
+    after = compiled(OWN, tmp_path / "policy.yaml", **options)
+    file.write_text(f"{BOLDER}# one more line\n")
+    changed = compiled(OWN, tmp_path / "policy.yaml", **options)
+
+    assert "overlays" not in before.resolved
+    assert "error[S021]: 'resume' in a policy that is not trusted" in caplog.text
+    assert [one["trusted"] for one in after.resolved["overlays"]] == [True]
+    assert "overlays" not in changed.resolved
+
+
+def test_what_a_trusted_project_extends_is_pinned_with_it(tmp_path):
+    file = project(tmp_path / "app", "version: 1\nextends: [./more.yaml]\n")
+    more = file.with_name("more.yaml")
+    more.write_text(BOLDER)
+    store = tmp_path / "trusted.json"
+    TrustStore(store).trust(file, pin_of(file.read_bytes(), [more.read_bytes()]))
+    options = {"projects": lambda: (str(tmp_path / "app"),), "trusted": store}
+
+    before = compiled(OWN, tmp_path / "policy.yaml", **options)
+    more.write_text(BOLDER.replace("mine", "yours"))
+    after = compiled(OWN, tmp_path / "policy.yaml", **options)
+
+    assert [one["trusted"] for one in before.resolved["overlays"]] == [True]
+    assert "overlays" not in after.resolved
+
+
+@pytest.mark.parametrize("text", ["version: [1\n", "- 1\n", "\x00", "", "#" * 300_000])
+def test_a_projects_policy_that_cannot_be_read_is_told_and_left_out(tmp_path, caplog, text):
+    file = project(tmp_path / "app", text)
+
+    answer = compiled(
+        OWN, tmp_path / "policy.yaml", projects=lambda: (str(tmp_path / "app"),)
+    )  # fmt: skip
+
+    assert answer.digest == compiled(OWN, tmp_path / "policy.yaml").digest
+    assert str(file) in caplog.text
+
+
+def test_a_projects_policy_that_others_can_write_to_is_left_out(tmp_path, caplog):
+    project(tmp_path / "app", TIGHTER).chmod(0o666)
+
+    answer = compiled(
+        OWN, tmp_path / "policy.yaml", projects=lambda: (str(tmp_path / "app"),)
+    )  # fmt: skip
+
+    assert "overlays" not in answer.resolved
+    assert "can be written by other users" in caplog.text
+
+
+def test_a_trust_file_that_is_damaged_trusts_nobody(tmp_path, caplog):
+    project(tmp_path / "app", BOLDER)
+    store = tmp_path / "trusted.json"
+    store.write_text("{")
+
+    answer = compiled(
+        OWN, tmp_path / "policy.yaml", projects=lambda: (str(tmp_path / "app"),), trusted=store
+    )
+
+    assert "overlays" not in answer.resolved
+    assert "no project is trusted" in caplog.text
+
+
+def test_a_projects_policy_that_appears_or_changes_is_another_reading(tmp_path):
+    (tmp_path / "policy.yaml").write_bytes(OWN)
+    wanted = tmp_path / "app" / ".palingenesis" / "policy.yaml"
+    source = FileSource(tmp_path / "policy.yaml", distrust=str_of, more=lambda: (wanted,))
+
+    absent = source.read()
+    project(tmp_path / "app", TIGHTER)
+    there = source.read()
+    project(tmp_path / "app", BOLDER)
+
+    assert len({absent, there, source.read()}) == 3

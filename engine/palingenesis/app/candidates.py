@@ -47,6 +47,8 @@ class Candidates:
         journal: Path,
         clock: Clock,
         policy_path: Callable[[], Path],
+        projects: Callable[[], Iterable[str]],
+        trusted: Path,
         own: Path,
         reload: Callable[[], Awaitable[door.Answer]],
     ) -> None:
@@ -57,6 +59,8 @@ class Candidates:
             journal: the file of the journal, which a report reads beside its writer.
             clock: for the instants on the events.
             policy_path: the file that decides now.
+            projects: the directories that sessions work in.
+            trusted: the file that says which of their policies are trusted.
             own: the person's policy file, which a promotion writes.
             reload: has that file read again.
         """
@@ -64,6 +68,8 @@ class Candidates:
         self._journal = journal
         self._clock = clock
         self._policy_path = policy_path
+        self._projects = projects
+        self._trusted = trusted
         self._own = own
         self._reload = reload
 
@@ -203,6 +209,8 @@ class Candidates:
             schema=shipped.schema("policy"),
             presets=shipped.presets(),
             place=lambda: path,
+            projects=self._projects,
+            trusted=self._trusted,
         )
         made = await compiler(content)
         if made.resolved is None:

@@ -37,6 +37,7 @@ from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.ports import Clock
+from palingenesis.runtime.project_policy import file_in, projects_of
 from palingenesis.runtime.recovery import recover
 from palingenesis.runtime.reload import Answer, on_hangup
 from palingenesis.sensors.host import Host
@@ -101,6 +102,7 @@ class Daemon:
         self._make = make
         self._renamed: tuple[str, ...] = ()
         """What there is to say about the ids of the rules that were adopted last."""
+        self._sessions_before = 0
         self._stopping = asyncio.Event()
         self._ends_agents = False
         recovered = recover(journal)
@@ -137,6 +139,7 @@ class Daemon:
         control = ControlServer(front, self._paths.socket)
         self._listen_to_signals(policy_file)
         loop.attend(self._snapshot_now_and_then)
+        loop.attend(lambda *_: self._look_for_projects(policy_file))
         async with asyncio.TaskGroup() as tasks:
             dispatch = Dispatch(
                 tasks=tasks,
@@ -199,6 +202,8 @@ class Daemon:
                 journal=self._paths.journal,
                 clock=self._clock,
                 policy_path=self._policy_path,
+                projects=self._projects,
+                trusted=self._paths.trusted_policies,
                 own=self._choice.path or self._paths.policy_file,
                 reload=lambda: self._reload(policy_file),
             ),
@@ -217,6 +222,14 @@ class Daemon:
         """The file that decides now: the person's own as soon as there is one."""
         own = self._choice.path or self._paths.policy_file
         return own if self._choice.path or own.exists() else shipped.policy()
+
+    def _projects(self) -> tuple[str, ...]:
+        """The directories that our sessions work in; they may have policies of their own."""
+        return projects_of(self.loop.world)
+
+    def _project_files(self) -> tuple[Path, ...]:
+        files = tuple(file_in(directory) for directory in self._projects())
+        return (*files, self._paths.trusted_policies) if files else ()
 
     def _say(self, event: Event) -> None:
         """Hand in what the policy file has to say, under the name of the file that says it."""
@@ -239,11 +252,14 @@ class Daemon:
                 schema=shipped.schema("policy"),
                 presets=shipped.presets(),
                 place=self._policy_path,
+                projects=self._projects,
+                trusted=self._paths.trusted_policies,
             ),
             clock=self._clock,
             current=world.policy,
             stale=bool(world.policy_problems),
             fallback=None if path else shipped.policy(),
+            more=self._project_files,
         )
         path = self._policy_path()
         said: list[Event] = []
@@ -314,6 +330,13 @@ class Daemon:
     def _snapshot(self) -> None:
         with contextlib.suppress(JournalError):
             self._journal.remember(to_plain(self.loop.world), self.loop.seq)
+
+    def _look_for_projects(self, policy_file: PolicyFile) -> None:
+        """Sessions came or went: their projects may have a policy."""
+        count = len(self.loop.world.sessions)
+        if count != self._sessions_before:
+            self._sessions_before = count
+            policy_file.nudge()
 
     def _listen_to_signals(self, policy_file: PolicyFile) -> None:
         running = asyncio.get_running_loop()

@@ -16,6 +16,8 @@ from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
 from palingenesis.core.effects import Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
+from palingenesis.core.policy.build import digest_of
+from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal, entry_to_plain
@@ -213,6 +215,7 @@ class Front:
         return {
             "name": world.policy_name,
             "digest": world.policy,
+            "alone": _alone(self._loop.policy),
             "path": str(path),
             "origin": self._about.policy_origin,
             "source": source,
@@ -244,3 +247,9 @@ class Front:
 
 def _unknown(session: str) -> PalingenesisError:
     return PalingenesisError(f"no session '{session[:80]}'", "palingenesis sessions")
+
+
+def _alone(policy: Policy) -> str:
+    """The digest of a policy without what the projects of its sessions ask for."""
+    own = {key: value for key, value in policy.resolved.items() if key != "overlays"}
+    return digest_of(own) if policy.overlays else policy.digest

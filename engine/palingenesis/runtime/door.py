@@ -209,10 +209,14 @@ class Entrance(TypedDict):
 
 
 class PolicyText(TypedDict):
-    """The policy in force, as it was written."""
+    """The policy in force, as it was written.
+
+    `alone` is the digest without what projects ask for; where it is missing it is the same.
+    """
 
     name: str
     digest: str
+    alone: NotRequired[str]
     path: str
     origin: str
     source: str

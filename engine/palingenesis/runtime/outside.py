@@ -68,6 +68,8 @@ class Neighbours:
         self._distrust = distrust
         self.asked: list[Path] = []
         """Every file that was asked for, whether it was there or not."""
+        self.contents: list[bytes] = []
+        """What was in those that could be read."""
         self.outside = Outside(
             zones=zones_of(environ),
             zone_names=zone_names,
@@ -116,6 +118,7 @@ class Neighbours:
         if why:
             advice = f"only its owner may be able to write to a policy (chmod go-w {path})"
             return Loaded(name=name, problem=why, help=advice)
+        self.contents.append(text)
         return Loaded(name=name, text=text)
 
 

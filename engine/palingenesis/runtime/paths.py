@@ -56,6 +56,11 @@ class Paths:
         return self.config / "policy.yaml"
 
     @property
+    def trusted_policies(self) -> Path:
+        """Which policies of projects are trusted."""
+        return self.config / "trusted-policies.json"
+
+    @property
     def socket(self) -> Path:
         """The control door."""
         return self.runtime / "control.sock"

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import signal
 import stat
@@ -25,6 +26,8 @@ from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.runtime.reload import Compile, Compiled, Reading, Reload, Verdict
 from palingenesis.runtime.trust import why_untrusted
+
+log = logging.getLogger("palingenesis.policy")
 
 POLL_S = 30.0
 REST_S = 0.2
@@ -51,14 +54,16 @@ class PolicyFile:
         stale: bool = False,
         distrust: Callable[[Path], str] = why_untrusted,
         fallback: Path | None = None,
+        more: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
         """Take the file and the policy in force; see `Reload` for `current` and `stale`.
 
         `distrust` says why a file must not steer us, "" when it may. `fallback` is what is read
-        until the file exists: a shipped policy, which is trusted.
+        until the file exists: a shipped policy, which is trusted. `more` are files that belong to
+        it and need not exist: the policies of the projects that sessions work in.
         """
         self._path = path.absolute()
-        self._source = FileSource(self._path, distrust=distrust, fallback=fallback)
+        self._source = FileSource(self._path, distrust=distrust, fallback=fallback, more=more)
         self._clock = clock
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
@@ -96,7 +101,7 @@ class PolicyFile:
 
     def _places(self) -> frozenset[_Place]:
         """The directories of the file and of those that it extends."""
-        files = (self._path, *self._source.beside)
+        files = (self._path, *self._source.beside, *self._source.more())
         return frozenset[_Place]().union(*(places_of(path) for path in files))
 
     async def _poll(self) -> None:
@@ -135,14 +140,24 @@ class FileSource:
     """The file as a `Source`: small, regular, and nobody else's to write."""
 
     def __init__(
-        self, path: Path, *, distrust: Callable[[Path], str], fallback: Path | None = None
+        self,
+        path: Path,
+        *,
+        distrust: Callable[[Path], str],
+        fallback: Path | None = None,
+        more: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
         self._path = path
+        self._more = more
         self._distrust = distrust
         self._fallback = fallback
         self._existed = False
         self.beside: tuple[Path, ...] = ()
         """Other files that the policy extends, or would like to."""
+
+    def more(self) -> tuple[Path, ...]:
+        """Files that belong to it and need not exist."""
+        return tuple(self._more())
 
     def attend(self, files: Iterable[str]) -> None:
         """Look at these files, too, from now on."""
@@ -151,7 +166,9 @@ class FileSource:
     def read(self) -> Reading:
         """Look at the files now."""
         reading = self._read()
-        return replace(reading, beside=tuple(_mark(path) for path in self.beside))
+        marks = [_mark(path) for path in self.beside]
+        marks += [f"{path} {_mark(path)}" for path in sorted(set(self._more())) if path.exists()]
+        return replace(reading, beside=tuple(marks))
 
     def _read(self) -> Reading:
         if self._fallback is not None and not self._existed and not self._path.exists():
@@ -299,6 +316,8 @@ class CompilerProcess:
         schema: Path,
         presets: Path,
         place: Callable[[], Path],
+        projects: Callable[[], Iterable[str]] = tuple,
+        trusted: Path | None = None,
         params: Mapping[str, str] | None = None,
         limit_s: float = COMPILE_S_MAX,
     ) -> None:
@@ -309,6 +328,8 @@ class CompilerProcess:
             schema: the schema's file.
             presets: the folder of the shipped presets.
             place: the file that is compiled; others that it extends are looked for beside it.
+            projects: the directories that sessions work in; they may have policies of their own.
+            trusted: the file that says which of these are trusted.
             params: values for the policy's parameters.
             limit_s: how long a compilation may take.
         """
@@ -317,9 +338,14 @@ class CompilerProcess:
             "schema": str(schema),
             "presets": str(presets),
             "params": dict(params or {}),
+            "trusted": str(trusted or ""),
         }
+        self._projects = projects
         self._limit_s = limit_s
         self._place = place
+
+    def _asked(self) -> dict[str, object]:
+        return {**self._job, "place": str(self._place()), "projects": list(self._projects())}
 
     async def __call__(self, data: bytes) -> Compiled:
         """Compile one text; trouble with the process is a `passing` problem."""
@@ -328,7 +354,7 @@ class CompilerProcess:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                json.dumps({**self._job, "place": str(self._place())}),
+                json.dumps(self._asked()),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -361,6 +387,8 @@ def _compiled(output: bytes) -> Compiled:
             problems = tuple(str(problem) for problem in answer["problems"])
             return Compiled(problems=problems, files=files)
         digest = str(answer["digest"])
+        for remark in answer["remarks"]:
+            log.warning("%s", remark)
         return Compiled(resolved=dict(answer["resolved"]), digest=digest, files=files)
     except (ValueError, KeyError, TypeError):
         return _trouble("the compiler's answer cannot be read")

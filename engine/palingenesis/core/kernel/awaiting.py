@@ -31,7 +31,7 @@ def begin(draft: Draft, session: Session, plan: Plan, step: plans.Wait, begun: d
         begun,
         tries=plan.tries,
         seed=plan.seed,
-        calendars=draft.policy.calendars,
+        calendars=draft.policy_of(session).calendars,
         awaited=awaited,
     )
     timed = replace(
@@ -41,21 +41,21 @@ def begin(draft: Draft, session: Session, plan: Plan, step: plans.Wait, begun: d
         because=until.because,
         awaits=(step.condition or "") if awaited else "",
     )
-    return replace(timed, look_at=next_look(draft, timed))
+    return replace(timed, look_at=next_look(draft, session, timed))
 
 
 def truth_of(draft: Draft, session: Session, plan: Plan, text: str | None) -> Truth:
     """Whether a condition of the policy is true now; None: it cannot be told."""
-    condition = draft.policy.conditions.get(text or "")
+    condition = draft.policy_of(session).conditions.get(text or "")
     if condition is None:
         return None
     facts = facts_of(draft.now(), session, plan.event, draft.at, draft.policy)
     return condition.holds(facts)
 
 
-def next_look(draft: Draft, plan: Plan) -> datetime | None:
+def next_look(draft: Draft, session: Session, plan: Plan) -> datetime | None:
     """When to look again although nothing happens; None: only an event can make it true."""
-    condition = draft.policy.conditions.get(plan.awaits)
+    condition = draft.policy_of(session).conditions.get(plan.awaits)
     moves = condition is not None and moves_by_itself(condition)
     return draft.at + LOOK_EVERY if moves else None
 

@@ -145,7 +145,7 @@ def decide_aside(draft: Draft, session: Session, event: str) -> Session:
     """Decide about an event that is no stop: the session's status stays unless the plan acts."""
     if draft.policy.mode is Mode.OFF:
         return session
-    if not any(event in rule.events for rule in draft.policy.rules):
+    if not any(event in rule.events for rule in draft.policy_of(session).rules):
         return session
     ruling, facts = rule_on(draft, session, event)
     session = beside(draft, session, ruling.asides, event, facts)

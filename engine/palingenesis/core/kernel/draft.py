@@ -48,6 +48,10 @@ class Draft:
         """The world as it is within this turn, for the rails to look at."""
         return replace(self.world, agents=self.agents, sessions=self.sessions, open=self.open)
 
+    def policy_of(self, session: Session) -> Policy:
+        """The policy for a session: where its directory has an overlay, that one."""
+        return self.policy.for_directory(session.directory)
+
     # ── sessions ──────────────────────────────────────────────────────────────────────────────
 
     def put(self, session: Session) -> Session:

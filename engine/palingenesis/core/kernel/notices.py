@@ -13,7 +13,7 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.caps import NOTIFICATIONS, full, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.telling import say
-from palingenesis.core.values import Severity
+from palingenesis.core.values import SessionId, Severity
 from palingenesis.core.world import Held, Plan, Session
 
 _HELD_MOST: Final = 200
@@ -55,7 +55,7 @@ def _instead(
         return f"not repeated: it was told at {before:%Y-%m-%dT%H:%M:%SZ}"
     closes = None
     if notice.severity is not Severity.CRITICAL and step.quiet != "send":
-        closes = _closes(draft, step.calendar)
+        closes = _closes(draft, session.id, step.calendar)
     if closes is not None and step.quiet == "drop":
         return f"left out: it is {step.calendar}"
     if closes is not None and len(draft.world.held) >= _HELD_MOST:
@@ -92,23 +92,26 @@ def deliver_due(draft: Draft) -> None:
 def reconsider(draft: Draft) -> None:
     """The calendars may be others now: look again until when notices are held."""
     again = (
-        replace(held, until=_closes(draft, held.calendar) or draft.at) for held in draft.world.held
+        replace(held, until=_closes(draft, held.notice.session, held.calendar) or draft.at)
+        for held in draft.world.held
     )
     draft.world = replace(draft.world, held=tuple(again))
     deliver_due(draft)
 
 
 def _not_before(draft: Draft, held: Held) -> datetime | None:
-    closes = _closes(draft, held.calendar)
+    closes = _closes(draft, held.notice.session, held.calendar)
     if closes is not None:
         return closes
     reached = full(draft, (NOTIFICATIONS,))
     return reached.until if reached is not None else None
 
 
-def _closes(draft: Draft, calendar: str | None) -> datetime | None:
+def _closes(draft: Draft, session: SessionId | None, calendar: str | None) -> datetime | None:
     """When the calendar's window that is open now ends; None: none is open."""
-    known = draft.policy.calendars.get(calendar or "")
+    whose = draft.sessions.get(session) if session is not None else None
+    policy = draft.policy_of(whose) if whose is not None else draft.policy
+    known = policy.calendars.get(calendar or "")
     return known.ends(draft.at) if known is not None else None
 
 

@@ -99,14 +99,14 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
 
 def _facts_then(draft: Draft, session: Session, plan: Plan) -> dict[str, FactValue]:
     """The facts that were decided about, and what the new policy counts or looks up besides."""
-    then = plan.started_at
+    then, policy = plan.started_at, draft.policy_of(session)
     before = replace(session, happened=tuple(it for it in session.happened if it[1] <= then))
     counted = {
         count_key(what, window): count(before, what, then - window)
-        for what, window in draft.policy.windows
+        for what, window in policy.windows
     }
     open_then = {
-        within_key(name): calendar.covers(then) for name, calendar in draft.policy.calendars.items()
+        within_key(name): calendar.covers(then) for name, calendar in policy.calendars.items()
     }
     return {**counted, **plan.facts, **open_then}
 

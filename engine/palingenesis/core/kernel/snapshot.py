@@ -24,6 +24,7 @@ def facts_of(
 
     The policy says what is counted, which calendars there are, and where a day begins.
     """
+    zone, policy = policy.zone, policy.for_directory(session.directory)
     facts: dict[str, FactValue | None] = {
         **world.host,
         **session.facts,
@@ -48,7 +49,7 @@ def facts_of(
         _add_agent(facts, agent, session, at)
     if session.failure is not None and event == "action_failed":
         facts["action.kind"], facts["action.error"] = session.failure
-    facts |= budgets(world, session, policy.zone, at)
+    facts |= budgets(world, session, zone, at)
     for name, calendar in policy.calendars.items():
         facts[within_key(name)] = calendar.covers(at)
     for what, window in policy.windows:

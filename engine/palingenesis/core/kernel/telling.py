@@ -30,7 +30,7 @@ def _resume_at(draft: Draft, session: Session, plan: Plan) -> str:
                 draft.at,
                 tries=plan.tries,
                 seed=plan.seed,
-                calendars=draft.policy.calendars,
+                calendars=draft.policy_of(session).calendars,
             )
             return f"{until.deadline:%Y-%m-%d %H:%M:%S} UTC"
     return "at once"

@@ -58,7 +58,9 @@ def look_again(draft: Draft, *, time_only: bool) -> None:
         assert isinstance(step, Wait), "only a wait waits for a condition"
         if truth_of(draft, session, plan, plan.awaits) is not True:
             if _due(plan.look_at, draft.at):
-                draft.put(replace(session, plan=replace(plan, look_at=next_look(draft, plan))))
+                draft.put(
+                    replace(session, plan=replace(plan, look_at=next_look(draft, session, plan)))
+                )
             continue
         true = come_true(draft, session, plan, step)
         seen = draft.put(replace(session, plan=true, outlook=true.because))

@@ -18,7 +18,7 @@ from palingenesis.core.policy.conditions import Condition, compile_condition, wi
 from palingenesis.core.policy.expressions import Scope
 from palingenesis.core.policy.lexing import without_blanks
 from palingenesis.core.policy.matching import conditions_of
-from palingenesis.core.policy.model import Cap, Limit, Mode, Never, Policy, Rule
+from palingenesis.core.policy.model import Cap, Limit, Mode, Never, Overlay, Policy, Rule
 from palingenesis.core.policy.steps import build_steps
 from palingenesis.core.policy.terms import Named
 
@@ -48,6 +48,10 @@ def digest_of(resolved: Mapping[str, Any]) -> str:
     for key in ("rules", "never"):
         if key in essence:
             essence[key] = [_placeless(one) for one in essence[key]]
+    if "overlays" in essence:
+        essence["overlays"] = [
+            [one["directory"], digest_of(one["policy"])] for one in essence["overlays"]
+        ]
     text = json.dumps(_bare(essence), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -94,9 +98,19 @@ def _build(resolved: Mapping[str, Any]) -> Policy:
         zone=zone_of(resolved.get("zones", {}), resolved.get("time-zone", "UTC")),
         conditions=conditions,
         never=tuple(_never(plain, scope) for plain in resolved.get("never", ())),
+        overlays=tuple(_overlay(plain) for plain in resolved.get("overlays", ())),
         healthy_after=spans["healthy-after"],
         verify_within=spans["verify-within"],
         stall_after=spans["stall-after"],
+    )
+
+
+def _overlay(plain: Mapping[str, Any]) -> Overlay:
+    return Overlay(
+        directory=str(plain["directory"]),
+        policy=_build(plain["policy"]),
+        file=str(plain.get("file", "")),
+        trusted=bool(plain.get("trusted", False)),
     )
 
 

@@ -44,10 +44,17 @@ def check(
         outside: what the policy may refer to.
     """
     check_structure(root, schema, findings)
-    resolved: dict[str, Any] = {"version": 1, "name": name}
     if not isinstance(root, Table):
-        return resolved
-    root = assemble(root, schema, outside, findings)
+        return {}
+    whole = assemble(root, schema, outside, findings)
+    return resolve(whole, findings, name=name, params=params, outside=outside)
+
+
+def resolve(
+    root: Table, findings: Findings, *, name: str, params: Mapping[str, str], outside: Outside
+) -> dict[str, Any]:
+    """Check a document that has everything in it which it inherits, and write its resolved form."""
+    resolved: dict[str, Any] = {"version": 1, "name": name}
     calendars = read_calendars(root, outside, findings)
     names = read_names(root, params, calendars.names, findings)
     ground = Ground(names=names, calendars=calendars, outside=outside, findings=findings)

@@ -21,6 +21,9 @@ Used = Callable[[str, timedelta], int]
 DEFAULT: Final = "default"
 """The rule of a ruling when no rule was true."""
 
+DIRECTORY: Final = "session.directory"
+"""The fact that says which overlay of a policy holds."""
+
 DEFAULT_EVENTS: Final = frozenset({"stopped", "action_failed"})
 """The events that `default:` answers; after any other event, no rule means nothing is done."""
 
@@ -67,6 +70,7 @@ class Ruling:
 
 def decide(policy: Policy, facts: Mapping[str, FactValue], used: Used) -> Ruling:
     """Find the first rule, in the order of the file, that is true for the facts and decides."""
+    policy = policy.for_directory(facts.get(DIRECTORY))
     considered: list[tuple[str, Outcome]] = []
     asides: list[Aside] = []
     for rule, outcome in looked_at(policy, facts):
@@ -93,6 +97,7 @@ def looked_at(policy: Policy, facts: Mapping[str, FactValue]) -> Iterator[tuple[
     A finder leaves out those that do not decide. It is asked only about the very rules that it was
     made for, so a policy with other rules put in is never answered from an old index.
     """
+    policy = policy.for_directory(facts.get(DIRECTORY))
     if policy.finder is not None and policy.finder.rules is policy.rules:
         for rule in policy.finder.true(facts):
             yield rule, Outcome.DECIDES

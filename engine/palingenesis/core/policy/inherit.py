@@ -47,6 +47,13 @@ def assemble(root: Table, schema: str, outside: Outside, findings: Findings) -> 
     return _Assembly(schema, outside, findings).whole(root, ("",))
 
 
+def assemble_upon(
+    beneath: Table, root: Table, schema: str, outside: Outside, findings: Findings
+) -> Table:
+    """The same, with one more document beneath: one that is inherited without being named."""
+    return _Assembly(schema, outside, findings).whole(root, ("",), beneath)
+
+
 class _Assembly:
     """Reads every file once, and merges from the bottom up."""
 
@@ -56,11 +63,13 @@ class _Assembly:
         self.findings = findings
         self.read: set[str] = set()
 
-    def whole(self, root: Table, path: tuple[str, ...]) -> Table:
+    def whole(self, root: Table, path: tuple[str, ...], beneath: Table | None = None) -> Table:
         """A document with its ancestors; `path` are the files that lead to it, itself last."""
         extends = root.get("extends")
         items = extends.items if isinstance(extends, Listing) else ()
         found = [one for item in items for one in self._inherited(item, path)]
+        if beneath is not None:
+            found.append(_Inherited(root=beneath, on_top=False))
         self._check_names(root, found)
         rules = _Rules(root, found, self.findings)
         return _merged(root, found, rules.joined())

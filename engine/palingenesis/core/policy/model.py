@@ -135,9 +135,36 @@ class Policy:
     """How soon after an action there has to be a sign of life."""
     stall_after: timedelta = timedelta(minutes=10)
     """Working without a sign of life for this long is a stall."""
+    overlays: tuple["Overlay", ...] = ()
+    """What holds instead, for the sessions of some directories."""
     finder: Finder | None = field(default=None, repr=False, compare=False)
     """Set by `policy.index.indexed`; without it the evaluator of record looks at every rule."""
+
+    def for_directory(self, directory: object) -> "Policy":
+        """What holds for the sessions that work in a directory: the nearest overlay, or this."""
+        if not self.overlays or not isinstance(directory, str):
+            return self
+        near = [one for one in self.overlays if one.covers(directory)]
+        return max(near, key=lambda one: len(one.directory)).policy if near else self
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule with an id."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A policy for the sessions of one project: the person's own, with what the project asks for.
+
+    It is whole, but only its rules, its default, its calendars and its conditions are looked at:
+    mode, limits, statements and timings are those of the person's own policy.
+    """
+
+    directory: str
+    policy: Policy
+    file: str = ""
+    trusted: bool = False
+
+    def covers(self, directory: str) -> bool:
+        """Whether a directory is that of the project, or inside of it."""
+        return directory == self.directory or directory.startswith(f"{self.directory}/")

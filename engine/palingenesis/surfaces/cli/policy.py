@@ -15,6 +15,7 @@ SECTIONS: Sections = {
     },
     "Check": {
         "validate": ("policy_validate:validate", "Every mistake of a policy, and the way out."),
+        "trust": ("policy_trust:trust", "Let a project's policy do more than tighten your own."),
         "lint": ("policy_lint:lint", "What a careful author would want to know about it."),
         "prove": ("policy_prove:prove", "What holds whatever happens, or the example against it."),
     },

@@ -196,7 +196,7 @@ def _remark(told: PolicyText) -> str:
     compiled = _compiled(told["source"].encode(), Path(told["path"]))
     if compiled.policy is None:
         return f"this file is refused; what is in force is its last good version {_head(told)}"
-    if compiled.policy.digest != told["digest"]:
+    if compiled.policy.digest != told.get("alone", told["digest"]):
         return f"this file has just changed; what is in force is {_head(told)}"
     return ""
 

@@ -14,6 +14,7 @@ class Frame(StrEnum):
     RULE = "rule"  # keys of one rule; what is required and missing there is added
     LINT_TOP = "lint-top"  # as TOP; said by `policy lint`
     LINT_RULE = "lint-rule"  # as RULE; said by `policy lint`
+    PROJECT = "project"  # the policy of a project that is not trusted
     POLICY_TEST = "policy-test"  # a whole file of tests
     SCENARIO = "scenario"  # a whole scenario
 

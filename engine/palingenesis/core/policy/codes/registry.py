@@ -69,6 +69,7 @@ def _one_sentence_a_line(text: str) -> str:
 
 def _block(said: str, text: str, frame: Frame) -> str:
     where = {Frame.RULE: " (in a rule)", Frame.LINT_RULE: " (in a rule)",
+             Frame.PROJECT: " (in a project's policy)",
              Frame.POLICY_TEST: " (in a file of tests)",
              Frame.SCENARIO: " (in a scenario)"}.get(frame, "")  # fmt: skip
     return f"{said}{where}:\n\n```text\n{shown(text)}```\n"

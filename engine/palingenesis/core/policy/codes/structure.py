@@ -161,4 +161,26 @@ CODES: Final = (
         good="extends: [builtin:recommended@1]\n"
         "rules:\n  - id: crash\n    override: replace\n    do: [attention]\n",
     ),
+    Code(
+        code="S020",
+        title="A key that a project's policy cannot have",
+        why="The policy of a project holds for the sessions that work in its directory. Modes, "
+        "time zones, limits of all rules, statements and timings are about all sessions, so only "
+        "your own policy says them.",
+        frame=Frame.PROJECT,
+        bad="version: 1\nlimits:\n  actions: {max: 3, per: 1h}\n",
+        good="version: 1\nrules:\n"
+        "  - id: crash\n    override: merge\n    limit: {max: 3, per: 30m}\n",
+    ),
+    Code(
+        code="S021",
+        title="A project that is not trusted can only tighten",
+        why="A policy that came with a project may lower limits of your rules, turn rules that act "
+        "to shadow or off (a person has to look then), and add rules that tell people or ask for "
+        "one. For anything else read it, and then trust it: `palingenesis policy trust PATH`.",
+        frame=Frame.PROJECT,
+        bad="version: 1\nrules:\n  - {id: go-on, when: stop.reason == 'user_exit', do: [resume]}\n",
+        good="version: 1\nrules:\n"
+        "  - {id: tell, continue: true, do: [notify: {message: It stopped.}]}\n",
+    ),
 )
