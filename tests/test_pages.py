@@ -51,6 +51,7 @@ def said(words: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture(name="beside")
 def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
     return tmp_path
 
 

@@ -79,6 +79,8 @@ class Home:
                 journal=self.folder / "journal.db",
                 clock=self.clock,
                 policy_path=lambda: self.own,
+                projects=tuple,
+                trusted=self.folder / "trusted.json",
                 own=self.own,
                 reload=self.reload,
             )

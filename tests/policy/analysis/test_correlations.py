@@ -11,9 +11,11 @@ from palingenesis.core.policy.analysis.chart import Survey, survey
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import StopReason
+from palingenesis.simulation.performance import perform
 from palingenesis.simulation.playing import play
-from palingenesis.simulation.scenario import Happens, Scenario, read_scenario
+from palingenesis.simulation.scenario import Happens, Scenario
 from tests.policy.texts import ROOT, SHIPPED, policy
+from tests.simulation.nights import scenario_of
 
 SCENARIOS = sorted((ROOT / "examples/scenarios").glob("*.yaml"))
 ALWAYS: dict[str, Any] = {
@@ -74,10 +76,9 @@ def watched() -> Policy:
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.name)
 def test_no_night_of_the_examples_has_impossible_facts(path: Any, everything: Survey) -> None:
-    scenario = read_scenario(path.read_bytes()).scenario
-    assert scenario is not None
+    scenario = scenario_of(path.read_text(encoding="utf-8"))
 
-    found = facts_of(play(watched(), scenario, tail=timedelta(hours=2)))
+    found = facts_of(perform(watched(), scenario, tail=timedelta(hours=2)))
 
     assert found
     for facts in found:
