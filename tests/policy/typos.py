@@ -47,7 +47,7 @@ def _walk(node: Node, path: tuple[str, ...], findings: Findings) -> Iterator[Wor
     match node:
         case Table(entries=entries):
             for key, value in entries:
-                if path != ("calendars",) or findings.source.text.count(key.text) > 1:
+                if path != ("calendars",) or _is_named(key.text, findings.source.text):
                     yield Word(key.span.start, key.span.end)
                 yield from _walk(value, (*path, key.text), findings)
         case Listing(items=items):
@@ -57,6 +57,10 @@ def _walk(node: Node, path: tuple[str, ...], findings: Findings) -> Iterator[Wor
             for start, end in _meant(node, path):
                 span = place_in(findings.source, node, start, end)
                 yield Word(span.start, span.end)
+
+
+def _is_named(calendar: str, text: str) -> bool:
+    return f"'{calendar}'" in text or f"calendar: {calendar}" in text
 
 
 def _meant(node: Scalar, path: tuple[str, ...]) -> Iterator[tuple[int, int]]:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import did_you_mean, parse_duration
 from palingenesis.core.policy.diagnostics import Findings, Span
+from palingenesis.core.policy.fitting import fits
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table
 
 _MOST: Final = 300
@@ -35,19 +36,25 @@ def check_structure(
 
     A `fragment` is a document that others extend: it need not have rules and a default.
     """
-    from jsonschema import Draft202012Validator, FormatChecker
-    from referencing import Registry
-
-    formats = FormatChecker(formats=())
-    formats.checks("span", raises=InvalidConfigError)(_is_span)
-    schema = json.loads(schema_text)
-    validator = Draft202012Validator(schema, registry=Registry(), format_checker=formats)
-    errors = islice(validator.iter_errors(plain(root)), _MOST)
+    document, schema = plain(root), json.loads(schema_text)
+    if fits(document, schema, schema):
+        return
+    errors = islice(_validator(schema).iter_errors(document), _MOST)
     for problem in (one for error in errors for one in _leaves(error)):
         if findings.full:
             return
         if not (fragment and problem.schema.get("title") == "policy"):
             _tell(_with_properties(problem, schema), root, findings)
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
+    """Finds every violation; it never looks outside the schema."""
+    from jsonschema import Draft202012Validator, FormatChecker
+    from referencing import Registry
+
+    formats = FormatChecker(formats=())
+    formats.checks("span", raises=InvalidConfigError)(_is_span)
+    return Draft202012Validator(schema, registry=Registry(), format_checker=formats)
 
 
 def _with_properties(problem: _Problem, schema: Mapping[str, Any]) -> _Problem:
