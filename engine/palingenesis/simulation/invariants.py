@@ -26,7 +26,16 @@ from palingenesis.core.safety import (
     WAIT_MAX,
 )
 from palingenesis.core.step import Turn
-from palingenesis.core.values import AgentId, DownCause, Result, SessionId, Status, StopReason, Way
+from palingenesis.core.values import (
+    AgentId,
+    DownCause,
+    Result,
+    SessionId,
+    Severity,
+    Status,
+    StopReason,
+    Way,
+)
 from palingenesis.core.world import Decision, Session, World
 
 INVARIANTS: Final = {
@@ -222,7 +231,8 @@ class Invariants:
             self._restarted(effect, at, world)
         elif isinstance(effect, effects.SessionEffect):
             self._touched(effect, at, world)
-        self._cap(effect, at)
+        if not _asks(effect, world):
+            self._cap(effect, at)
 
     def _touched(self, effect: effects.SessionEffect, at: datetime, world: World) -> None:
         memory, session = self._memory(effect.session), world.sessions.get(effect.session)
@@ -286,7 +296,8 @@ class Invariants:
         decision = self._reasons.get(effect.decision)
         if decision is None:
             return
-        for what in _kinds(effect):
+        is_sent_anyway = isinstance(effect, effects.Notify) and effect.severity is Severity.CRITICAL
+        for what in () if is_sent_anyway else _kinds(effect):
             for cap in self.policy.caps:
                 if cap.what == what and _used(self._spent, cap, at) >= cap.most:
                     self._break(at, "caps", f"more than {cap.most} {what}")
@@ -337,6 +348,15 @@ def _lost(session: Session, world: World, ticked_at: datetime | None) -> str:
     return ""
 
 
+def _asks(effect: Effect, world: World) -> bool:
+    """Whether it puts a policy's question to the person: that counts for nothing."""
+    if not isinstance(effect, effects.Notify) or effect.session is None:
+        return False
+    session = world.sessions.get(effect.session)
+    plan = session.plan if session is not None else None
+    return plan is not None and bool(plan.question) and plan.decision == effect.decision
+
+
 def _kinds(effect: Effect) -> tuple[str, ...]:
     """What an effect counts as in a policy's `limits:`."""
     match effect:
@@ -346,6 +366,8 @@ def _kinds(effect: Effect) -> tuple[str, ...]:
             return ("actions", "prompts")
         case effects.Restart():
             return ("actions", "restarts")
+        case effects.Compact() | effects.Interrupt() | effects.Stop():
+            return ("actions",)
         case effects.Notify():
             return ("notifications",)
         case _:
