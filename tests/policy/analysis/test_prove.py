@@ -185,12 +185,12 @@ def test_a_limit_of_the_whole_policy_and_the_default_are_held_to_it_too() -> Non
     limits = "limits: {prompts: {max: 9, per: 1h, then: [stand-down]}}\n"
     never = "never: [{do: stand-down}, {do: attention}]\n"
     text = rules(
-        "{id: a, do: [resume], limit: {max: 2, per: 1h, then: [finish]}}", more=limits + never
+        "{id: a, do: [resume], limit: {max: 2, per: 1h, then: [stand-down]}}", more=limits + never
     )
 
-    stop, attention = claim(text, "never-1"), claim(text, "never-2")
+    finish, attention = claim(text, "never-1"), claim(text, "never-2")
 
-    assert stop.cases[0].when == "the policy's limit of prompts is reached"
+    assert finish.cases[0].when == "the policy's limit of prompts is reached"
     assert attention.cases[0].rule == "default"
 
 
