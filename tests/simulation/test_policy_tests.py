@@ -331,11 +331,10 @@ def test_what_only_observes_and_what_is_in_shadow_is_told_apart_from_what_decide
         failures(
             """
         - event: {reason: refused}
-          set: {session.cost: $2}
-          expect: {rule: refused, rules: [refused], observed: [listener], shadowed: [canary]}
+          expect: {rule: refused, rules: [refused], observed: [], shadowed: [canary]}
         - event: {reason: refused}
-          set: {session.cost: unknown}
-          expect: {observed: [], shadowed: [canary], limits: [canary]}
+          set: {session.cost: $2}
+          expect: {observed: [listener], shadowed: [canary], limits: [canary]}
         - event: {reason: auth}
           set: {session.cost: $3}
           expect: {did: [log, attention], observed: [listener], shadowed: []}
