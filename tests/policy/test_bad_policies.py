@@ -506,6 +506,7 @@ def test_all_mistakes_are_told_in_one_run_even_within_one_expression() -> None:
         ("stop.reason == 'ratelimit' and § work.dne", ["E010", "E003", "E009"]),
         ("cuont(crash 15m) and params.x", ["E008", "E003", "E014"]),
         ("stop.reason = 'crash' and wrok.done work.dnoe", ["E002", "E009", "E009"]),
+        ("(stop.reason = 'crash' and wrok.done", ["E002", "E003", "E009"]),
         ("1 < stop.atempt < 3", ["E004", "E009"]),
         ("oops(wrok.done)", ["E008", "E009"]),
     ],

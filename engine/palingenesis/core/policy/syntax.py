@@ -14,8 +14,8 @@ def parse(lexed: Lexed) -> ast.Expression | None:
     try:
         return ast.parse(source, mode="eval")
     except SyntaxError as problem:
-        if lexed.mistakes:
-            return None
+        if lexed.mistakes and _BRACKETS.search(problem.msg) is None:
+            return None  # it may come of what was put in place of a mistake
         unfinished = _UNFINISHED.search(source)
         at = len(source) - 1 if unfinished else (problem.offset or 1) - 1
         start, end = lexed.span(at + lexed.indent, at + lexed.indent + 1)
@@ -35,11 +35,12 @@ def parse(lexed: Lexed) -> ast.Expression | None:
     return None
 
 
+_BRACKETS: Final = re.compile("was never closed|does not match|unmatched")
 _UNFINISHED: Final = re.compile(r"(?:\b(?:and|or|not|in)|[=<>!.+*/-])\Z")
 
 
 def _syntax(said: str, *, unfinished: bool) -> tuple[str, str]:
-    if "was never closed" in said or "does not match" in said or "unmatched" in said:
+    if _BRACKETS.search(said):
         return "the brackets do not match", ""
     if unfinished:
         return "something is missing at the end", ""
