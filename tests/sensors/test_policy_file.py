@@ -500,3 +500,21 @@ def test_a_projects_policy_that_appears_or_changes_is_another_reading(tmp_path):
     project(tmp_path / "app", BOLDER)
 
     assert len({absent, there, source.read()}) == 3
+
+
+def test_a_link_to_a_file_that_is_extended_may_be_led_elsewhere(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "team.yaml").write_text(f"version: 1\n# {name}\n")
+    (tmp_path / "policy.yaml").write_bytes(EXTENDING)
+    team = tmp_path / "team.yaml"
+    team.symlink_to(tmp_path / "old" / "team.yaml")
+    source = FileSource(tmp_path / "policy.yaml", distrust=str_of)
+    source.attend(compiled(EXTENDING, tmp_path / "policy.yaml").files)
+    before = source.read()
+
+    team.unlink()
+    team.symlink_to(tmp_path / "new" / "team.yaml")
+
+    assert source.read() != before
+    assert tmp_path in {Path(place) for path in source.beside for place, _, _ in places_of(path)}

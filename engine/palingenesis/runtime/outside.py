@@ -92,10 +92,12 @@ class Neighbours:
             return Loaded(name=name, problem=f"a preset cannot extend the file '{name}'")
         folder = Path(by).parent if by else self._folder
         try:
-            path = Path(os.path.realpath(folder / Path(name).expanduser()))
+            # Asked for by its own name: a link may be led elsewhere.
+            path = (folder / Path(name).expanduser()).absolute()
+            real = os.path.realpath(path)
         except (RuntimeError, ValueError):
             return Loaded(name=name, problem=f"'{name}' is no possible path")
-        return self._read(path, name=str(path), shown=name, distrust=self._distrust)
+        return self._read(path, name=real, shown=name, distrust=self._distrust)
 
     def _preset(self, name: str) -> Loaded:
         bare = name.removeprefix(BUILTIN)
