@@ -314,3 +314,29 @@ def test_the_newest_fifty_questions_are_remembered():
         life >> stopped("refused", key=str(number)) >> person_prompts
 
     assert len(life.world.questions) == 50
+
+
+def test_a_question_is_void_when_another_one_comes_in_a_pause():
+    life = Life(asking())
+    life >> stopped("refused") >> told_to(commands.Hold(session=None)) >> asked()
+    assert life.world.questions == {"q1": "not asked any more: a permission waits for a person"}
+
+    life >> told_to(commands.Release(session=None))
+    before = life.world
+    life >> answers(yes=True)
+
+    life << Status.BLOCKED
+    assert life.world == before
+
+
+def test_a_question_is_void_when_the_session_goes_on_in_a_pause():
+    for yes in (True, False):
+        life = Life(asking())
+        life >> stopped("refused") >> told_to(commands.Hold(session=None)) >> working
+        life.orders.clear()
+
+        life >> answers(yes=yes) >> told_to(commands.Release(session=None))
+
+        life.claim_nothing_more()
+        life << Status.WORKING
+        assert life.world.questions == {"q1": "not asked any more: it went on while it was paused"}

@@ -64,6 +64,7 @@ def session_working(draft: Draft, event: events.SessionWorking) -> None:
     if session.status is Status.PAUSED:
         supervised = session.supervised or session.parent is None
         session = draft.put(replace(session, supervised=supervised, block=None))
+        session = _without_plan(draft, session, "it went on while it was paused")
         _under_pause(draft, session, Status.WORKING)
     elif session.status is Status.BLOCKED:
         # It begins to work: the question was answered while nobody watched.
@@ -187,6 +188,7 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
         cancel(draft, session, f"a {block.kind} waits for a person")
         session = draft.sessions[session.id]
     if session.status is Status.PAUSED:
+        session = _without_plan(draft, session, f"a {block.kind} waits for a person")
         session = _under_pause(draft, session, Status.BLOCKED)
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
         session = draft.move(session, "blocked", f"{block.kind}: {block.text}"[:200])
@@ -312,6 +314,12 @@ def _our_own_abort(draft: Draft, session: Session, stop: Stop) -> None:
     before = session.stop or stop
     merged = replace(before, key=stop.key, retrying=False, words=before.words or stop.words)
     draft.put(replace(session, stop=merged, stopped_at=draft.at, aborting=False))
+
+
+def _without_plan(draft: Draft, session: Session, why: str) -> Session:
+    """A paused session moves on without us: what it waited for, or asked, is void."""
+    waits = session.plan is not None and session.paused_from in PLANNED
+    return cancel(draft, session, why) if waits else session
 
 
 def _under_pause(draft: Draft, session: Session, status: Status) -> Session:
