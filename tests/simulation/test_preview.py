@@ -7,7 +7,7 @@ from palingenesis.core.values import Status
 from palingenesis.simulation.preview import Change, Line, Preview, pending_of, preview
 from tests.core.life import Life, passed, stopped
 from tests.core.policies import CRASH, policy, rule
-from tests.core.test_revising import TEN, a_wait, adopts, waiting
+from tests.core.test_revising import ASK, TEN, a_wait, adopts, waiting
 
 
 def previewed(life: Life, made: Policy) -> Preview:
@@ -49,6 +49,18 @@ def test_another_rule_or_other_steps_are_told_as_decided_anew():
 
     assert (other.change, other.after.rule) == (Change.REDECIDED, "patient")
     assert (steps.change, steps.after.then) == (Change.REDECIDED, ("retry",))
+
+
+def test_another_question_is_told_as_one_that_is_asked_anew():
+    life = Life(waiting(ASK, "resume")) >> stopped("quota") >> passed(60)
+
+    same = line(life, waiting(ASK, "resume", why="The same question."))
+    other = line(life, waiting({"ask": {"question": "Really?", "timeout": "30m"}}, "resume"))
+    sooner = line(life, waiting({"ask": {**ASK["ask"], "timeout": "9m"}}, "resume"))
+
+    assert same.change is Change.KEPT
+    assert {other.change, sooner.change} == {Change.REDECIDED}
+    assert other.after.what == "an answer"
 
 
 def test_what_ends_or_begins_at_once_is_told_so():

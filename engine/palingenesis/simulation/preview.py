@@ -123,9 +123,16 @@ def _change(before: Session, after: Session, first: Pending, second: Pending) ->
         return Change.CANCELLED
     if first == second:
         return Change.KEPT
+    if _question_of(before) != _question_of(after):
+        return Change.REDECIDED
     if first.rule != second.rule or (first.what, first.then) != (second.what, second.then):
         return Change.REDECIDED
     return Change.MOVED
+
+
+def _question_of(session: Session) -> str:
+    """The question that is open; another one closes it, even with the same words."""
+    return session.plan.question if session.plan is not None else ""
 
 
 def _reasons(before: Session, after: Session) -> Iterator[str]:

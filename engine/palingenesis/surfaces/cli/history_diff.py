@@ -13,7 +13,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.journal_reading import open_journal
-from palingenesis.surfaces.cli.wording import say_json
+from palingenesis.surfaces.cli.wording import count_of, say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
@@ -80,7 +80,8 @@ def as_text(found: "Comparison", since: datetime) -> str:
     """The comparison for people."""
     if not found.decisions:
         return f"nothing was decided since {_day(since)}\n"
-    said = f"{found.decisions} recorded decisions ({found.stops} stops) since {_day(since)}"
+    counted = f"{count_of(found.decisions, 'recorded decision')} ({count_of(found.stops, 'stop')})"
+    said = f"{counted} since {_day(since)}"
     renamed = f" · {found.renamed} by another rule, with the same plan" if found.renamed else ""
     if not found.different:
         return f"{said} · none would be decided differently{renamed}\n"

@@ -14,7 +14,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
 from palingenesis.surfaces.cli.span import Span
-from palingenesis.surfaces.cli.wording import say_json
+from palingenesis.surfaces.cli.wording import count_of, say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
@@ -88,10 +88,8 @@ def _lines(path: Path, found: "Lived", since: datetime) -> Iterator[str]:
     if not found.decisions:
         yield f"nothing was decided since {day}"
         return
-    yield click.style(
-        f"{plain(str(path), _WIDE)} over {found.decisions} recorded decisions since {day}",
-        bold=True,
-    )
+    counted = count_of(found.decisions, "recorded decision")
+    yield click.style(f"{plain(str(path), _WIDE)} over {counted} since {day}", bold=True)
     width = max(len(one.rule) for one in found.coverage.rules)
     for one in found.coverage.rules:
         share = percent(one.seen, len(one.pieces))

@@ -139,29 +139,15 @@ def _policy(desk: Desk, file: str | None) -> "Policy":
     """The one that was named, the one in force, or the one that would be."""
     from palingenesis.runtime.config_file import load_config
     from palingenesis.surfaces.cli.policy_text import usable
+    from palingenesis.surfaces.cli.usable_policy import usable_given
 
     if file is not None:
-        return _compiled(read_policy(file))
+        return usable_given(read_policy(file))
     with contextlib.suppress(NotRunningError):
         told = desk.client().policy()
         path = Path(told["path"])
         raw = told["source"].encode()
-        return _compiled(GivenPolicy(said=str(path), name=path.stem, raw=raw, path=path))
+        return usable_given(GivenPolicy(said=str(path), name=path.stem, raw=raw, path=path))
     paths = desk.paths
     chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
     return usable(chosen.path or shipped.policy(), hint=f"{chosen.origin} names this file")
-
-
-def _compiled(given: GivenPolicy) -> "Policy":
-    from palingenesis.core.errors import InvalidConfigError
-    from palingenesis.surfaces.cli.policy_text import compile_here, render
-
-    compiled = compile_here(given.raw, given.path)
-    if compiled.policy is None:
-        text = render(compiled.diagnostics, given.raw, given.said, compiled.sources)
-        click.echo(text, err=True, nl=False)
-        raise InvalidConfigError(
-            f"the policy {given.said} cannot be used",
-            hint=f"palingenesis policy validate {given.said}",
-        )
-    return compiled.policy

@@ -6,8 +6,9 @@ import click
 
 from palingenesis.core.errors import ExitCode
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
+from palingenesis.surfaces.cli.other_kinds import other_kind
 from palingenesis.surfaces.cli.report_form import FORMS, form_options
-from palingenesis.surfaces.cli.wording import say_json
+from palingenesis.surfaces.cli.wording import count_of, say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.compile import Compiled
@@ -73,20 +74,19 @@ def _tell(
     click.echo(render(found, given.raw, given.said, compiled.sources), nl=False)
     if compiled.policy is None:
         click.echo(summary(compiled, given.said))
+        told = other_kind(given.raw, given.said)
+        if told is not None:
+            click.echo(f"hint: {told}", err=True)
         return
     grades = [one.severity.value for one in found]
     warnings, notes = grades.count("warning"), grades.count("note")
-    counted = f"{_count(warnings, 'warning')}, {_count(notes, 'note')}"
-    rules = _count(len(compiled.policy.rules), "rule")
+    counted = f"{count_of(warnings, 'warning')}, {count_of(notes, 'note')}"
+    rules = count_of(len(compiled.policy.rules), "rule")
     click.echo(f"{given.said}: valid · {rules} · {counted if found else 'nothing to say'}")
     if unanswered:
         click.echo(
             f"too much to work out, so nothing is said of: {', '.join(unanswered)}", err=True
         )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _as_json(

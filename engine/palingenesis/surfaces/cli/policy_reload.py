@@ -10,13 +10,14 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import read_time, say_json, say_time, short_ids
+from palingenesis.surfaces.cli.wording import count_of, read_time, say_json, say_time, short_ids
 
 if TYPE_CHECKING:
     from palingenesis.runtime.candidate import Pending, Preview, PreviewRow
 
 _File = click.Path(path_type=Path, readable=False)
 
+_ANSWER = "an answer"
 _SAVED = "correct the file; a policy is read again as soon as it is saved"
 
 EXAMPLES = """\b
@@ -82,7 +83,7 @@ def as_text(found: "Preview", now: datetime) -> str:
     changed = sum(row["change"] != "kept" for row in found["rows"])
     pending = len(found["rows"])
     lines.append(
-        f"{_count(pending, 'session')} with something pending: {changed} would change; "
+        f"{count_of(pending, 'session')} with something pending: {changed} would change; "
         f"{found['idle']} with nothing pending. Nothing was changed."
     )
     return "\n".join(lines) + "\n"
@@ -115,12 +116,9 @@ def _becomes(row: "PreviewRow", now: datetime) -> str:
             why = f": {plain(row['why'], 200)}" if row["why"] else ""
             return f"{plain(after['status']).replace('_', ' ')}{why}"
         case _:
-            return f"decided anew by {_pending(after, now)}"
+            again = before["what"] == after["what"] == _ANSWER
+            return f"{'asked' if again else 'decided'} anew by {_pending(after, now)}"
 
 
 def _when(at: datetime, now: datetime) -> str:
     return say_time(at, now) + (", which is over: at once" if at <= now else "")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

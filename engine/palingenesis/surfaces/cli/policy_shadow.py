@@ -13,7 +13,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.history_diff import ALWAYS_SAID
-from palingenesis.surfaces.cli.wording import read_time, say_json
+from palingenesis.surfaces.cli.wording import count_of, read_time, say_json
 
 if TYPE_CHECKING:
     from palingenesis.runtime.candidate import Shadow, ShadowGroup
@@ -114,11 +114,11 @@ def as_text(found: "Shadow") -> str:
     since, now = read_time(found["since"]), read_time(found["at"])
     span = f" for {say_span(now - since)}" if since is not None and now is not None else ""
     counts = (
-        f"{found['decisions']} decisions",
+        count_of(found["decisions"], "decision"),
         f"{found['same']} same",
         f"{found['different']} different" + (" (as above)" if found["groups"] else ""),
         *([f"{found['unknown']} unknown"] if found["unknown"] else []),
-        f"{len(found['errors'])} errors",
+        count_of(len(found["errors"]), "error"),
     )
     lines.append(f"{plain(Path(found['path']).name, 80)}  shadow{span} · {' · '.join(counts)}")
     lines += [f"error: {plain(error, 300)}" for error in found["errors"]]

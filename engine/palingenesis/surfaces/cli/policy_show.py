@@ -15,6 +15,7 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
 from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.other_kinds import way_out
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _policy(told: PolicyText) -> "Policy":
         click.echo(text, err=True, nl=False)
         raise InvalidConfigError(
             f"the policy {told['path']} cannot be used",
-            hint=f"palingenesis policy validate {told['path']}",
+            hint=way_out(told["source"], told["path"]),
         )
     return compiled.policy
 

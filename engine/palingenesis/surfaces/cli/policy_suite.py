@@ -19,6 +19,7 @@ from palingenesis.simulation.testing.model import TestFile
 from palingenesis.simulation.testing.reading import check_against, is_test_file, read_tests
 from palingenesis.simulation.testing.running import TestResult, observations, run
 from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.other_kinds import other_kind
 from palingenesis.surfaces.cli.policy_text import compile_here
 
 SUFFIX = ".test.yaml"
@@ -114,7 +115,7 @@ def _tests_in(path: Path) -> Path:
     if not beside.is_file():
         raise InvalidConfigError(
             f"{path} has no 'tests', and there is no {beside.name} beside it",
-            hint=f"write its tests into {beside.name}",
+            hint=other_kind(read_given(path), str(path)) or f"write its tests into {beside.name}",
         )
     return beside
 

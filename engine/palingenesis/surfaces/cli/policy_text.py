@@ -16,6 +16,8 @@ from palingenesis.core.policy.model import Policy
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.outside import outside_of
 from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.other_kinds import way_out
+from palingenesis.surfaces.cli.wording import count_of
 
 
 def report(compiled: Compiled, source: str | bytes, name: str) -> str:
@@ -62,9 +64,7 @@ def usable(path: Path, hint: str) -> Policy:
     if compiled.policy is None:
         told = render(compiled.diagnostics, text, str(path), compiled.sources)
         click.echo(told, err=True, nl=False)
-        raise InvalidConfigError(
-            f"the policy {path} cannot be used", hint=f"palingenesis policy validate {path}"
-        )
+        raise InvalidConfigError(f"the policy {path} cannot be used", hint=way_out(text, str(path)))
     return compiled.policy
 
 
@@ -111,15 +111,12 @@ def summary(compiled: Compiled, name: str) -> str:
     grades = [one.severity for one in compiled.diagnostics]
     errors, warnings = grades.count(Grade.ERROR), grades.count(Grade.WARNING)
     if compiled.policy is None:
-        counted = _count(errors, "error") + (f", {_count(warnings, 'warning')}" if warnings else "")
+        counted = count_of(errors, "error")
+        counted += f", {count_of(warnings, 'warning')}" if warnings else ""
         return f"{name}: {counted}; the daemon would keep its current policy"
-    rules = _count(len(compiled.policy.rules), "rule")
-    noted = f" · {_count(warnings, 'warning')}" if warnings else ""
+    rules = count_of(len(compiled.policy.rules), "rule")
+    noted = f" · {count_of(warnings, 'warning')}" if warnings else ""
     return f"{name}: valid · {rules}{noted} · sha256 {compiled.policy.digest[:6]}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _excerpt(line: int, col: int, length: int, rows: list[str], width: int) -> list[str]:

@@ -8,6 +8,7 @@ import click
 from palingenesis.core.errors import ExitCode, InvalidConfigError
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
+from palingenesis.surfaces.cli.other_kinds import other_kind
 from palingenesis.surfaces.cli.report_form import FORMS, form_options
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -120,17 +121,9 @@ def _tell(given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]) -> None:
 
 def _hint(given: GivenPolicy) -> None:
     """Say which command reads a file that is no policy at all."""
-    from palingenesis.core.policy.modeline import kind_of
-
-    told = _OTHERS.get(kind_of(given.raw.decode("utf-8", "replace")))
+    told = other_kind(given.raw, given.said)
     if told is not None:
-        click.echo(f"hint: this is {told} {given.said}", err=True)
-
-
-_OTHERS = {
-    "policy-test": "a file of tests: palingenesis policy test",
-    "scenario": "a scenario: palingenesis policy simulate",
-}
+        click.echo(f"hint: {told}", err=True)
 
 
 def _as_json(given: Sequence[GivenPolicy], compiled: Sequence["Compiled"]) -> dict[str, Any]:

@@ -222,17 +222,19 @@ def _usable(text: bytes, path: str) -> "Scenario":
     found = read_scenario(text, zones=zones_of(os.environ))
     if found.scenario is None:
         click.echo(render(found.diagnostics, text, path), err=True, nl=False)
-        raise InvalidConfigError(
-            f"the scenario {path} cannot be used",
-            hint=f"a policy is given with --policy {path}"
-            if _is_a_policy(text)
-            else "a scenario is 'version: 1' and a 'story:', as in examples/scenarios",
-        )
+        raise InvalidConfigError(f"the scenario {path} cannot be used", hint=_way_out(text, path))
     return found.scenario
 
 
-def _is_a_policy(text: bytes) -> bool:
-    return any(line.startswith((b"rules:", b"default:")) for line in text.splitlines())
+def _way_out(text: bytes, path: Path) -> str:
+    from palingenesis.core.policy.modeline import kind_of
+    from palingenesis.surfaces.cli.other_kinds import way_out
+
+    if any(line.startswith((b"rules:", b"default:")) for line in text.splitlines()):
+        return f"a policy is given with --policy {path}"
+    if kind_of(text.decode("utf-8", "replace")) == "policy-test":
+        return way_out(text, str(path))
+    return "a scenario is 'version: 1' and a 'story:', as in examples/scenarios"
 
 
 def _of_reason(

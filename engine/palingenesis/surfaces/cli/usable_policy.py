@@ -5,6 +5,7 @@ import click
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.policy.model import Policy
 from palingenesis.surfaces.cli.given_policy import GivenPolicy
+from palingenesis.surfaces.cli.other_kinds import way_out
 from palingenesis.surfaces.cli.policy_text import compile_here, render
 
 
@@ -20,6 +21,6 @@ def usable_given(given: GivenPolicy) -> Policy:
         click.echo(told, err=True, nl=False)
         raise InvalidConfigError(
             f"the policy {given.said} cannot be used",
-            hint=f"palingenesis policy validate {given.said}",
+            hint=way_out(given.raw, given.said),
         )
     return compiled.policy

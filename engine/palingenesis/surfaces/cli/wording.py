@@ -30,6 +30,11 @@ def say_json(document: Mapping[str, object]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=True))
 
 
+def count_of(number: int, word: str) -> str:
+    """A number and what it counts: `1 rule`, `2 rules`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def read_time(text: str | None) -> datetime | None:
     """An instant from the daemon's JSON; None when there is none or it makes no sense."""
     try:
