@@ -9,6 +9,7 @@ begins with `$ palingenesis` is typed there, and what is printed has to be what 
 import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def test_what_a_page_shows_is_what_comes_out(
     if os.environ.get("REWRITE"):
         page.write_text(seen, encoding="utf-8")
     assert seen == text, "run this test with REWRITE=1"
+
+
+TYPED_LINES = [
+    (page, found["words"])
+    for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    for found in TYPED.finditer(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "words"), TYPED_LINES, ids=str)
+def test_a_shell_leaves_what_a_page_types_as_it_is(page: Path, words: str) -> None:
+    script = f"printf '%s\\0' {words}"
+    typed = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+
+    assert typed.stdout.split("\0")[:-1] == shlex.split(words)
 
 
 LINKS = [

@@ -18,6 +18,7 @@ from palingenesis.core.values import FactValue
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import say_refused
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.read import Node
@@ -247,8 +248,7 @@ def _read_fact(pair: str) -> tuple[str, FactValue | None]:
 
         return key, parse_kind(kind, text, what=name)
     except InvalidConfigError as error:
-        advice = f" ({error.hint})" if error.hint else ""
-        raise click.UsageError(f"{error.message}{advice}") from None
+        raise click.UsageError(say_refused(error)) from None
 
 
 def _key(name: str) -> tuple[str, Kind | None]:

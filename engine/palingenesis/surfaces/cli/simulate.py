@@ -15,7 +15,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.span import Span
-from palingenesis.surfaces.cli.wording import say_json
+from palingenesis.surfaces.cli.wording import say_json, say_refused
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
@@ -226,14 +226,14 @@ def _usable(text: bytes, path: str) -> "Scenario":
     return found.scenario
 
 
-def _way_out(text: bytes, path: Path) -> str:
+def _way_out(text: bytes, said: str) -> str:
     from palingenesis.core.policy.modeline import kind_of
     from palingenesis.surfaces.cli.other_kinds import way_out
 
     if any(line.startswith((b"rules:", b"default:")) for line in text.splitlines()):
-        return f"a policy is given with --policy {path}"
+        return f"a policy is given with --policy {said}"
     if kind_of(text.decode("utf-8", "replace")) == "policy-test":
-        return way_out(text, str(path))
+        return way_out(text, said)
     return "a scenario is 'version: 1' and a 'story:', as in examples/scenarios"
 
 
@@ -271,5 +271,5 @@ def _facts(given: tuple[str, ...]) -> "dict[str, FactValue]":
         try:
             facts[name] = parse(name, text)
         except InvalidConfigError as error:
-            raise click.UsageError(error.message) from None
+            raise click.UsageError(say_refused(error)) from None
     return facts

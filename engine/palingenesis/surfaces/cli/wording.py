@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import click
 
+from palingenesis.core.errors import PalingenesisError
 from palingenesis.runtime.door import SessionStatus
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
@@ -33,6 +34,12 @@ def say_json(document: Mapping[str, object]) -> None:
 def count_of(number: int, word: str) -> str:
     """A number and what it counts: `1 rule`, `2 rules`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def say_refused(error: PalingenesisError) -> str:
+    """Why a typed value is refused, and how it is written, in one line."""
+    quoted = ", and in quotes, or the shell reads it" if "$" in (error.hint or "") else ""
+    return f"{error.message} ({error.hint}{quoted})" if error.hint else error.message
 
 
 def read_time(text: str | None) -> datetime | None:
