@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.effects import Effect, Log, Notify, Restart, Run, Snapshot, Stop
-from palingenesis.core.values import Status, StopReason, Way
+from palingenesis.core.values import NOBODY_ANSWERED, NOT_NOW, Status, Way
 from palingenesis.core.world import Agent, Session, World
 
 PROMPTS_PER_HOUR: Final = 12
@@ -35,13 +35,11 @@ RECHECK: Final = timedelta(minutes=5)
 
 _HOUR: Final = timedelta(hours=1)
 
-PROVIDER_REFUSED: Final = frozenset(
-    {StopReason.RATE_LIMIT, StopReason.QUOTA, StopReason.OVERLOADED}
-)
-"""Stops that say "not now": trying again cures them, so no number of tries exhausts a policy."""
+PROVIDER_REFUSED: Final = NOT_NOW
+"""Stops after which no number of fruitless prompts counts."""
 
-OUTAGES: Final = frozenset({StopReason.NETWORK, StopReason.SERVER_ERROR, StopReason.TIMEOUT})
-"""Stops that say nothing about the prompt: nobody answered it."""
+OUTAGES: Final = NOBODY_ANSWERED
+"""Stops after which fruitless prompts only make the next one wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 AgentId = NewType("AgentId", str)
 SessionId = NewType("SessionId", str)
@@ -34,6 +34,15 @@ class StopReason(StrEnum):
     USER_ABORT = "user_abort"
     COMPLETED = "completed"
     UNKNOWN = "unknown"
+
+
+NOT_NOW: Final = frozenset({StopReason.RATE_LIMIT, StopReason.QUOTA, StopReason.OVERLOADED})
+"""Stops that say "not now": trying again cures them, so no number of tries exhausts a policy."""
+
+NOBODY_ANSWERED: Final = frozenset(
+    {StopReason.NETWORK, StopReason.SERVER_ERROR, StopReason.TIMEOUT}
+)
+"""Stops that say nothing about the prompt: an outage."""
 
 
 class Status(StrEnum):

@@ -7,7 +7,7 @@ from typing import Final
 
 from palingenesis.core.plans import Ask, Attention, Backoff, Delegate, Step, Wait, word_of
 from palingenesis.core.policy.model import Policy, Rule
-from palingenesis.core.safety import WAIT_MAX
+from palingenesis.core.policy.steps import LONGEST_WAIT
 
 ACT: Final = "act"
 """The word of a `never:` for every step that touches an agent."""
@@ -89,7 +89,7 @@ def least(wait: Wait, tries: int) -> timedelta:
     if wait.until is not None or wait.condition is not None:
         return _ZERO
     span = _span(wait.span or wait.backoff, tries)
-    return min(span, wait.longest or WAIT_MAX, WAIT_MAX)
+    return min(span, wait.longest or LONGEST_WAIT, LONGEST_WAIT)
 
 
 def alone(waits: Sequence[Wait], tries: int) -> timedelta:
@@ -99,7 +99,7 @@ def alone(waits: Sequence[Wait], tries: int) -> timedelta:
 
 def most(wait: Wait) -> timedelta:
     """The longest time that a wait can take."""
-    cap = min(wait.longest or WAIT_MAX, WAIT_MAX)
+    cap = min(wait.longest or LONGEST_WAIT, LONGEST_WAIT)
     if wait.until is not None or wait.condition is not None:
         return cap
     chosen = wait.span or wait.backoff

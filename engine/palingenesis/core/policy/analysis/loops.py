@@ -33,7 +33,7 @@ from palingenesis.core.policy.analysis.deeds import (
 )
 from palingenesis.core.policy.analysis.regions import Boxes
 from palingenesis.core.policy.model import Rule
-from palingenesis.core.safety import OUTAGES, PROVIDER_REFUSED
+from palingenesis.core.values import NOBODY_ANSWERED, NOT_NOW
 
 _COUNTERS: Final = ("episode.attempts", "agent.restarts")
 _RAILED: Final = frozenset({"stalled", "blocked"})
@@ -86,7 +86,7 @@ def railed(chart: Chart, rule: Rule) -> Boxes:
         return []
     space = chart.space
     event, reason = space.axes["event"], space.axes["stop.reason"]
-    goes_by = {str(one) for one in (*PROVIDER_REFUSED, *OUTAGES)}
+    goes_by = {str(one) for one in (*NOT_NOW, *NOBODY_ANSWERED)}
     others = reason.whole & ~reason.among(goes_by)
     stopped = space.meet(
         space.box(event.key, event.among({"stopped"})), space.box(reason.key, others)
@@ -110,7 +110,7 @@ def _not_refused(chart: Chart) -> Boxes:
     """Stops that are no "not now" of the provider."""
     space = chart.space
     reason = space.axes["stop.reason"]
-    others = reason.whole & ~reason.among({str(one) for one in PROVIDER_REFUSED})
+    others = reason.whole & ~reason.among({str(one) for one in NOT_NOW})
     box = space.box(reason.key, others)
     retrying = space.axes.get("stop.retrying")
     if retrying is not None:
