@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from palingenesis.core.safety import BREAKER, PROMPTS_PER_HOUR, RESTARTS_MAX, UNPRODUCTIVE_MAX
 from palingenesis.core.values import Status, Way
 from tests.core.life import (
@@ -90,3 +92,14 @@ def test_progress_closes_the_breaker():
         life >> ended("resume") >> alive >> progressed >> passed(30)
 
     life.claim_nothing_more()
+
+
+@pytest.mark.parametrize("step", ["restart", "stop", "resume"])
+def test_after_the_persons_stop_no_step_touches_the_server_or_the_session(step: str):
+    life = Life(policy(rule("always", "known(stop.reason)", {"wait": {"for": "1h"}}, step)))
+
+    life >> stopped("rate_limit") << Status.WAITING >> stopped("user_abort", key="hers")
+    life >> passed(3600) >> passed(3600)
+
+    life.claim_nothing_more() << Status.STOOD_DOWN
+    assert [one.kind for one in life.decisions if one.kind == "kept"] == []

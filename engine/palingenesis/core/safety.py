@@ -72,11 +72,14 @@ class Refused:
 
 Verdict = Allowed | Later | NeedsAgent | Refused
 
+HER_STOP: Final = Refused(rail="the person stopped this session", quiet=True)
+"""The person said stop: neither the session nor, on its behalf, its server is touched."""
+
 
 def may_touch(world: World, session: Session, *, by_person: bool = False) -> Verdict:
     """Whether anything at all may be done to the session."""
     if session.latched and not by_person:
-        return Refused(rail="the person stopped this session", quiet=True)
+        return HER_STOP
     agent = world.agents.get(session.agent)
     if agent is None:
         return Refused(rail="its agent is not known")

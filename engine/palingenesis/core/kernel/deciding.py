@@ -253,7 +253,7 @@ def act_failed(draft: Draft, session: Session, kind: str, error: str) -> Session
 def _kept(draft: Draft, session: Session, ruling: Ruling, event: str) -> Session | None:
     """A stop while a wait is pending: the same or a weaker trouble never shortens the wait."""
     plan, stop = session.plan, session.stop
-    if plan is None or stop is None or event != "stopped":
+    if plan is None or stop is None or event != "stopped" or session.latched:
         return None
     if session.status is Status.ASKING and ruling.rule == plan.rule:
         return _keep(draft, session, plan, stop, event, "the pending question covers this stop too")

@@ -9,6 +9,7 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.safety import (
+    HER_STOP,
     RECHECK,
     Allowed,
     Later,
@@ -126,6 +127,8 @@ def _counted(draft: Draft, session: Session) -> Session:
 
 def restart(draft: Draft, session: Session, plan: Plan) -> Session:
     """One restart serves all sessions: a server younger than the stop is restart enough."""
+    if session.latched and not is_hers(plan):
+        return refuse(draft, session, plan, HER_STOP)
     agent = _owner(draft, session)
     stopped_at = session.stopped_at
     if agent is not None and agent.up and stopped_at and agent.started_at > stopped_at:
@@ -191,6 +194,8 @@ def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effec
 
 def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> Session:
     """End the agent's server for good; it is marked before, so that nothing starts it again."""
+    if session.latched and not is_hers(plan):
+        return refuse(draft, session, plan, HER_STOP)
     agent = _owner(draft, session)
     verdict = may_stop(agent)
     if agent is None or isinstance(verdict, Refused):
