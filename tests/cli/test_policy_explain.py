@@ -183,3 +183,20 @@ def test_a_decision_that_is_not_there_is_one_clear_error(
     assert run(["policy", "explain", "--decision", "99"], night) == 1
 
     assert "no decision 99 in the journal" in capsys.readouterr().err
+
+
+def test_no_end_is_told_for_a_wait_that_began_before_its_decision(
+    night: dict[str, str], policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run(["events", "--json"], night)
+    row = json.loads(capsys.readouterr().out)["events"][2]
+    plans = {}
+    for kind in ("decided", "revised"):
+        row["data"]["decisions"][0]["kind"] = kind
+        entry = tmp_path / f"{kind}.json"
+        entry.write_text(json.dumps(row))
+        run(["policy", "explain", "--event", str(entry), "--policy", policy], night)
+        plans[kind] = capsys.readouterr().out.splitlines()[-1]
+
+    assert plans["decided"].startswith(" then: wait 15s (+0..10s), until ")
+    assert plans["revised"] == " then: wait 15s (+0..10s) → resume"

@@ -43,6 +43,12 @@ class Case:
     decision: int | None = None
     session: str = ""
     title: str = ""
+    kind: str = "decided"
+
+    @property
+    def begins_here(self) -> bool:
+        """Whether its waits began with it; those of a revised plan began with an earlier one."""
+        return self.kind != "revised"
 
 
 def case_of(
@@ -122,6 +128,7 @@ def _past(desk: Desk, asked: str, policy_file: Path | None) -> Case:
         used=_ALWAYS if decision.limited else 0,
         decision=decision.id,
         session=decision.session or "",
+        kind=decision.kind,
     )
 
 
@@ -162,7 +169,7 @@ def _from_file(desk: Desk, path: Path, policy_file: Path | None) -> Case:
             return Case(
                 policy=policy, facts=decision.facts, at=decision.at, tries=decision.tries,
                 seed=decision.seed, used=_ALWAYS if decision.limited else 0,
-                session=decision.session or "",
+                session=decision.session or "", kind=decision.kind,
             )  # fmt: skip
     happened = entry.get("event", document)
     if isinstance(happened, dict) and "is" in happened:

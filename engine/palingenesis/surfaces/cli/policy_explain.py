@@ -127,7 +127,7 @@ def answer(case: "Case") -> Answer:
         case=case,
         told=told,
         miss=nearest_miss(case.policy, case.facts, used, told),
-        plan=in_words(steps, setting, _clock(case.at)),
+        plan=in_words(steps, setting, _clock(case.at) if case.begins_here else None),
         outline=in_words(steps, setting),
     )
 
