@@ -126,6 +126,7 @@ A_PREVIEW: Preview = {
                 "then": ["resume"],
             },
             "why": "",
+            "told": [],
         },
         {
             "session": "ses_3abc",
@@ -140,6 +141,7 @@ A_PREVIEW: Preview = {
             },
             "after": {"status": "attention", "rule": None, "what": "", "until": None, "then": []},
             "why": "no rule matched",
+            "told": [],
         },
     ],
     "idle": 3,

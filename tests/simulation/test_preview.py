@@ -51,6 +51,14 @@ def test_another_rule_or_other_steps_are_told_as_decided_anew():
     assert (steps.change, steps.after.then) == (Change.REDECIDED, ("retry",))
 
 
+def test_what_people_would_be_told_is_said():
+    life = a_wait(waiting(TEN, "resume"))
+
+    one = line(life, waiting({"notify": {"message": "It takes longer."}}, TEN, "resume"))
+
+    assert one.told == ("It takes longer.",)
+
+
 def test_another_question_is_told_as_one_that_is_asked_anew():
     life = Life(waiting(ASK, "resume")) >> stopped("quota") >> passed(60)
 

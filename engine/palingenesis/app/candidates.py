@@ -255,6 +255,7 @@ def _row(line: Line) -> candidate.PreviewRow:
         "before": _pending(line.before),
         "after": _pending(line.after),
         "why": line.why,
+        "told": list(line.told),
     }
 
 

@@ -31,6 +31,8 @@ class PreviewRow(TypedDict):
     before: Pending
     after: Pending
     why: str
+    told: Sequence[str]
+    """What people would be told about it, at once."""
 
 
 class Preview(TypedDict):

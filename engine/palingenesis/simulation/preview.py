@@ -9,10 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from palingenesis.core import events, plans
+from palingenesis.core import effects, events, plans
 from palingenesis.core.plans import word_of
 from palingenesis.core.policy.build import build
-from palingenesis.core.step import step
+from palingenesis.core.step import Turn, step
 from palingenesis.core.values import SessionId, Status
 from palingenesis.core.world import Plan, Session, World
 
@@ -48,6 +48,8 @@ class Line:
     before: Pending
     after: Pending
     why: str
+    told: tuple[str, ...] = ()
+    """What people would be told about it, at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ def preview(
     ours = [one for one in world.sessions.values() if one.supervised and one.successor is None]
     waiting = [one for one in ours if pending_of(one).rule]
     return Preview(
-        lines=tuple(_line(one, turn.world.sessions[one.id]) for one in waiting),
+        lines=tuple(_line(one, turn.world.sessions[one.id], turn) for one in waiting),
         idle=len(ours) - len(waiting),
     )
 
@@ -104,7 +106,7 @@ def _at_hand(plan: Plan) -> str:
     return word_of(current)
 
 
-def _line(before: Session, after: Session) -> Line:
+def _line(before: Session, after: Session, turn: Turn) -> Line:
     first, second = pending_of(before), pending_of(after)
     return Line(
         session=before.id,
@@ -113,6 +115,11 @@ def _line(before: Session, after: Session) -> Line:
         before=first,
         after=second,
         why=next(_reasons(before, after), ""),
+        told=tuple(
+            effect.message
+            for effect in turn.effects
+            if isinstance(effect, effects.Notify) and effect.session == before.id
+        ),
     )
 
 

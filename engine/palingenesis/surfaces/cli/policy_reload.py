@@ -80,6 +80,7 @@ def as_text(found: "Preview", now: datetime) -> str:
         lines.append(f"  {name} ({plain(short[row['session']])})")
         lines.append(f"    now    {_pending(row['before'], now)}")
         lines.append(f"    then   {_becomes(row, now)}")
+        lines += [f"    tells  {plain(message, 200)}" for message in row["told"]]
     changed = sum(row["change"] != "kept" for row in found["rows"])
     pending = len(found["rows"])
     lines.append(
