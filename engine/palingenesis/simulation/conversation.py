@@ -23,6 +23,7 @@ from palingenesis.core.values import (
 )
 from palingenesis.simulation.house import Bill, House, Progress
 from palingenesis.simulation.provider import Refusal
+from palingenesis.simulation.rehearsal import WANT_WORDS
 from palingenesis.simulation.setting import SessionPart
 
 SIGN_EVERY: Final = timedelta(minutes=5)
@@ -31,10 +32,6 @@ _FIRST_SIGN: Final = timedelta(seconds=1)
 _REFUSED_AFTER: Final = timedelta(milliseconds=500)
 OWN_RETRIES: Final = 5
 """OpenCode tries so often by itself before it gives a turn up."""
-WANT_WORDS: Final = frozenset(
-    {StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.USER_ABORT, StopReason.CRASH}
-)
-"""Stops after which a silent re-run would say nothing new."""
 _RETRIED: Final = frozenset(
     {
         StopReason.RATE_LIMIT,

@@ -9,13 +9,9 @@ from palingenesis.core.events import Event
 from palingenesis.core.facts import parse_duration
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import Block, BlockKind, DownCause, Stop, StopReason
-from palingenesis.simulation.rehearsal import AGENT, Rehearsal
+from palingenesis.simulation.rehearsal import AGENT, VERSION, WANT_WORDS, Rehearsal
 from palingenesis.simulation.scenario import Happens, Scenario
 
-_WANT_WORDS: Final = frozenset(
-    {StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.USER_ABORT, StopReason.CRASH}
-)
-"""Stops after which a silent re-run would say nothing new."""
 SETTLED: Final = timedelta(minutes=10)
 """How long a rehearsal goes on after its last line, so that the last wait is seen to end."""
 
@@ -66,7 +62,7 @@ def _stopped(night: Rehearsal, options: Mapping[str, str], turn: int) -> Event:
         http_status=int(status) if status else None,
         retry_at=retry_at,
         retrying=options.get("retrying") == "true",
-        words=options.get("words", "true" if reason in _WANT_WORDS else "false") == "true",
+        words=options.get("words", "true" if reason in WANT_WORDS else "false") == "true",
     )
     return events.SessionStopped(at=night.now, session=night.session, agent=AGENT, stop=stop)
 
@@ -110,7 +106,7 @@ def _up(night: Rehearsal, _options: Mapping[str, str], _turn: int) -> Event:
         agent=AGENT,
         assistant="opencode",
         way=night.way,
-        version="1.18.33",
+        version=VERSION,
         supported=True,
         started_at=night.now,
     )

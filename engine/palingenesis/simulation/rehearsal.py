@@ -16,11 +16,26 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, next_deadline, step
-from palingenesis.core.values import AgentId, DownCause, FactValue, Result, SessionId, Status, Way
+from palingenesis.core.values import (
+    AgentId,
+    DownCause,
+    FactValue,
+    Result,
+    SessionId,
+    Status,
+    StopReason,
+    Way,
+)
 from palingenesis.core.world import World
 
 AGENT: Final = AgentId("opencode")
 SESSION: Final = SessionId("ses_rehearsal")
+VERSION: Final = "1.18.33"
+"""The version of the modelled assistant: one that was tested."""
+WANT_WORDS: Final = frozenset(
+    {StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.USER_ABORT, StopReason.CRASH}
+)
+"""Stops after which a silent re-run would say nothing new."""
 _LONGEST_NIGHT: Final = timedelta(days=40)
 _MOST_TURNS: Final = 20_000
 _SIGN_EVERY: Final = timedelta(minutes=5)
@@ -81,7 +96,7 @@ class Rehearsal:
                 agent=AGENT,
                 assistant="opencode",
                 way=self.way,
-                version="1.18.33",
+                version=VERSION,
                 supported=True,
                 started_at=before,
             )
@@ -201,7 +216,7 @@ class _Up:
             agent=AGENT,
             assistant="opencode",
             way=self.way,
-            version="1.18.33",
+            version=VERSION,
             supported=True,
             started_at=at,
         )

@@ -12,6 +12,7 @@ from typing import Final
 from palingenesis.core.policy.calendars import UTC_ZONE, Zone
 from palingenesis.core.values import FactValue, StopReason, Way
 from palingenesis.simulation.dice import Range
+from palingenesis.simulation.rehearsal import VERSION
 
 _TAKES: Final = Range(120.0, 360.0)
 _TOKENS: Final = Range(20_000, 60_000)
@@ -26,7 +27,7 @@ class AgentPart:
 
     id: str
     way: Way = Way.MANAGED
-    version: str = "1.18.33"
+    version: str = VERSION
     supported: bool = True
     retries: bool = True
     """Whether the assistant tries again by itself before it gives a turn up, as OpenCode does."""

@@ -22,16 +22,13 @@ from palingenesis.core.values import (
     Way,
 )
 from palingenesis.core.world import Session
+from palingenesis.simulation.rehearsal import VERSION, WANT_WORDS
 from palingenesis.simulation.testing import keys
 from palingenesis.simulation.testing.keys import Shape
 from palingenesis.simulation.testing.model import Happens
 from palingenesis.simulation.testing.values import Values
 
 _MOST: Final = 1_000_000
-_WANT_WORDS: Final = frozenset(
-    {StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.USER_ABORT, StopReason.CRASH}
-)
-"""Stops after which a silent re-run would say nothing new."""
 
 
 def read_event(node: Node | None, values: Values) -> Happens | None:
@@ -116,7 +113,7 @@ def _stopped(options: Mapping[str, str], scene: Scene) -> Event:
         exit_code=_whole(options.get("exit_code")),
         signal=options.get("signal"),
         evidence={"implausible": True} if options.get("implausible") == "true" else {},
-        words=options.get("words", "true" if reason in _WANT_WORDS else "false") == "true",
+        words=options.get("words", "true" if reason in WANT_WORDS else "false") == "true",
     )
     return events.SessionStopped(at=scene.at, session=scene.session, agent=scene.agent, stop=stop)
 
@@ -143,7 +140,7 @@ def _up(_options: Mapping[str, str], scene: Scene) -> Event:
         agent=scene.agent,
         assistant="opencode",
         way=scene.way,
-        version="1.18.33",
+        version=VERSION,
         supported=True,
         started_at=scene.at,
     )

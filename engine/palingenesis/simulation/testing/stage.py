@@ -12,7 +12,7 @@ from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import FactValue, Result, SessionId, Status, Way
 from palingenesis.core.world import Decision, Session, World
-from palingenesis.simulation.rehearsal import AGENT, Answers, Happening, Rehearsal, name_of
+from palingenesis.simulation.rehearsal import AGENT, VERSION, Answers, Happening, Rehearsal, name_of
 from palingenesis.simulation.testing.coverage import CAP, Observation
 from palingenesis.simulation.testing.happening import Scene, event_of
 from palingenesis.simulation.testing.model import Happens, Step, Test
@@ -154,7 +154,7 @@ class Stage:
                     agent=AGENT,
                     assistant="opencode",
                     way=night.way,
-                    version=str(given.get("agent.version", "1.18.33")),
+                    version=str(given.get("agent.version", VERSION)),
                     supported=given.get("agent.supported") is not False,
                     started_at=night.now,
                 )

@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 
 from palingenesis import shipped
 from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.naming import Word
 
 _READ_BYTES_MAX = 1024 * 1024
 
@@ -23,15 +24,10 @@ class GivenPolicy:
     path: Path | None
 
 
-class PolicyWord(click.ParamType[str]):
+class PolicyWord(Word):
     """The word itself; a shell completes it with shipped names and YAML files."""
 
     name = "policy"
-
-    def convert(  # noqa: D102
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        return str(value)
 
     def shell_complete(  # noqa: D102
         self, ctx: click.Context, param: click.Parameter, incomplete: str

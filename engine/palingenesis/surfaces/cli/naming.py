@@ -18,18 +18,22 @@ class UnknownNameError(PalingenesisError):
     exit_code = ExitCode.USAGE
 
 
-class KnownWord(click.ParamType[str]):
+class Word(click.ParamType[str]):
+    """A word as it was typed; what it means is found later, where an error can say more."""
+
+    def convert(  # noqa: D102
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        return str(value)
+
+
+class KnownWord(Word):
     """A word of a known set; a shell completes it, `choose_name` finds what is meant."""
 
     def __init__(self, name: str, words: Callable[[], Iterable[str]]) -> None:
         """Take what it is called in help, and where its words come from once one is asked for."""
         self.name = name
         self._words = words
-
-    def convert(  # noqa: D102
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        return str(value)
 
     def shell_complete(  # noqa: D102
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -14,7 +14,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION, PolicyText
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
-from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.naming import Word, choose_name
 from palingenesis.surfaces.cli.other_kinds import way_out
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -32,15 +32,10 @@ Examples:
 """
 
 
-class RuleId(click.ParamType[str]):
+class RuleId(Word):
     """A rule's id; a shell completes it from the policy that the command line names."""
 
     name = "rule"
-
-    def convert(  # noqa: D102
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        return str(value)
 
     def shell_complete(  # noqa: D102
         self, ctx: click.Context, param: click.Parameter, incomplete: str
