@@ -80,7 +80,9 @@ class Told(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/hook"
 
     def texts(self) -> list[str]:
-        return [str(notice["data"]["message"]) for notice in self.notices]
+        """What was told. A notice that is sent again, as after a crash of ours, keeps its key."""
+        told = {str(one["data"]["key"]): str(one["data"]["message"]) for one in self.notices}
+        return list(told.values())
 
     def close(self) -> None:
         self.shutdown()
