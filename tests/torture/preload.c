@@ -1,0 +1,162 @@
+/* Ends or fails a process at a numbered boundary: a call of libc with which it touches the world.
+ *
+ * Loaded with LD_PRELOAD and armed either by the environment (TORTURE_*, for a process of its own)
+ * or by calling torture_arm (for a fork of a process that was loaded with it). Only the armed
+ * process counts: its children, also those of vfork, pass through untouched.
+ *
+ * What is counted lies in a small file that both sides map (struct report): it survives SIGKILL,
+ * and whoever watches may switch the counting on late (`on`). Go and static binaries are immune.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum mode { COUNT, KILL_BEFORE, KILL_AFTER, FAIL_ONCE, FAIL_ON };
+
+struct report {
+    volatile long on, count, hits; /* hits: how often it killed or failed */
+    char name[40];                 /* the call that it was done to first */
+};
+
+static struct report nowhere, *report = &nowhere;
+static char only[256]; /* ",fsync,fdatasync,": nothing else is counted; empty: everything is */
+static long at, armed_pid;
+static int mode, error_number;
+
+int torture_arm(const char *path, int how, long number, int error, const char *names)
+{
+    int fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || syscall(SYS_ftruncate, fd, (long)sizeof(struct report)))
+        return -1;
+    void *room = mmap(0, sizeof(struct report), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    syscall(SYS_close, fd);
+    if (room == MAP_FAILED || strlen(names) >= sizeof only)
+        return -1;
+    strcpy(only, names);
+    report = room, mode = how, at = number, error_number = error, armed_pid = getpid();
+    return 0;
+}
+
+__attribute__((constructor)) static void from_environment(void)
+{
+    char *path = getenv("TORTURE_REPORT"), *how = getenv("TORTURE_MODE"), *n = getenv("TORTURE_AT");
+    char *error = getenv("TORTURE_ERRNO"), *names = getenv("TORTURE_ONLY");
+    if (!path || !how)
+        return;
+    if (torture_arm(path, atoi(how), n ? atol(n) : 0, error ? atoi(error) : 0, names ? names : ""))
+        abort();
+    report->on = 1;
+    unsetenv("LD_PRELOAD"), unsetenv("TORTURE_REPORT"); /* none of its children is armed */
+}
+
+static void hit(const char *name)
+{
+    if (!report->hits++)
+        strncpy(report->name, name, sizeof report->name - 1);
+}
+
+static void killed(const char *name)
+{
+    hit(name);
+    syscall(SYS_kill, getpid(), SIGKILL);
+}
+
+static int is_meant(const char *name)
+{
+    char word[48] = ",";
+    return !only[0] || strstr(only, strcat(strncat(word, name, 40), ","));
+}
+
+/* The number of this boundary; 0: it is none of ours. */
+static long arrive(const char *name)
+{
+    if (getpid() != armed_pid || !report->on || !is_meant(name))
+        return 0;
+    long number = __atomic_add_fetch(&report->count, 1, __ATOMIC_SEQ_CST);
+    if (mode == KILL_BEFORE && number == at)
+        killed(name);
+    return number;
+}
+
+static int fails(const char *name, long number)
+{
+    int does = number && (mode == FAIL_ONCE ? number == at : mode == FAIL_ON && number >= at);
+    if (does)
+        hit(name), errno = error_number;
+    return does;
+}
+
+#define BOUNDARY(type, name, parameters, arguments)                                                \
+    CALL(type, name, #name, parameters, arguments)
+
+#define CALL(type, ours, name, parameters, arguments)                                              \
+    type ours parameters                                                                           \
+    {                                                                                              \
+        static type(*real) parameters;                                                             \
+        if (!real)                                                                                 \
+            *(void **)&real = dlsym(RTLD_NEXT, name);                                              \
+        int before = errno;                                                                        \
+        long number = arrive(name);                                                                \
+        if (fails(name, number))                                                                   \
+            return (type)-1;                                                                       \
+        errno = before;                                                                            \
+        type result = real arguments;                                                              \
+        if (number && mode == KILL_AFTER && number == at)                                          \
+            killed(name);                                                                          \
+        return result;                                                                             \
+    }
+
+/* What the headers declare with "..." is defined under a name of ours and exported under its own. */
+#define VARIADIC(ours, symbol, parameters) int ours parameters __asm__(symbol);
+
+typedef const char *text;
+typedef const struct iovec *pieces;
+typedef const struct sockaddr *address;
+
+BOUNDARY(ssize_t, write, (int fd, const void *b, size_t n), (fd, b, n))
+BOUNDARY(ssize_t, writev, (int fd, pieces v, int n), (fd, v, n))
+BOUNDARY(ssize_t, pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o))
+BOUNDARY(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o))
+BOUNDARY(int, fsync, (int fd), (fd))
+BOUNDARY(int, fdatasync, (int fd), (fd))
+BOUNDARY(int, ftruncate, (int fd, off_t n), (fd, n))
+BOUNDARY(int, ftruncate64, (int fd, off64_t n), (fd, n))
+VARIADIC(our_open, "open", (text p, int how, mode_t m))
+CALL(int, our_open, "open", (text p, int how, mode_t m), (p, how, m))
+VARIADIC(our_open64, "open64", (text p, int how, mode_t m))
+CALL(int, our_open64, "open64", (text p, int how, mode_t m), (p, how, m))
+VARIADIC(our_openat, "openat", (int d, text p, int how, mode_t m))
+CALL(int, our_openat, "openat", (int d, text p, int how, mode_t m), (d, p, how, m))
+VARIADIC(our_openat64, "openat64", (int d, text p, int how, mode_t m))
+CALL(int, our_openat64, "openat64", (int d, text p, int how, mode_t m), (d, p, how, m))
+BOUNDARY(int, mkdir, (text p, mode_t m), (p, m))
+BOUNDARY(int, rename, (text a, text b), (a, b))
+BOUNDARY(int, renameat, (int c, text a, int d, text b), (c, a, d, b))
+BOUNDARY(int, link, (text a, text b), (a, b))
+BOUNDARY(int, unlink, (text p), (p))
+BOUNDARY(int, unlinkat, (int d, text p, int how), (d, p, how))
+BOUNDARY(int, bind, (int fd, address a, socklen_t n), (fd, a, n))
+BOUNDARY(int, accept4, (int fd, struct sockaddr *a, socklen_t *n, int how), (fd, a, n, how))
+BOUNDARY(int, connect, (int fd, address a, socklen_t n), (fd, a, n))
+BOUNDARY(ssize_t, send, (int fd, const void *b, size_t n, int how), (fd, b, n, how))
+BOUNDARY(ssize_t, sendto, (int fd, const void *b, size_t n, int how, address a, socklen_t k),
+         (fd, b, n, how, a, k))
+BOUNDARY(ssize_t, sendmsg, (int fd, const struct msghdr *m, int how), (fd, m, how))
+BOUNDARY(ssize_t, recv, (int fd, void *b, size_t n, int how), (fd, b, n, how))
+BOUNDARY(ssize_t, recvfrom, (int fd, void *b, size_t n, int how, struct sockaddr *a, socklen_t *k),
+         (fd, b, n, how, a, k))
+BOUNDARY(ssize_t, recvmsg, (int fd, struct msghdr *m, int how), (fd, m, how))
+BOUNDARY(ssize_t, __recv_chk, (int fd, void *b, size_t n, size_t r, int how), (fd, b, n, r, how))
+BOUNDARY(pid_t, fork, (void), ())
+BOUNDARY(int, execve, (text p, char *const a[], char *const e[]), (p, a, e))
