@@ -123,6 +123,18 @@ class JournalReader(ABC):
             row = self._ready().execute("SELECT max(seq) FROM entries").fetchone()
         return int(row[0] or 0)
 
+    def first_seq(self) -> int:
+        """Number of the oldest entry; 0 when there is none."""
+        with told(self.path, "read"):
+            row = self._ready().execute("SELECT min(seq) FROM entries").fetchone()
+        return int(row[0] or 0)
+
+    def snapshots(self) -> Mapping[int, Any]:
+        """Every undamaged snapshot of this record version, by the number of its entry."""
+        with told(self.path, "read"):
+            found = intact_snapshots(self._ready())
+            return {seq: loads(world) for seq, world in found}
+
     def latest_snapshot(self) -> tuple[int, Any] | None:
         """The newest undamaged snapshot of this record version: its entry's number, the world."""
         with told(self.path, "read"):
@@ -216,14 +228,18 @@ def examine(connection: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText 
 
 def latest_snapshot_seq(connection: sqlite3.Connection) -> int | None:
     """Number of the newest snapshot that is intact and of this record version."""
+    return next((seq for seq, _ in intact_snapshots(connection)), None)
+
+
+def intact_snapshots(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:
+    """Number and text of the snapshots that are intact and of this record version, newest first."""
     found = connection.execute(
         "SELECT seq, world, checksum FROM snapshots WHERE version = ? ORDER BY seq DESC",
         (RECORD_VERSION,),
     )
     for seq, world, checksum in found:
         if checksum_of(f"{seq}:{world}") == checksum:
-            return int(seq)
-    return None
+            yield int(seq), world
 
 
 def find_problems(connection: sqlite3.Connection, after: int) -> Iterator[str]:

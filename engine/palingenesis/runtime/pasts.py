@@ -39,5 +39,6 @@ def _past(
         event=plain["event"],
         rule=plain["rule"],
         facts=facts,
+        policy=plain.get("policy", ""),
         kept=kept,
     )

@@ -7,7 +7,7 @@ that follow the first difference of an episode are therefore uncertain, and mark
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,6 +35,8 @@ class Past:
     event: str
     rule: str
     facts: Mapping[str, FactValue]
+    policy: str = ""
+    """Digest of the policy that decided."""
     kept: bool = False
     """Not decided about, because a pending wait covered it; it only counts."""
 
@@ -138,6 +140,24 @@ class Retelling:
         return any(step.condition is not None or step.calendar is not None for step in waits)
 
 
+class AsItWas(Retelling):
+    """Makes recorded decisions again, each under the policy that was in force then."""
+
+    def __init__(self, policy: Policy, find: Callable[[str], Policy | None]) -> None:
+        """`policy` decides where `find` knows none by the digest that was recorded."""
+        super().__init__(policy)
+        self._find = find
+        self._digest = ""
+
+    def rule_on(self, past: Past) -> Verdict:
+        """Decide it again; call `count` before."""
+        if past.policy != self._digest:
+            self._digest = past.policy
+            self._policy = self._find(past.policy) or self._policy
+            self._words.clear()  # rules of two policies may have one name
+        return super().rule_on(past)
+
+
 def _since(instants: list[datetime], since: datetime) -> int:
     """How many are later; the list is ascending."""
     number = 0
@@ -215,9 +235,10 @@ class Comparison:
         return sum(group.uncertain for group in self.groups)
 
 
-def compare(pasts: Iterable[Past], before: Policy, after: Policy) -> Comparison:
+def compare(pasts: Iterable[Past], before: Policy | Retelling, after: Policy) -> Comparison:
     """Make every recorded decision under both policies; `pasts` are oldest first."""
-    one, other = Retelling(before), Retelling(after)
+    one = before if isinstance(before, Retelling) else Retelling(before)
+    other = Retelling(after)
     decisions = stops = renamed = 0
     differences: list[Difference] = []
     parted: set[tuple[str, datetime]] = set()
