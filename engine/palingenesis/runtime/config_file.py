@@ -4,7 +4,6 @@
 defaults hold. All problems are told together.
 """
 
-import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ from palingenesis.runtime.config import (
     Secret,
 )
 from palingenesis.runtime.paths import Paths, expanded
-from palingenesis.runtime.trust import is_readable_by_others, why_untrusted
+from palingenesis.runtime.trust import is_readable_by_others, way_out, why_untrusted
 
 CONFIG_BYTES_MAX = 256 * 1024
 _WITHOUT = "without it the defaults hold"
@@ -51,7 +50,7 @@ def load_config(paths: Paths) -> Config:
         if reason := why_untrusted(path):
             raise InvalidConfigError(
                 f"the configuration is not safe to use: {reason}",
-                hint=f"make it yours alone: chown {os.getuid()} or chmod go-w {path} {path.parent}",
+                hint=f"make it yours alone: {way_out(path)}",
             )
         raw = read_bounded(path, CONFIG_BYTES_MAX + 1, silence_s=0.1)
         exposed = is_readable_by_others(path)

@@ -3,11 +3,12 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from palingenesis.core.policy.outside import Loaded, Outside
 from palingenesis.runtime.bounded_file import read_bounded, why_not
+from palingenesis.runtime.trust import Distrust, owners_only
 from palingenesis.runtime.zones import zone_names, zones_of
 
 BUILTIN = "builtin:"
@@ -25,7 +26,7 @@ def outside_of(
     *,
     presets: Path,
     environ: Mapping[str, str],
-    distrust: Callable[[Path], str] = no_distrust,
+    distrust: Distrust = no_distrust,
     models: frozenset[str] | None = None,
     channels: frozenset[str] | None = None,
     hooks: frozenset[str] | None = None,
@@ -60,7 +61,7 @@ class Neighbours:
         presets: Path,
         *,
         environ: Mapping[str, str],
-        distrust: Callable[[Path], str],
+        distrust: Distrust,
         names: Mapping[str, frozenset[str] | None],
     ) -> None:
         self._folder = folder
@@ -106,9 +107,7 @@ class Neighbours:
             return Loaded(name=name, problem=f"there is no preset '{bare[:80]}'")
         return self._read(path, name=name, shown=name, distrust=no_distrust)
 
-    def _read(
-        self, path: Path, *, name: str, shown: str, distrust: Callable[[Path], str]
-    ) -> Loaded:
+    def _read(self, path: Path, *, name: str, shown: str, distrust: Distrust) -> Loaded:
         self.asked.append(path)
         try:
             if not stat.S_ISREG(path.stat().st_mode):
@@ -118,8 +117,7 @@ class Neighbours:
         except OSError as error:
             return Loaded(name=name, problem=f"cannot read '{shown}': {why_not(error)}")
         if why:
-            advice = f"only its owner may be able to write to a policy (chmod go-w {path})"
-            return Loaded(name=name, problem=why, help=advice)
+            return Loaded(name=name, problem=why, help=owners_only(path))
         self.contents.append(text)
         return Loaded(name=name, text=text)
 

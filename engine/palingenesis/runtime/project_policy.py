@@ -14,7 +14,7 @@ from palingenesis.core.world import World
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.outside import outside_of
 from palingenesis.runtime.project_trust import pin_of
-from palingenesis.runtime.trust import why_untrusted
+from palingenesis.runtime.trust import owners_only, why_untrusted
 
 _BYTES_MAX = 256 * 1024 + 1
 
@@ -85,7 +85,7 @@ def find_project(directory: str, base: Base, pins: Mapping[str, str]) -> Found |
     except OSError as error:
         return Found(file=file, directory=directory, trouble=f"cannot read it: {why_not(error)}")
     if trouble:
-        return Found(file=file, directory=directory, trouble=trouble)
+        return Found(file=file, directory=directory, trouble=f"{trouble}: {owners_only(file)}")
     pinned = pins.get(os.path.realpath(file))
     if pinned is not None:
         trusted = compile_as(directory, text, base, trusted=True)

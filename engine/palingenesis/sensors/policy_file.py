@@ -25,7 +25,7 @@ from typing import Any
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.runtime.reload import Compile, Compiled, Reading, Reload, Verdict
-from palingenesis.runtime.trust import why_untrusted
+from palingenesis.runtime.trust import Distrust, owners_only, why_untrusted
 
 log = logging.getLogger("palingenesis.policy")
 
@@ -36,7 +36,6 @@ RETRY_S = 5.0
 LINKS_MAX = 16
 POLICY_BYTES_MAX = 256 * 1024
 COMPILE_S_MAX = 30.0
-_OWNERS_ONLY = "only its owner may be able to write to a policy"
 
 _Place = tuple[str, int, int]
 
@@ -52,7 +51,7 @@ class PolicyFile:
         clock: Clock,
         current: str = "",
         stale: bool = False,
-        distrust: Callable[[Path], str] = why_untrusted,
+        distrust: Distrust = why_untrusted,
         fallback: Path | None = None,
         more: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
@@ -143,7 +142,7 @@ class FileSource:
         self,
         path: Path,
         *,
-        distrust: Callable[[Path], str],
+        distrust: Distrust,
         fallback: Path | None = None,
         more: Callable[[], Iterable[Path]] = tuple,
     ) -> None:
@@ -182,11 +181,11 @@ class FileSource:
             try:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     return Reading(trouble=f"{self._path} is no regular file")
+                if (why := self._distrust(self._path)) != "":
+                    return Reading(trouble=f"{why}: {owners_only(self._path)}")
                 content = _read(file, POLICY_BYTES_MAX + 1)
             finally:
                 os.close(file)
-            if (why := self._distrust(self._path)) != "":
-                return Reading(trouble=f"{why}: {_OWNERS_ONLY} (chmod go-w {self._path})")
         except FileNotFoundError:
             return Reading(trouble=f"the file is gone: {self._path}")
         except OSError as error:

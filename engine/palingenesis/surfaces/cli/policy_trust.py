@@ -111,14 +111,14 @@ def _trusted(desk: Desk, directory: str, store: "TrustStore") -> "Found":
         InvalidConfigError: there is none, or it cannot be used.
     """
     from palingenesis.runtime.project_policy import compile_as
-    from palingenesis.runtime.trust import why_untrusted
+    from palingenesis.runtime.trust import owners_only, why_untrusted
     from palingenesis.surfaces.cli.policy_text import render
 
     file = _file_of(directory)
     text = read_given(file, hint="a project keeps its policy in .palingenesis/policy.yaml")
     why = why_untrusted(file)
     if why:
-        raise InvalidConfigError(f"{why}: only its owner may be able to write to a policy")
+        raise InvalidConfigError(f"the policy is not safe to trust: {why}", hint=owners_only(file))
     found = compile_as(directory, text, _base(desk), trusted=True)
     assert found.compiled is not None
     if found.compiled.policy is None:
