@@ -1,6 +1,7 @@
 """Hooks run by name only, with a clean environment, within their limits, and leave nothing."""
 
 import asyncio
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from palingenesis.core.effects import Run
 from palingenesis.core.values import Result, SessionId
 from palingenesis.processes.commands import run_to_end
 from palingenesis.processes.finding import carrying
+from palingenesis.processes.seeing import all_pids
 from palingenesis.runtime.config import HookConfig
 from palingenesis.runtime.ports import Outcome
 
@@ -104,6 +106,58 @@ def test_a_hook_that_leaves_a_child_behind_is_not_waited_for_and_takes_it_along(
     assert not is_left(RUN.id)
 
 
+ESCAPES = (
+    "subprocess.Popen(['sleep', WORD], start_new_session=True)",
+    "subprocess.Popen(['setsid', 'sleep', WORD])",
+    "subprocess.Popen(['env', '-i', 'setsid', '-f', 'sleep', WORD])",
+    "subprocess.Popen(['sh', '-c', '(setsid sleep ' + WORD + ' &) & trap \"\" TERM; sleep 60'])",
+    "[subprocess.Popen(['sleep', WORD], start_new_session=True) for _ in range(40)]",
+)
+
+
+@pytest.mark.parametrize("ending", ["", "; signal.signal(15, signal.SIG_IGN); time.sleep(60)"])
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_nothing_that_a_hook_starts_outlives_it_wherever_it_hides(
+    tmp_path: Path, escape: str, ending: str
+):
+    word = f"{60 + ESCAPES.index(escape)}.{len(ending)}{os.getpid()}"
+    code = f"import signal, subprocess, time; WORD = {word!r}; {escape}; time.sleep(0.3){ending}"
+
+    ran(tmp_path, code, timeout_s=1.0)
+
+    assert [pid for pid in all_pids() if word in words_of(pid)] == []
+
+
+def test_a_hook_that_is_given_up_because_we_stop_is_ended_with_what_it_started(tmp_path: Path):
+    word = f"71.{os.getpid()}"
+    code = (
+        "import subprocess, time, pathlib;"
+        f"subprocess.Popen(['sleep', {word!r}], start_new_session=True);"
+        "pathlib.Path('began').touch(); time.sleep(60)"
+    )
+    hook = HookConfig(argv=(sys.executable, "-c", code))
+    hooks = ConfiguredHooks({"backup": hook}, {"HOME": str(tmp_path)})
+
+    async def stopped() -> None:
+        running = asyncio.ensure_future(hooks.run(RUN))
+        while not (tmp_path / "began").exists():
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait({running})
+        async with asyncio.timeout(10):
+            while any(word in words_of(pid) for pid in all_pids()):
+                await asyncio.sleep(0.05)
+
+    asyncio.run(stopped())
+
+
+def words_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
 def test_a_hook_that_talks_without_end_neither_blocks_nor_fills_our_memory(tmp_path: Path):
     code = "import sys\nfor _ in range(4000): print('x' * 1000)\nprint('the end')"
 
@@ -131,6 +185,28 @@ def test_a_program_that_cannot_be_started_is_a_failure_with_a_reason(program: st
 
     assert outcome.result is Result.FAILED
     assert outcome.detail.startswith("hook backup cannot be started: ")
+
+
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "hook.sh"
+    path.write_text("#!/bin/sh\necho ran\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("before", [(), ("/bin/sh",), ("sh", "-e")])
+def test_a_program_that_others_can_change_is_not_run(tmp_path: Path, before: tuple[str, ...]):
+    path = script(tmp_path)
+    hooks = ConfiguredHooks({"backup": HookConfig(argv=(*before, str(path)))}, {})
+
+    assert asyncio.run(hooks.run(RUN)).detail == "hook backup ran: ran"
+
+    path.chmod(0o775)
+    outcome = asyncio.run(hooks.run(RUN))
+
+    assert outcome.result is Result.FAILED
+    assert outcome.detail.startswith(f"hook backup is not run: {path} can be written by other")
+    assert outcome.detail.endswith(f"(chmod go-w {path})")
 
 
 def test_what_a_hook_says_cannot_steer_a_terminal(tmp_path: Path):

@@ -1,3 +1,4 @@
+import os
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -195,6 +196,55 @@ def test_a_secret_is_found_in_the_environment_or_in_a_file(tmp_path: Path):
 
     assert Secret(env="HOOK").reveal({"HOOK": "from the environment"}) == "from the environment"
     assert Secret(file=str(tmp_path / "secret")).reveal({}) == "from the file"
+
+
+def test_a_secret_in_a_file_that_others_can_write_is_refused_with_the_way_out(tmp_path: Path):
+    path = tmp_path / "secret"
+    path.write_text("from a stranger")
+    path.chmod(0o666)
+
+    with pytest.raises(InvalidConfigError) as told:
+        Secret(file=str(path)).reveal({})
+
+    assert "can be written by other users" in told.value.message
+    assert told.value.hint == f"chmod go-w {path}"
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "tab\there", "bell\x07", "ünïcode", "x" * 4097])
+def test_a_secret_that_could_not_travel_in_a_header_is_refused_without_being_repeated(
+    tmp_path: Path, value: str
+):
+    (tmp_path / "secret").write_text(value)
+
+    for secret, environ in (
+        (Secret(env="HOOK"), {"HOOK": value}),
+        (Secret(file=str(tmp_path / "secret")), {}),
+    ):
+        with pytest.raises(InvalidConfigError) as told:
+            secret.reveal(environ)
+        assert value not in told.value.message
+
+
+def test_a_secret_in_a_pipe_that_nobody_writes_into_does_not_hang_us(tmp_path: Path):
+    os.mkfifo(tmp_path / "secret")
+
+    with pytest.raises(InvalidConfigError, match="cannot read a secret"):
+        Secret(file=str(tmp_path / "secret")).reveal({})
+
+
+def test_the_variables_that_hold_our_secrets_are_known():
+    config = parse_config(
+        """
+        [notifications]
+        webhook_url = { env = "HOOK_URL" }
+        webhook_secret = { file = "/run/secret" }
+        ntfy_topic = "night"
+        ntfy_token = { env = "NTFY_TOKEN" }
+        """,
+        FILE,
+    )
+
+    assert config.notifications.secret_variables == {"HOOK_URL", "NTFY_TOKEN"}
 
 
 @pytest.mark.parametrize("secret", [Secret(env="HOOK"), Secret(file="/nonexistent/secret")])

@@ -153,10 +153,11 @@ def _executable(config: Config, environ: Mapping[str, str]) -> str | None:
 
 
 def _launch(config: Config, state: Path, environ: Mapping[str, str]) -> Launch:
+    ours = config.notifications.secret_variables
     return Launch(
         state=state,
         directory=Path(environ.get("HOME") or Path.home()),
-        environ=environ,
+        environ={name: value for name, value in environ.items() if name not in ours},
         executable=config.opencode.executable,
         hostname=config.opencode.serve_hostname,
         port=config.opencode.serve_port,

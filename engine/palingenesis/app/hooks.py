@@ -1,7 +1,10 @@
 """Hooks: programs that the daemon's own configuration lets a policy run, by name."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +15,7 @@ from palingenesis.processes.commands import Ran, run_to_end
 from palingenesis.runtime.config import HookConfig
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.ports import Outcome
+from palingenesis.runtime.trust import way_out, why_untrusted
 from palingenesis.wire.redaction import redact
 
 OUTPUT_BYTES_MAX: Final = 64 * 1024
@@ -33,6 +37,8 @@ class ConfiguredHooks:
         hook = self._hooks.get(effect.hook)
         if hook is None:
             return _failed(f"no hook named {effect.hook}")
+        if why := _why_unsafe(hook.argv):
+            return _failed(f"hook {effect.hook} is not run: {why}")
         async with self._room:
             try:
                 ran = await run_to_end(
@@ -58,6 +64,19 @@ class ConfiguredHooks:
             "PALINGENESIS_SESSION": effect.session or "",
             "PALINGENESIS_DIRECTORY": effect.directory,
         }
+
+
+def _why_unsafe(argv: Sequence[str]) -> str:
+    """Why a program, or a script that it is given, must not run: others can change it."""
+    program = shutil.which(argv[0], path=_PATH) or argv[0]
+    for word in (program, *argv[1:]):
+        path = Path(word)
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
+                why = why_untrusted(path)
+                if why:
+                    return f"{why} ({way_out(path)})"
+    return ""
 
 
 def _outcome(name: str, hook: HookConfig, ran: Ran) -> Outcome:

@@ -9,8 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from palingenesis.core.errors import InvalidConfigError
+from palingenesis.runtime.bounded_file import read_bounded
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
+from palingenesis.runtime.trust import way_out, why_untrusted
 
+SECRET_CHARS_MAX = 4096
 _WAY_OUT = "put it there, or correct [notifications] in config.toml"
 
 
@@ -31,13 +34,26 @@ class Secret:
             value, place = environ.get(self.env, ""), f"the environment variable {self.env}"
         else:
             place = f"the file {self.file}"
-            try:
-                value = expanded(self.file or "", "a secret").read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
-        if not value.strip():
+            value = _read_secret(expanded(self.file or "", "a secret"), place)
+        value = value.strip()
+        if not value:
             raise InvalidConfigError(f"a secret is missing: {place} is empty", _WAY_OUT)
-        return value.strip()
+        if len(value) > SECRET_CHARS_MAX or not (value.isascii() and value.isprintable()):
+            raise InvalidConfigError(
+                f"{place} holds no secret that could be sent: it is one line of ASCII, at most"
+                f" {SECRET_CHARS_MAX} characters",
+                _WAY_OUT,
+            )
+        return value
+
+
+def _read_secret(path: Path, place: str) -> str:
+    try:
+        if why := why_untrusted(path):
+            raise InvalidConfigError(f"a secret is not safe to use: {why}", way_out(path))
+        return read_bounded(path, 4 * SECRET_CHARS_MAX, silence_s=0.1).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +99,12 @@ class NotificationsConfig:
     ntfy_token: Secret | None = None
     allow_private: bool = False
     """Whether addresses inside private networks may be told; loopback always may."""
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The environment variables that hold our secrets, and are nobody else's business."""
+        values = (self.webhook_url, self.webhook_secret, self.ntfy_topic, self.ntfy_token)
+        return frozenset(it.env for it in values if isinstance(it, Secret) and it.env is not None)
 
     @property
     def channels(self) -> frozenset[str]:
