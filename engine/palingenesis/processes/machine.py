@@ -1,9 +1,10 @@
-"""The machine itself: how much memory and disk is free, and whether it runs on its battery.
+"""The machine itself: how much memory and disk is free, its power, and whether its clock is right.
 
 Read from /proc and /sys where there are such, else through psutil, which a daemon that rests does
 without.
 """
 
+import ctypes
 import shutil
 from pathlib import Path
 from typing import Final
@@ -50,6 +51,22 @@ def on_battery(supplies: Path = SUPPLIES) -> bool | None:
         if kind == "Battery" and _read(place / "scope") != "Device"  # not that of a mouse
     ]
     return "Discharging" in states
+
+
+def clock_is_kept() -> bool | None:
+    """Whether the kernel's clock follows a time server; None: it cannot be told here."""
+    try:
+        ask = ctypes.CDLL(None).adjtimex
+    except (OSError, AttributeError):
+        return None
+    state = ask(ctypes.create_string_buffer(_TIMEX_BYTES))  # all zero: it only asks
+    return None if state < 0 else state != _TIME_ERROR
+
+
+_TIMEX_BYTES: Final = 512
+"""More than `struct timex` has on any system."""
+_TIME_ERROR: Final = 5
+"""adjtimex(2): the clock is not synchronised."""
 
 
 def _read(place: Path) -> str:

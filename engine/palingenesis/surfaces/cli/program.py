@@ -37,6 +37,8 @@ SECTIONS: Sections = {
         "detach": ("steering:detach", "Leave a session alone."),
     },
     "Set up": {
+        "doctor": ("checkup:doctor", "Whether everything is in order, with a way out for each."),
+        "preflight": ("checkup:preflight", "Will this night go well? Go, or no-go."),
         "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
         "explain-code": ("explain_code:explain_code", "What a diagnostic such as E009 means."),

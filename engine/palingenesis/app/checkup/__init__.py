@@ -1,0 +1,1 @@
+"""Checkup: is everything in order (`doctor`), and will this night go well (`preflight`)?"""

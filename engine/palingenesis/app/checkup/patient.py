@@ -1,0 +1,121 @@
+"""Whom the checks look at: this user's installation, its daemon, its agent, its projects.
+
+Everything is found when it is first asked for, and once.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from palingenesis import shipped
+from palingenesis.assistants.opencode.executable import find_executable
+from palingenesis.assistants.opencode.inquiry import Inquiry
+from palingenesis.control.client import ControlClient
+from palingenesis.core.errors import InvalidConfigError, PalingenesisError
+from palingenesis.core.policy.compile import Compiled, compile_text
+from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
+from palingenesis.runtime.config_file import load_config
+from palingenesis.runtime.door import SessionStatus, Status
+from palingenesis.runtime.outside import outside_of
+from palingenesis.runtime.paths import Paths
+
+_ANSWERS_WITHIN_S = 3.0
+_PROJECTS_MOST = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patient:
+    """One user's installation. What it asks for may raise a PalingenesisError."""
+
+    paths: Paths
+    environ: Mapping[str, str]
+    here: Path
+    """Where the person stands: the project that is meant when no session is supervised."""
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration."""
+        return load_config(self.paths)
+
+    @cached_property
+    def choice(self) -> PolicyChoice:
+        """Which policy decides, and who said so."""
+        return choose_policy(flag=None, environ=self.environ, config=self.config, paths=self.paths)
+
+    @cached_property
+    def policy_path(self) -> Path:
+        """The policy that a daemon would use now."""
+        return self.choice.path or shipped.policy()
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """That policy, read and checked.
+
+        Raises:
+            InvalidConfigError: there is no such file, or it cannot be read.
+        """
+        path = self.policy_path
+        around = outside_of(
+            path,
+            presets=shipped.presets(),
+            environ=self.environ,
+            channels=self.config.notifications.channels,
+            hooks=frozenset(self.config.hooks),
+        )
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InvalidConfigError(
+                f"the policy {path} ({self.choice.origin}) cannot be read: {reason}",
+                "correct where it is looked for, or write one: palingenesis policy init",
+            ) from error
+        return compile_text(
+            text,
+            name=path.stem,
+            schema=shipped.schema("policy").read_text(encoding="utf-8"),
+            outside=around.outside,
+        )
+
+    @cached_property
+    def status(self) -> Status | PalingenesisError:
+        """What the daemon says of itself, or why it says nothing."""
+        try:
+            return ControlClient(self.paths.socket, timeout_s=_ANSWERS_WITHIN_S).status()
+        except PalingenesisError as error:
+            return error
+
+    @property
+    def running(self) -> Status | None:
+        """What the daemon says of itself; None: it does not answer."""
+        return None if isinstance(self.status, PalingenesisError) else self.status
+
+    @property
+    def sessions(self) -> Sequence[SessionStatus]:
+        """The supervised sessions."""
+        return self.running["sessions"] if self.running is not None else ()
+
+    @cached_property
+    def executable(self) -> Path:
+        """The program `opencode`."""
+        return find_executable(self.config.opencode.executable, self.environ)
+
+    @cached_property
+    def projects(self) -> Sequence[Path]:
+        """Where the supervised sessions work; without any, where the person stands."""
+        found = dict.fromkeys(one["directory"] for one in self.sessions if one["directory"])
+        return [Path(one) for one in found][:_PROJECTS_MOST] or [self.here]
+
+    @cached_property
+    def inquiry(self) -> Inquiry:
+        """What OpenCode itself says of its settings, models and permissions."""
+        return Inquiry.make(str(self.executable), self.environ, self.projects)
+
+    @property
+    def agent(self) -> Inquiry | None:
+        """The same; None: there is no OpenCode to be asked."""
+        with suppress(PalingenesisError):
+            return self.inquiry
+        return None
