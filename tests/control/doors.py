@@ -187,6 +187,7 @@ class StandInDoor:
         self.failing: Exception | None = None
         self.reload_answer: Answer = {"ok": True, "message": "policy 'default' is in force"}
         self.slow_s = 0.0
+        self.begun = threading.Event()
         self.pid = 4242
         self._changed = asyncio.Event()
 
@@ -259,6 +260,7 @@ class StandInDoor:
         return {"ok": True, "message": f"{word} to {question} by {by}"}
 
     async def command(self, name: CommandName, session: str | None, by: str) -> Answer:
+        self.begun.set()
         await asyncio.sleep(self.slow_s)
         self.given.append((name, session, by))
         return {"ok": True, "message": f"{name}: done"}

@@ -119,8 +119,12 @@ class ControlClient:
         return cast("PolicyText", self._get("/v1/policy"))
 
     def _get(self, path: str, query: _Query | None = None) -> dict[str, Any]:
-        with self._asked("GET", path, query) as answer:
-            return _document(answer)
+        try:
+            with self._asked("GET", path, query) as answer:
+                return _document(answer)
+        except _TurnedAwayError:  # in a crowd even a quick client may have to give way: once more
+            with self._asked("GET", path, query) as answer:
+                return _document(answer)
 
     def _post(self, path: str, asked: Mapping[str, object]) -> dict[str, Any]:
         with self._asked("POST", path, body=json.dumps(asked).encode()) as answer:
@@ -155,8 +159,14 @@ class ControlClient:
                 f"the control socket is not yours: {self._path}",
                 hint="be the user who started the daemon, or set PALINGENESIS_STATE_DIR",
             ) from error
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise _TurnedAwayError("the daemon is not running", hint=_START_HINT) from error
         except (_BrokenAnswerError, OSError) as error:
             raise NotRunningError("the daemon is not running", hint=_START_HINT) from error
+
+
+class _TurnedAwayError(NotRunningError):
+    """The connection was closed before there was an answer."""
 
 
 class _BrokenAnswerError(Exception):
@@ -173,6 +183,8 @@ def _question(method: str, target: str, body: bytes | None) -> bytes:
 def _status(answer: BinaryIO) -> int:
     """The status of an answer, whose head is read by then."""
     words = answer.readline(_LINE_BYTES_MAX).split(None, 2)
+    if not words:
+        raise ConnectionResetError
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():  # noqa: PLR2004
         raise _BrokenAnswerError
     for _ in range(_HEAD_LINES_MAX):

@@ -12,12 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from palingenesis.control.rate import Rate
 from palingenesis.control.wire_format import (
     ANSWER_S_MAX,
     BODY_BYTES_MAX,
     CHANGE_S_MAX,
     EVENTS_MAX,
     HEARTBEAT_S,
+    ORDERS_AT_ONCE,
+    ORDERS_PER_S,
     STREAMS_MAX,
     UsageError,
     encode_error,
@@ -30,6 +33,9 @@ from palingenesis.runtime.door import COMMANDS, FOR_ALL, SCHEMA_VERSION, Command
 _CLOSE = {"connection": "close"}
 _SEQ_MAX = 2**63 - 1
 _DIGITS_MAX = 19
+
+_STOPS: frozenset[CommandName] = frozenset({"pause", "abort", "detach"})
+"""Counted apart: however much is ordered, a person's stop gets through."""
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -64,6 +70,8 @@ class _Routes:
         self._door = door
         self._closing = closing
         self._streams = 0
+        self._stops = Rate(ORDERS_AT_ONCE, ORDERS_PER_S)
+        self._others = Rate(ORDERS_AT_ONCE, ORDERS_PER_S)
 
     async def status(self, _request: Request) -> Response:
         return _answer(self._door.status())
@@ -115,6 +123,7 @@ class _Routes:
             raise UsageError("'session' and 'by' are texts")
         if not session and name not in FOR_ALL:
             raise UsageError(f"'{name}' needs a session")
+        self._count(self._stops if name in _STOPS else self._others)
         return _answer(await self._door.command(_command(name), session or None, by[:80]))
 
     async def answer(self, request: Request) -> Response:
@@ -124,14 +133,17 @@ class _Routes:
             raise UsageError("'question' and 'by' are texts")
         if word not in {"yes", "no"}:
             raise UsageError("'answer' is yes or no")
+        self._count(self._others)
         return _answer(await self._door.answer(question[:80], by[:80], yes=word == "yes"))
 
     async def reload(self, request: Request) -> Response:
         await _document(request)
+        self._count(self._others)
         return _answer(await self._door.reload())
 
     async def preview(self, request: Request) -> Response:
         asked = await _document(request)
+        self._count(self._others)
         return _answer(await self._door.preview(_path(asked)))
 
     async def shadow(self, request: Request) -> Response:
@@ -142,12 +154,20 @@ class _Routes:
             raise UsageError("no such order", hint=f"one of: {', '.join(ORDERS)}")
         if (order == "start") is (path is None):
             raise UsageError("a 'path' is given to start, and to nothing else")
+        self._count(self._others)
         return _answer(await self._door.shadow(order, path))
 
     async def stop(self, request: Request) -> Response:
         document = await _document(request)
         self._door.stop(agents=document.get("agents") is True)
         return _answer({"ok": True, "message": "stopping"})
+
+    def _count(self, rate: Rate) -> None:
+        if not rate.allows(asyncio.get_running_loop().time()):
+            raise BusyError(
+                f"too many orders: {ORDERS_AT_ONCE} at once, and {ORDERS_PER_S:g} a second",
+                hint="something gives orders in a loop; palingenesis events shows which ones",
+            )
 
     async def _follow(self, after: int, session: str | None) -> AsyncIterator[bytes]:
         self._streams += 1
@@ -229,12 +249,17 @@ async def _document(request: Request) -> dict[str, Any]:
             if len(body) > BODY_BYTES_MAX:
                 raise UsageError(f"the body is larger than {BODY_BYTES_MAX // 1024} KiB")
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_no_number)
+        json.dumps(document, ensure_ascii=False).encode()  # half of a pair is no text
     except (ValueError, RecursionError) as error:
         raise UsageError("the body is not JSON") from error
     if not isinstance(document, dict):
         raise UsageError("the body is not a JSON object")
     return document
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
 
 
 def _path(asked: Mapping[str, Any]) -> str | None:

@@ -3,7 +3,8 @@
 Theory of operation: uvicorn's HTTP/1.1 protocol is used without its server, whose main loop wakes
 ten times a second. Each connection serves one request and is closed; so a deadline for the
 request's head, one for its body and one for the answer bound everything that a client can do.
-When all places are taken, the oldest connection that has not asked anything yet gives way.
+When all places are taken, the oldest connection that we wait for gives way: one that has not
+asked yet, or does not take its answer. Nobody is kept out, and nothing under way is given up.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ class ControlServer:
         self._head_s_max = head_s_max
         self._closing = asyncio.Event()
         self._state = ServerState()
-        self._waiting: OrderedDict[_OneRequest, None] = OrderedDict()
+        self._places: OrderedDict[_OneRequest, None] = OrderedDict()
         self._config = Config(
             make_app(door, self._closing),
             http=_OneRequest,
@@ -98,7 +99,7 @@ class ControlServer:
         self._closing.set()
 
     def _connection(self) -> "_OneRequest":
-        return _OneRequest(self._config, self._state, self._waiting, self._head_s_max)
+        return _OneRequest(self._config, self._state, self._places, self._head_s_max)
 
     def _remove(self, ours: tuple[int, int] | None) -> None:
         if ours is not None and identity(self.path) == ours:
@@ -126,14 +127,15 @@ class _OneRequest(H11Protocol):
         self,
         config: Config,
         server_state: ServerState,
-        waiting: "OrderedDict[_OneRequest, None]",
+        places: "OrderedDict[_OneRequest, None]",
         head_s_max: float,
     ) -> None:
         super().__init__(config, server_state, {})
-        self._waiting = waiting
+        self._places = places
         self._head_s_max = head_s_max
         self._deadline: asyncio.TimerHandle | None = None
         self._refused = False
+        self._asked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -142,40 +144,47 @@ class _OneRequest(H11Protocol):
             transport.abort()
             return
         super().connection_made(transport)
-        self._waiting[self] = None
+        self._places[self] = None
         self._deadline = self.loop.call_later(self._head_s_max, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
         super().data_received(data)
-        if self in self._waiting and self._has_asked():
-            self._no_longer_waiting()
+        if not self._asked and self._has_asked():
+            self._asked = True
+            self._stop_the_clock()
             if not self.scope["path"].endswith("/stream"):
                 self._deadline = self.loop.call_later(_ANSWERED_S_MAX, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._refused:
             return
-        self._no_longer_waiting()
+        self._places.pop(self, None)
+        self._stop_the_clock()
         super().connection_lost(exc)
+
+    def gives_way(self) -> bool:
+        """Whether it is the client that we wait for, and not the other way round."""
+        if not self._has_asked():
+            return True
+        return self.cycle.more_body or self.cycle.response_complete or self.flow.write_paused
 
     def _has_asked(self) -> bool:
         cycle: object = self.cycle  # None until the head of a request is complete
         return cycle is not None
 
     def _find_place(self) -> bool:
-        if len(self.connections) < wire_format.CLIENTS_MAX:
+        if len(self._places) < wire_format.CLIENTS_MAX:
             return True
-        if not self._waiting:
+        slow = next((one for one in self._places if one.gives_way()), None)
+        if slow is None:
             return False
-        oldest, _ = self._waiting.popitem(last=False)
-        self.connections.discard(oldest)
-        oldest.transport.abort()
+        del self._places[slow]
+        slow.transport.abort()
         return True
 
-    def _no_longer_waiting(self) -> None:
-        self._waiting.pop(self, None)
+    def _stop_the_clock(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
