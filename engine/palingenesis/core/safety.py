@@ -53,6 +53,8 @@ class Later:
 
     until: datetime
     rail: str
+    line: str = ""
+    """Key of the quota in whose line it waits, when it is for its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

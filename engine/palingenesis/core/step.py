@@ -22,6 +22,8 @@ from palingenesis.core.kernel.candidates import decide_beside, shadow_started, s
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.operating import command_given
 from palingenesis.core.kernel.outcomes import effect_ended
+from palingenesis.core.kernel.quota import learn
+from palingenesis.core.kernel.quota_turns import take_turns
 from palingenesis.core.kernel.revising import policy_adopted
 from palingenesis.core.kernel.sessions import (
     forget_old,
@@ -57,8 +59,10 @@ def step(world: World, event: Event, policy: Policy, candidate: Policy | None = 
     Pure and total: the same arguments give the same turn, and no event raises.
     """
     draft = Draft(world, policy, event.at)
+    learn(draft, event)
     _fold(draft, event)
     look_again(draft, time_only=isinstance(event, events.Ticked))
+    take_turns(draft)
     if candidate is not None and draft.world.shadow is not None:
         decide_beside(draft, candidate)
     return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))

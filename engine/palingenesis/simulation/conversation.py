@@ -292,6 +292,7 @@ class Conversation:
         self._move(Doing.WORKING)
         house = self.house
         house.tell(events.SessionWorking(at=house.now, session=self.id, agent=self.agent))
+        self._after(_FIRST_SIGN, self._first_sign)
         self._request()
 
     def _first_sign(self) -> None:

@@ -11,6 +11,7 @@ from palingenesis.core import plans
 from palingenesis.core.copies import replace
 from palingenesis.core.facts import Kind
 from palingenesis.core.kernel.draft import Draft, fraction
+from palingenesis.core.kernel.quota import drift_of
 from palingenesis.core.kernel.snapshot import facts_of
 from palingenesis.core.kernel.waits import deadline_of, named_by
 from palingenesis.core.policy.conditions import Condition, Truth
@@ -33,6 +34,7 @@ def begin(draft: Draft, session: Session, plan: Plan, step: plans.Wait, begun: d
         seed=plan.seed,
         calendars=draft.policy_of(session).calendars,
         awaited=awaited,
+        drift=drift_of(draft.world, session),
     )
     timed = replace(
         plan,
@@ -62,7 +64,7 @@ def next_look(draft: Draft, session: Session, plan: Plan) -> datetime | None:
 
 def come_true(draft: Draft, session: Session, plan: Plan, step: plans.Wait) -> Plan:
     """The plan whose condition is true now: its wait ends, but not before the server said."""
-    named = named_by(session.stop, draft.at)
+    named = named_by(session.stop, draft.at, drift_of(draft.world, session))
     ends = max(draft.at, named or draft.at) + step.jitter * fraction(plan.seed, "jitter")
     assert plan.deadline is not None, "a wait has an end"
     deadline = min(ends, plan.deadline)

@@ -39,7 +39,7 @@ def passed(plan: Plan) -> Plan:
 
 def postpone(draft: Draft, session: Session, plan: Plan, verdict: Later) -> Session:
     """A rail asks to wait: the same step is taken again then."""
-    waiting = replace(plan, deadline=verdict.until, because=verdict.rail)
+    waiting = replace(plan, deadline=verdict.until, because=verdict.rail, line=verdict.line)
     session = draft.put(replace(session, plan=waiting, rails=(verdict.rail,)))
     draft.decide(
         "refused",

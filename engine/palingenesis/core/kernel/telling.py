@@ -3,6 +3,7 @@
 from palingenesis.core import plans
 from palingenesis.core.facts import show
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.quota import drift_of
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.policy.messages import fill, placeholders
 from palingenesis.core.world import Plan, Session
@@ -31,6 +32,7 @@ def _resume_at(draft: Draft, session: Session, plan: Plan) -> str:
                 tries=plan.tries,
                 seed=plan.seed,
                 calendars=draft.policy_of(session).calendars,
+                drift=drift_of(draft.world, session),
             )
             return f"{until.deadline:%Y-%m-%d %H:%M:%S} UTC"
     return "at once"

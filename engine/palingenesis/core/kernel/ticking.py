@@ -17,6 +17,7 @@ from palingenesis.core.kernel.deciding import (
 )
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.notices import deliver_due
+from palingenesis.core.kernel.quota_line import in_line
 from palingenesis.core.kernel.walking import advance, again, walk
 from palingenesis.core.plans import Delegate, Wait
 from palingenesis.core.policy.model import Policy
@@ -76,7 +77,7 @@ def _tick(draft: Draft, session: Session) -> None:
         if hold.deadline <= draft.at and session.status in _HELD:
             session = hold_due(draft, draft.sessions[session.id], hold)
     match session.status:
-        case Status.WAITING if _due(_waits_until(session), draft.at):
+        case Status.WAITING if _due(_waits_until(session), draft.at) and not in_line(session):
             plan = session.plan
             assert plan is not None
             timed = isinstance(plan.steps[plan.index], Wait | Delegate)

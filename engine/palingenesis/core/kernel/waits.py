@@ -35,18 +35,19 @@ def deadline_of(
     seed: str,
     calendars: Mapping[str, Calendar] = _NO_CALENDARS,
     awaited: bool = False,
+    drift: timedelta = _ZERO,
 ) -> Until:
     """When the wait that began at `start` ends.
 
     A time the server named is a floor: the wait never ends before it, unless that time is
     implausible for its scope (the classifier says so) or lies beyond the cap; then it is probed
     earlier. Jitter only ever adds. `awaited`: the wait's condition is false, so this is how long
-    it may take to come true.
+    it may take to come true. `drift`: how much later than named the reset came before.
     """
     longest = min(wait.longest or WAIT_MAX, WAIT_MAX)
     if awaited:
         return Until(deadline=start + longest, because=f"until {wait.condition}")
-    base, because = _base(wait, stop, start, tries, calendars)
+    base, because = _base(wait, stop, start, tries, calendars, drift)
     base += wait.jitter * fraction(seed, "jitter")
     cap = start + longest
     if base > cap:
@@ -60,27 +61,29 @@ def _base(
     start: datetime,
     tries: int,
     calendars: Mapping[str, Calendar],
+    drift: timedelta,
 ) -> tuple[datetime, str]:
     """When it ends but for jitter and cap."""
-    named = named_by(stop, start)
+    named = named_by(stop, start, drift)
+    of_server = f"{_NAMED}, and {show_duration(drift)}: so late it was before" if drift else _NAMED
     if wait.until == "calendar_end":
         calendar = calendars.get(wait.calendar or "")
         instant = calendar.ends(start) if calendar is not None else None
         because = f"the end of '{wait.calendar}'"
     else:
         instant = named if wait.until is not None else None
-        because = _NAMED
+        because = of_server
     if instant is None:
         span, because = _span(wait, tries)
         instant = start + span
-    return (named, _NAMED) if named is not None and named > instant else (instant, because)
+    return (named, of_server) if named is not None and named > instant else (instant, because)
 
 
-def named_by(stop: Stop | None, start: datetime) -> datetime | None:
+def named_by(stop: Stop | None, start: datetime, drift: timedelta = _ZERO) -> datetime | None:
     """The instant that the server named, if that is plausible; never before `start`."""
     if stop is None or stop.retry_at is None or stop.evidence.get("implausible"):
         return None
-    return max(stop.retry_at, start)
+    return max(stop.retry_at + drift, start)
 
 
 def _span(wait: Wait, tries: int) -> tuple[timedelta, str]:

@@ -12,6 +12,7 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan, is_hers, onward, passed
 from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import act, inherited, restart, run_hook, stop_agent
+from palingenesis.core.kernel.quota_line import in_turn
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import may_prompt, may_touch
@@ -91,6 +92,7 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             by_person = is_hers(plan)
             session = inherited(draft, session)
             verdict = may_prompt(draft.now(), session, draft.at, by_person=by_person)
+            verdict = in_turn(draft, session, plan, step, verdict)
             return act(draft, session, plan, step, verdict)
         case _:
             assert_never(step)

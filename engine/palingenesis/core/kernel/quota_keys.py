@@ -1,0 +1,105 @@
+"""Which limit a refusal is about, and which limits a prompt will meet.
+
+A limit belongs to a provider, an account, a model and a window. An account that is not known may
+be any of its provider; where provider or model is not known, the agent takes their place.
+"""
+
+from typing import Final, NamedTuple
+
+from palingenesis.core.values import AgentId, Stop, StopReason
+from palingenesis.core.world import Quota, Session
+
+_LENGTH: Final = 80
+_WINDOWS: Final = {
+    StopReason.QUOTA: "quota",
+    StopReason.RATE_LIMIT: "rate",
+    StopReason.OVERLOADED: "load",
+}
+"""What a window is called when a refusal names no scope."""
+_SHORT: Final = frozenset({"second", "minute", "rate", "load"})
+_WORDS: Final = {
+    "five_hours": "five hours",
+    "rate": "rate limit",
+    "load": "its load",
+    "quota": "quota",
+}
+
+
+class Place(NamedTuple):
+    """Where a prompt goes: a model of a provider under an account, or just an agent."""
+
+    provider: str
+    account: str
+    model: str
+    agent: AgentId | None
+
+
+def place_of(session: Session, model: str | None = None) -> Place:
+    """Where the session's next prompt goes; `model`: the one that a step chooses."""
+    stop = session.stop
+    told = str(session.facts.get("session.model", ""))
+    wanted = model or session.model or ("" if _is_told(stop) else told)
+    if not wanted:
+        return _place(stop, session.agent)
+    provider, slash, name = wanted.partition("/")
+    if not slash:
+        provider, name = (stop.provider or "" if stop else ""), wanted
+    account = _account(stop) if stop is not None and stop.provider == provider else ""
+    return _checked(provider, account, name, session.agent)
+
+
+def place_of_stop(stop: Stop, agent: AgentId) -> Place:
+    """Where the turn went that ended so."""
+    return _place(stop, agent)
+
+
+def concerns(quota: Quota, place: Place) -> bool:
+    """Whether a prompt that goes there meets this limit."""
+    if quota.agent is not None or place.agent is not None:
+        return quota.agent == place.agent
+    same = quota.provider == place.provider and quota.model == place.model
+    return same and (quota.account == place.account or not (quota.account and place.account))
+
+
+def window_of(stop: Stop) -> str:
+    """The window whose limit refused."""
+    scope = stop.evidence.get("scope")
+    return str(scope)[:_LENGTH] if scope else _WINDOWS.get(stop.reason, "quota")
+
+
+def is_short(window: str) -> bool:
+    """Whether a limit of this window passes within minutes."""
+    return window in _SHORT
+
+
+def key_of(place: Place, window: str) -> str:
+    """The key of a limit in the ledger."""
+    account = f"#{place.account}" if place.account else ""
+    who = place.agent or f"{place.provider}{account}/{place.model}"
+    return f"{who} {window}"
+
+
+def name_of(quota: Quota) -> str:
+    """The limit in words."""
+    who = quota.agent or f"{quota.provider}/{quota.model}"
+    return f"{who} ({_WORDS.get(quota.window, quota.window)})"
+
+
+def _is_told(stop: Stop | None) -> bool:
+    return stop is not None and bool(stop.provider and stop.model)
+
+
+def _place(stop: Stop | None, agent: AgentId) -> Place:
+    if stop is None:
+        return Place("", "", "", agent)
+    return _checked(stop.provider or "", _account(stop), stop.model or "", agent)
+
+
+def _checked(provider: str, account: str, model: str, agent: AgentId) -> Place:
+    if not (provider and model):
+        return Place("", "", "", agent)
+    return Place(provider[:_LENGTH], account, model[:_LENGTH], None)
+
+
+def _account(stop: Stop) -> str:
+    return str(stop.evidence.get("account", ""))[:_LENGTH]
