@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,9 +12,10 @@ from palingenesis.core.values import AgentId, SessionId, Status
 from palingenesis.core.world import World
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Entry
-from tests.core.life import Life, stopped
+from tests.core.life import START, Life, stopped
 from tests.core.policies import NIGHT
 from tests.runtime.loopback import JumpingClock, ListJournal
+from tests.torture.night.virtual import VirtualLoop
 
 SES = SessionId("ses_1")
 
@@ -79,6 +80,39 @@ def test_nothing_is_started_while_the_journal_cannot_be_written():
     assert len(nobody.started) == 1
     assert clock.slept.count(1.0) >= 5
     assert loop.journal_trouble == ""
+
+
+class VirtualClock:
+    """Time as a virtual loop has it; remembers how often somebody slept."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.slept = 0
+        self._loop = loop
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._loop.now)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        await asyncio.sleep(seconds)
+
+
+def test_a_deadline_that_passes_while_the_journal_cannot_be_written_is_no_busy_loop():
+    life, journal, virtual = Life(NIGHT), ListJournal(), VirtualLoop()
+    clock = VirtualClock(virtual)
+    loop = Loop(world=life.world, policy=NIGHT, journal=journal, clock=clock)
+    virtual.create_task(loop.run(Nobody(journal)))
+    loop.emit(a_stop(life, "rate_limit", 60))
+    virtual.run_ready()
+    journal.refusals = 1_000_000
+    loop.emit(events.SessionAlive(at=clock.now(), session=SES, what="text"))
+
+    while virtual.now < 600:
+        virtual.run_ready()
+        virtual.advance(virtual.next_timer() or 0.0)
+
+    assert clock.slept <= 2 * 600 + 60
+    virtual.bury()
 
 
 def test_a_deadline_is_kept_by_the_clock_alone():

@@ -159,7 +159,8 @@ class Loop:
                 continue  # the world changed: look again what is due
             if self._queue.empty():
                 self.emit(events.Ticked(at=self._clock.now()))
-            await self._clock.sleep(0.005)
+            # What is due waits as long as nothing can be written: there is nothing to hurry for.
+            await self._clock.sleep(_UNWRITABLE_PAUSE_S if self.journal_trouble else 0.005)
 
 
 def _matters(event: Event, turn: Turn, before: World) -> bool:
