@@ -1,0 +1,336 @@
+"""The history checker: the promises I1 to I16, each read from what a night left behind.
+
+It is told nothing about the kernel. What it needs to know of a plan it works out anew from the
+plan that the journal holds (`expecting`).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from tests.torture.night.evidence import PROMPTS, TOUCHING, Decided, Evidence, Intent
+from tests.torture.night.expecting import expected_of
+from tests.torture.night.house import Mark
+
+WINDOW_S: Final = 0.25
+"""Between the last look and the act nobody can promise anything: what a person does in it is
+shown, and is not followed by a second effect."""
+LATE_S: Final = 35.0
+EARLY_S: Final = 1.0
+NOT_OURS: Final = {
+    "I14": "secrets nowhere: shown by the run that plants secrets, through the real sensors",
+    "I15": "a second daemon has zero effects: shown by a thousand concurrent starts",
+}
+"""What is shown elsewhere, and where."""
+
+
+class Violation(NamedTuple):
+    """A promise that was broken."""
+
+    name: str
+    at: float
+    text: str
+
+
+Rule = Callable[[Evidence], Iterator[Violation]]
+
+
+def judge(evidence: Evidence) -> list[Violation]:
+    """Every promise that was broken."""
+    return [violation for rule in RULES for violation in rule(evidence)]
+
+
+# ── nothing twice ─────────────────────────────────────────────────────────────────────────────
+
+
+def one_run_for_one_stop(evidence: Evidence) -> Iterator[Violation]:
+    """I1: no two runs of ours for one stop, and none that joins a turn under way."""
+    answered: dict[tuple[str, str], Mark] = {}
+    alive = {(mark.session, mark.key) for mark in evidence.all("alive") if mark.key}
+    begun: dict[str, float] = {}
+    for mark in evidence.all("run", "joined", "person-run", "own-run"):
+        if mark.what == "joined":
+            if mark.at - begun.get(mark.session, -1e9) > WINDOW_S:
+                yield Violation("I1", mark.at, f"{mark.key} joined a turn of {mark.session}")
+            continue
+        begun[mark.session] = mark.at
+        if mark.what != "run":
+            continue
+        meant = mark.more.split("|")[0]
+        before = answered.get((mark.session, meant))
+        if meant and before is not None and (mark.session, before.key) in alive:
+            yield Violation(
+                "I1", mark.at, f"{meant} was answered by {before.key}, and again by {mark.key}"
+            )
+        answered[mark.session, meant] = mark
+    made: dict[str, Mark] = {}
+    for mark in evidence.all("create"):
+        if mark.key in made:
+            yield Violation("I1", mark.at, f"{mark.key} created two sessions")
+        made[mark.key] = mark
+
+
+def nothing_stale(evidence: Evidence) -> Iterator[Violation]:
+    """I16: whatever began after a decision, by a person or by itself, makes its prompt void."""
+    began: dict[str, list[Mark]] = {}
+    for mark in evidence.all("run", "person-run", "own-run", "person-prompt"):
+        intent = evidence.intents.get(mark.key)
+        if mark.what == "run" and intent is not None and mark.more.split("|")[0]:
+            since = _decided_last(evidence, intent)
+            for other in began.get(mark.session, ()):
+                same = other.key == mark.key
+                if since < other.at < mark.at - WINDOW_S and not same:
+                    text = f"{mark.key} was decided at {since:.2f}; {other.what} at {other.at:.2f}"
+                    yield Violation("I16", mark.at, text)
+        began.setdefault(mark.session, []).append(mark)
+
+
+def _decided_last(evidence: Evidence, intent: Intent) -> float:
+    """When the plan of an effect was last decided about, or kept for a newer stop."""
+    at = 0.0
+    for decided in evidence.of_session.get(intent.effect.get("session") or "", ()):
+        if decided.line.seq > intent.line.seq:
+            break
+        mine = decided.plain["id"] == intent.effect["decision"]
+        if mine or decided.plain["kind"] == "kept":
+            at = max(at, decided.line.at)
+    return at
+
+
+# ── nothing after the person said stop ────────────────────────────────────────────────────────
+
+_STOPS: Final = frozenset({"Hold", "Abort", "Detach"})
+
+
+def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
+    """I2: nothing is done to a session after the person ended, held or aborted it."""
+    hers = _her_words(evidence)
+    for mark in evidence.all("run", "joined", "create", "abort", "hook"):
+        session = mark.more if mark.what == "create" else mark.session
+        last = None
+        for at, stops, whose, what in hers:
+            if at < mark.at - WINDOW_S and whose in {"", session}:
+                last = (at, stops, what)
+        if last is None or not last[1] or _is_hers(evidence, mark.key, last[0]):
+            continue
+        yield Violation("I2", mark.at, f"{mark.what} {mark.key} after her {last[2]}")
+    for mark in evidence.all("typed"):
+        yield Violation("I2", mark.at, f"{mark.key} was typed into a question of {mark.session}")
+
+
+def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
+    """What she said, oldest first: when, whether it means stop, of whom, and in which words."""
+    words = [
+        (m.at, True, m.session, "abort at the assistant") for m in evidence.all("person-abort")
+    ]
+    words += [(m.at, False, m.session, "prompt") for m in evidence.all("person-prompt")]
+    for line in evidence.lines:
+        if line.kind != "CommandGiven":
+            continue
+        command = line.event["command"]
+        stops, session = command["is"] in _STOPS, command.get("session") or ""
+        words.append((line.at, stops, session, f"command {command['is']}"))
+    return sorted(words)
+
+
+def _is_hers(evidence: Evidence, key: str, since: float) -> bool:
+    """Whether she asked for the effect herself, and not before."""
+    intent = evidence.intents.get(key)
+    if intent is None:
+        return False
+    decided = evidence.decisions.get(intent.effect["decision"])
+    return (
+        decided is not None
+        and decided.plain["event"] == "operator"
+        and decided.line.at >= since - WINDOW_S
+    )
+
+
+# ── nothing lost ──────────────────────────────────────────────────────────────────────────────
+
+
+def on_time(evidence: Evidence) -> Iterator[Violation]:
+    """I3, I4: what the policy decided to go on with goes on at its time: not late, not early."""
+    prompted = {
+        (intent.effect.get("session"), intent.effect["decision"]): intent
+        for intent in evidence.intents.values()
+        if intent.kind in PROMPTS or intent.kind == "Snapshot"
+    }
+    stepped = [mark.at for mark in evidence.all("step")]
+    for session, made in evidence.of_session.items():
+        for place, decided in enumerate(made):
+            if decided.plain["kind"] != "decided":
+                continue
+            expected = expected_of(decided)
+            if expected is None:
+                continue
+            intent = prompted.get((session, decided.plain["id"]))
+            start = decided.line.at
+            if intent is not None and intent.kind in PROMPTS:
+                wall = intent.line.wall - decided.line.wall
+                if wall < expected.earliest - EARLY_S:
+                    text = f"{intent.id} came {expected.earliest - wall:.1f} s early"
+                    yield Violation("I4", intent.line.at, text)
+            if any(start <= at <= start + expected.latest + 7200 for at in stepped):
+                continue
+            due = evidence.by_latest(start + expected.latest, LATE_S)
+            done = intent.line.at if intent is not None else evidence.until
+            if due < min(done, evidence.until) and not _let_off(
+                evidence, decided, made, place, due
+            ):
+                text = f"decision {decided.plain['id']} ({decided.plain['rule']}) for {session}"
+                yield Violation("I3", due, f"{text} was due by {due:.1f}")
+
+
+def _let_off(
+    evidence: Evidence, decided: Decided, made: list[Decided], place: int, due: float
+) -> bool:
+    """Whether something came between: another decision, a person, an end, an action that failed."""
+    session = decided.plain["session"]
+    if place + 1 < len(made) and made[place + 1].line.at <= due:
+        return True
+    prefix = decided.plain["id"]
+    for line in evidence.lines[decided.line.seq :]:
+        if line.at > due:
+            break
+        event = line.event
+        if line.kind == "CommandGiven" and event["command"].get("session") in {None, session}:
+            return True
+        about = line.kind in {"AgentDown", "PolicyAdopted"} or event.get("session") == session
+        if about and line.kind not in {"FactsObserved", "SessionSeen"}:
+            return True
+        if line.kind == "EffectEnded" and event["result"] != "ok":
+            intent = evidence.intents.get(event["effect"])
+            if intent is not None and intent.effect["decision"] == prefix:
+                return True
+    return False
+
+
+_CLAIMS_WORK: Final = frozenset({"working", "acting", "verifying", "deciding", "stalled"})
+
+
+def nobody_forgotten(evidence: Evidence, statuses: dict[str, str]) -> Iterator[Violation]:
+    """I3: at the end of the night nobody is believed at work who has long been at rest."""
+    for id_, status in statuses.items():
+        talk = evidence.house.talks.get(id_)
+        if talk is None or talk.doing != "rest" or status not in _CLAIMS_WORK:
+            continue
+        ended = [m.at for m in evidence.all("stop", "quiet-stop") if m.session == id_]
+        if ended and evidence.by_latest(ended[-1] + 1800.0, LATE_S) < evidence.until:
+            text = f"{id_} is believed {status}, and rests since {ended[-1]:.1f}"
+            yield Violation("I3", evidence.until, text)
+
+
+# ── written down first, and to the end ────────────────────────────────────────────────────────
+
+
+def written_first(evidence: Evidence) -> Iterator[Violation]:
+    """I5: everything that was done had been written down before."""
+    for mark in evidence.all("run", "joined", "abort", "create", "notice", "hook"):
+        intent = evidence.intents.get(mark.key)
+        if intent is None:
+            yield Violation("I5", mark.at, f"{mark.what} {mark.key} was never written down")
+        elif intent.line.at > mark.at:
+            yield Violation("I5", mark.at, f"{mark.key} was written down after it was done")
+
+
+def every_end_known(evidence: Evidence) -> Iterator[Violation]:
+    """I6: every intent has an outcome, and one."""
+    for intent in evidence.intents.values():
+        ends = evidence.outcomes.get(intent.id, [])
+        if len(ends) > 1:
+            yield Violation("I6", ends[1].at, f"{intent.id} ended twice")
+        patience = 4 * 3600.0 if intent.kind == "Notify" else 1800.0
+        due = evidence.by_latest(intent.line.at + patience, LATE_S)
+        if not ends and due < evidence.until:
+            yield Violation("I6", due, f"{intent.kind} {intent.id} has no outcome")
+
+
+def explainable(evidence: Evidence) -> Iterator[Violation]:
+    """I11: every effect names a decision that was written down no later, with rule and policy."""
+    policies = {line.event["digest"] for line in evidence.lines if line.kind == "PolicyAdopted"}
+    for intent in evidence.intents.values():
+        decided = evidence.decisions.get(intent.effect["decision"])
+        if decided is None or decided.line.seq > intent.line.seq:
+            yield Violation("I11", intent.line.at, f"{intent.id} follows from no decision")
+        elif not decided.plain["rule"]:
+            yield Violation("I11", intent.line.at, f"{intent.id} names no rule")
+        elif decided.plain["policy"] not in policies:
+            yield Violation("I11", intent.line.at, f"{intent.id} names an unknown policy")
+
+
+# ── within bounds ─────────────────────────────────────────────────────────────────────────────
+
+_BURST, _WITHIN_S, _BREAKER_S = 5, 600.0, 1800.0
+
+
+def restarts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
+    """I7: five restarts within ten minutes, then one every thirty, until there is progress."""
+    marks = evidence.all("progress")
+    restarts = [i.line for i in evidence.intents.values() if i.kind == "Restart"]
+    streak: list[float] = []
+    for line in restarts:
+        if streak and any(streak[-1] < mark.at < line.at for mark in marks):
+            streak = []
+        tripped = any(
+            later - first <= _WITHIN_S
+            for first, later in zip(streak, streak[_BURST - 1 :], strict=False)
+        )
+        if tripped and line.wall - streak[-1] < _BREAKER_S - EARLY_S:
+            yield Violation("I7", line.at, "a restart while the breaker is open")
+        streak.append(line.wall)
+
+
+def one_server(evidence: Evidence) -> Iterator[Violation]:
+    """I8: at most one process of the agent is alive."""
+    for mark in evidence.all("second-server"):
+        yield Violation("I8", mark.at, f"a second server beside {mark.key}")
+
+
+def told(evidence: Evidence) -> Iterator[Violation]:
+    """I9: every notice arrives, and no more often than crashes and lost answers excuse."""
+    came: dict[str, int] = {}
+    for mark in evidence.all("notice"):
+        came[mark.key] = came.get(mark.key, 0) + 1
+    most = 1 + evidence.crashes + evidence.house.unanswered
+    for intent in evidence.intents.values():
+        if intent.kind != "Notify":
+            continue
+        times = came.get(intent.id, 0)
+        if times > most:
+            yield Violation("I9", intent.line.at, f"{intent.id} was told {times} times")
+        if not times and evidence.by_latest(intent.line.at + 14400.0, LATE_S) < evidence.until:
+            yield Violation("I9", intent.line.at, f"{intent.id} was never told")
+    for line in evidence.lines:
+        is_told = any(effect["is"] == "Notify" for effect in line.effects)
+        if line.kind == "SessionBlocked" and line.decisions and not is_told:
+            yield Violation("I9", line.at, "a question that nobody is told of")
+
+
+def sound(evidence: Evidence) -> Iterator[Violation]:
+    """I10, I13: the journal has no gap, every row is what was written, and it stays small."""
+    previous = None
+    for place, row in enumerate(evidence.rows, 1):
+        if row.seq != place or not row.is_intact():
+            yield Violation("I10", evidence.until, f"row {row.seq} at place {place}")
+        if previous is not None and row.previous != previous:
+            yield Violation("I10", evidence.until, f"row {row.seq} follows another row")
+        previous = row.checksum
+    if len(evidence.rows) > 4000:
+        yield Violation("I13", evidence.until, f"{len(evidence.rows)} entries in one night")
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    one_run_for_one_stop,
+    nothing_stale,
+    nothing_after_her_stop,
+    on_time,
+    written_first,
+    every_end_known,
+    explainable,
+    restarts_within_bounds,
+    one_server,
+    told,
+    sound,
+)
+
+__all__ = ["NOT_OURS", "RULES", "TOUCHING", "Violation", "judge", "nobody_forgotten"]

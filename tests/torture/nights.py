@@ -1,0 +1,177 @@
+"""Simulated nights: the real kernel, loop, dispatch and recovery die at every boundary.
+
+    python -m tests.torture.nights --count 100
+    python -m tests.torture.nights --count 10000 --resume nights.json
+    python -m tests.torture.nights --design redo --count 20
+    python -m tests.torture.nights --seed 17 --crash 42 --show
+
+A night is one seed: a script of sessions, stops, faults and a person. It is played once through,
+and once more from every boundary (before and after each append to the journal, each exchange with
+the assistant, each notice, hook, backup and start of a process) at which the daemon is made to
+die; a quarter of those runs die a second time soon after. `nights/s` counts runs: each from its
+start, or from its crash, to its end.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from subprocess import run as run_program
+
+from tests.torture.night.designs import BY_NAME
+from tests.torture.night.driver import Night, Run
+from tests.torture.night.machine import RIGHT, Design
+
+_SHOWN = 20
+
+
+@dataclass
+class Tally:
+    """What was reached so far."""
+
+    next_seed: int = 0
+    nights: int = 0
+    boundaries: int = 0
+    runs: int = 0
+    double: int = 0
+    entries: int = 0
+    seconds: float = 0.0
+    violations: dict[str, int] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
+
+    def add(self, run: Run) -> None:
+        """Count one run."""
+        self.runs += 1
+        self.double += len(run.crashes) > 1
+        self.entries += len(run.play.pages.rows)
+        for violation in run.violations:
+            self.violations[violation.name] = self.violations.get(violation.name, 0) + 1
+        if run.violations and len(self.shown) < _SHOWN:
+            self.shown.append(_told(run))
+
+    @property
+    def broken(self) -> int:
+        """How many promises were broken."""
+        return sum(self.violations.values())
+
+
+def play_all(
+    tally: Tally,
+    *,
+    count: int,
+    design: Design = RIGHT,
+    every: int = 1,
+    seconds: float | None = None,
+    first_violation: bool = False,
+    save: Path | None = None,
+) -> Tally:
+    """Play so many nights, from where the tally stands."""
+    began = time.process_time()
+    before = tally.seconds
+    while tally.nights < count:
+        night = Night(tally.next_seed, design)
+        tally.add(night.base())
+        for run in night.crashes(every):
+            tally.add(run)
+            if first_violation and tally.broken:
+                break
+        tally.boundaries += night.boundaries
+        tally.nights += 1
+        tally.next_seed += 1
+        tally.seconds = before + time.process_time() - began
+        if save is not None:
+            save.write_text(json.dumps(asdict(tally)), encoding="utf-8")
+        if first_violation and tally.broken:
+            break
+        if seconds is not None and tally.seconds - before > seconds:
+            break
+        if save is not None and tally.nights % 50 == 0:
+            print(_line(tally), flush=True)
+    return tally
+
+
+def _line(tally: Tally) -> str:
+    rate = tally.runs / tally.seconds if tally.seconds else 0.0
+    return (
+        f"{tally.nights} scripts, {tally.boundaries} boundaries, {tally.runs} nights run "
+        f"({tally.double} with a second crash), {tally.entries} entries, "
+        f"{tally.broken} violations, {rate:.0f} nights/s of one core"
+    )
+
+
+def _told(run: Run) -> str:
+    lines = [f"seed {run.seed}, died at: {', '.join(run.names) or 'nowhere'}"]
+    lines += [f"  {v.name} at {v.at:.2f}: {v.text}" for v in run.violations[:5]]
+    return "\n".join([*lines, f"  again: {run.again}"])
+
+
+def show(run: Run) -> str:
+    """Everything that happened in a run: the journal and the ledger, in the order of true time."""
+    told: list[tuple[float, str]] = []
+    for row, at in zip(run.play.pages.rows, run.play.pages.at, strict=True):
+        kinds = [d["kind"] + ":" + d["rule"] for d in json.loads(row.decisions)]
+        wanted = [e["is"] + " " + e["id"] for e in json.loads(row.effects)]
+        told.append((at, f"journal {row.seq:4} {row.event[:180]} {kinds or ''} {wanted or ''}"))
+    told += [(mark.at, f"ledger       {' '.join(mark[1:])}") for mark in run.play.house.ledger]
+    lines = [f"{at:10.3f} {text}" for at, text in sorted(told, key=lambda one: one[0])]
+    return "\n".join([*lines, _told(run), f"trace {run.play.trace()}"])
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    found = run_program(command, check=False, capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        prog="tests.torture.nights", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--count", type=int, default=50, help="how many seeds (50)")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed, or the one to show")
+    parser.add_argument("--every", type=int, default=1, help="die at every n-th boundary only (1)")
+    parser.add_argument("--seconds", type=float, help="stop after so much processor time")
+    parser.add_argument("--resume", type=Path, help="file that keeps what was reached")
+    parser.add_argument("--design", choices=sorted(BY_NAME), default=RIGHT.name)
+    parser.add_argument("--crash", type=int, action="append", help="die at this boundary")
+    parser.add_argument("--show", action="store_true", help="play one seed and tell everything")
+    asked = parser.parse_args(argv)
+    logging.disable(logging.CRITICAL)
+    design = BY_NAME[asked.design]
+    if asked.show:
+        return _show_one(asked.seed, asked.crash or [], design)
+    tally = Tally(next_seed=asked.seed)
+    if asked.resume is not None and asked.resume.exists():
+        tally = Tally(**json.loads(asked.resume.read_text(encoding="utf-8")))
+    play_all(
+        tally,
+        count=asked.count,
+        design=design,
+        every=asked.every,
+        seconds=asked.seconds,
+        save=asked.resume,
+    )
+    print(_line(tally))
+    print(f"violations: {Counter(tally.violations) or 'none'}")
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}, {tally.seconds:.0f} s")
+    print("\n".join(tally.shown))
+    return 1 if tally.broken else 0
+
+
+def _show_one(seed: int, crashes: list[int], design: Design) -> int:
+    night = Night(seed, design)
+    run = night.base()
+    if crashes:
+        run = night.crash(crashes[0], twice=len(crashes) > 1)
+    print(show(run))
+    return 1 if run.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""The short form of the simulated nights (see tests/torture/nights.py)."""
+
+import pytest
+
+from tests.torture.night.designs import WRONG
+from tests.torture.night.driver import Night
+from tests.torture.nights import Tally, play_all
+
+
+def test_a_night_survives_a_crash_at_every_boundary():
+    tally = play_all(Tally(), count=4, every=9)
+
+    assert tally.shown == []
+    assert tally.runs > 50
+
+
+@pytest.mark.parametrize("design", WRONG, ids=lambda design: design.name)
+def test_a_wrong_design_is_caught(design):
+    tally = play_all(Tally(), count=30, design=design, every=3, first_violation=True)
+
+    assert tally.broken
+
+
+def test_the_same_seed_is_the_same_night():
+    first, second = Night(3), Night(3)
+
+    assert first.base().play.trace() == second.base().play.trace()
+    assert first.crash(20).play.trace() == second.crash(20).play.trace()
