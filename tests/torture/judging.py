@@ -261,6 +261,7 @@ def _ends(past: Past) -> list[str]:
     """Each session is over, waits with a deadline, or is a person's to look at, who knows it."""
     wrong = []
     told = {one.session for one in past.told}
+    silent = unanswered(past)
     for session in past.sessions:
         if not session["supervised"]:
             continue
@@ -271,4 +272,13 @@ def _ends(past: Past) -> list[str]:
             wrong.append(f"{id_} waits without a deadline")
         elif status == "attention" and id_ not in told:
             wrong.append(f"{id_} needs attention, and nobody was told")
+        elif status == "completed" and is_ours(silent.get(id_, "")):
+            wrong.append(f"{id_} is completed, and our last prompt was never answered")
     return wrong
+
+
+def unanswered(past: Past) -> dict[str, str]:
+    """The last prompt of each session, where nothing was ever said to it."""
+    answered = {one.parent for one in past.said if one.role == "assistant"}
+    last = {one.session: one.id for one in past.said if one.role == "user"}
+    return {session: id_ for session, id_ in last.items() if id_ not in answered}

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from palingenesis.core import effects, events
 from palingenesis.demo.provider import ModelRequest
 from palingenesis.demo.replies import Status
 from palingenesis.journal.readonly import ReadOnlyJournal
-from tests.torture.judging import Act, Asked, Past, Said, Told
+from tests.torture.judging import Act, Asked, Past, Said, Told, unanswered
 
 
 class NightFiles:
@@ -112,9 +113,15 @@ class NightFiles:
         return [
             f"prompts of ours: {len(prompts)} ordered; outcomes {results}",
             f"starts of the daemon: {starts}",
+            f"sessions whose last prompt nobody ever answered: {self._silent(past)}",
             f"asked before the provider's own time was over: {len(self._too_early())}",
             *self._too_early(),
         ]
+
+    def _silent(self, past: Past) -> dict[str, int]:
+        """How those sessions end whose last prompt OpenCode let fall."""
+        statuses = {one["id"]: str(one["status"]) for one in past.sessions}
+        return dict(Counter(statuses.get(session, "gone") for session in unanswered(past)))
 
     def _too_early(self) -> list[str]:
         """Requests within a time that the provider had named, without a word of the person."""

@@ -206,7 +206,8 @@ class Person:
         try:
             self.done[name] += do()
         except _Failed as error:
-            self.done[f"failed: {type(error).__name__}"] += 1
+            self.done["failed"] += 1
+            self._note("failed", "", f"{name}: {type(error).__name__}: {error}"[:200])
 
     def attend(self, *, at_the_end: bool = False) -> None:
         """Answer questions, and release what was held long enough."""
@@ -464,7 +465,8 @@ def result(files: NightFiles, evening: Evening | None, head: str) -> int:
         )
     lines.append(f"violations: {len(wrong)}")
     lines += [f"  {one}" for one in wrong]
-    files.result("\n".join(lines) + "\n")
+    if evening is not None:
+        files.result("\n".join(lines) + "\n")
     print("\n".join(lines))
     return 1 if wrong else 0
 

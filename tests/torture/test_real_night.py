@@ -171,6 +171,16 @@ def test_a_session_that_was_forgotten_is_seen():
         assert "still working" in wrong or "without a deadline" in wrong
 
 
+def test_a_completed_session_whose_prompt_was_never_answered_is_seen():
+    night = a_night()
+    row = {"id": SES, "status": "completed", "supervised": True, "until": None}
+
+    (wrong,) = judge(replace(night, sessions=(row,), said=night.said[:2]))
+
+    assert "our last prompt was never answered" in wrong
+    assert judge(replace(night, sessions=(row,))) == []
+
+
 def test_an_entry_that_is_missing_is_seen():
     night = a_night()
 
