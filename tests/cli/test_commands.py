@@ -135,6 +135,30 @@ def test_status_as_json_is_the_daemons_own_answer(say: Say, daemon: Served):
     assert document["sessions"][1]["until"] == "2026-11-21T03:10:00Z"
 
 
+def test_status_says_first_of_all_that_palingenesis_holds_itself(say: Say, daemon: Served):
+    daemon.door.held = {
+        "since": "2026-11-21T02:58:00Z",
+        "what": "the person stopped this session",
+        "where": "loop.py:164 in _decided, over Ticked",
+        "version": "0.1.0",
+    }
+
+    said = say("status").out.splitlines()
+
+    assert said[1:4] == [
+        "! palingenesis holds itself for 2 min: nothing is done, everything is watched",
+        "! what broke: the person stopped this session (loop.py:164 in _decided, over Ticked)",
+        "! 'palingenesis daemon act-again' ends it; please report those lines",
+    ]
+    assert "but holds itself" in say("daemon", "status").out
+
+
+def test_the_hold_is_ended_by_one_command(say: Say, daemon: Served):
+    assert say("daemon", "act-again").code == 0
+
+    assert daemon.door.given == [("act-again", None, "cli")]
+
+
 def test_a_bare_call_with_a_daemon_is_the_status(say: Say, daemon: Served):
     assert say().out == say("status").out
 

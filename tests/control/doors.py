@@ -17,6 +17,7 @@ from palingenesis.runtime.door import (
     EventRow,
     Explanation,
     PolicyText,
+    SafeHoldStatus,
     SessionStatus,
     Status,
 )
@@ -189,6 +190,7 @@ class StandInDoor:
         self.slow_s = 0.0
         self.begun = threading.Event()
         self.pid = 4242
+        self.held: SafeHoldStatus | None = None
         self._changed = asyncio.Event()
 
     def status(self) -> Status:
@@ -202,6 +204,7 @@ class StandInDoor:
             "version": "0.1.0",
             "since": "2026-11-21T01:00:00Z",
             "paused": False,
+            "safe_hold": self.held,
             "policy": {"name": "default", "digest": "a1b2c3", "path": "/p.yaml", "stale": []},
             "agents": [
                 {

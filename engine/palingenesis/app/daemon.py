@@ -117,6 +117,7 @@ class Daemon:
         )
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered
+        self._broken = recovered.broken
         self._at_start = frozenset(
             session.id
             for session in recovered.world.sessions.values()
@@ -282,6 +283,10 @@ class Daemon:
             if isinstance(event, PolicyAdopted):
                 self.loop.policy = build(event.resolved)
             await self.loop.take(event)
+        if self._broken is not None:
+            await self.loop.hold_safe(self._broken)
+        if (held := self.loop.world.safe_hold) is not None:
+            log.critical("palingenesis holds itself, only watching: %s (%s)", held.what, held.where)
         return policy_file
 
     async def _reload(self, policy_file: PolicyFile) -> door.Answer:

@@ -19,9 +19,9 @@ from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.policy.build import digest_of
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import Result, SessionId
-from palingenesis.core.world import World
+from palingenesis.core.world import SafeHold, World
 from palingenesis.journal import SqliteJournal, entry_to_plain
-from palingenesis.runtime import candidate, door, views
+from palingenesis.runtime import candidate, door, touched, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.loop import Loop
@@ -46,6 +46,8 @@ _COMMANDS: Final[Mapping[door.CommandName, type[commands.SessionCommand]]] = {
     "enrol": commands.Enrol,
     "detach": commands.Detach,
 }
+_RESTRAINING: Final = frozenset({"pause", "resume", "abort", "detach", "act-again"})
+"""Commands that can be given in safe hold: none of them begins anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ class Front:
             "version": __version__,
             "since": views.instant(self._about.since),
             "paused": world.paused,
+            "safe_hold": touched.safe_hold(world),
             "policy": {
                 "name": world.policy_name,
                 "digest": world.policy,
@@ -157,6 +160,12 @@ class Front:
 
     async def command(self, name: door.CommandName, session: str | None, by: str) -> door.Answer:
         """See `Door`."""
+        held = self._loop.world.safe_hold
+        if held is not None and name not in _RESTRAINING:
+            raise PalingenesisError(
+                f"palingenesis holds itself, so '{name}' is not done",
+                "palingenesis daemon act-again",
+            )
         command = self._command(name, session)
         if trouble := self._loop.journal_trouble:
             raise JournalError(
@@ -164,12 +173,18 @@ class Front:
             )
         event = events.CommandGiven(at=self._clock.now(), command=command, by=by)
         turn = await self._loop.submit(event)
+        if name == "act-again":
+            return {"ok": True, "message": _acting(held, turn.world)}
+        still = "; palingenesis holds itself, nothing is sent" if turn.world.safe_hold else ""
         if session is None:
-            return {"ok": True, "message": f"{name}: all sessions"}
+            return {"ok": True, "message": f"{name}: all sessions{still}"}
         known = turn.world.sessions.get(SessionId(session))
         if known is None:
             raise _unknown(session)  # deleted in this very moment
-        return {"ok": True, "message": f"{name}: {known.title or known.id} is {known.status}"}
+        return {
+            "ok": True,
+            "message": f"{name}: {known.title or known.id} is {known.status}{still}",
+        }
 
     async def preview(self, path: str | None) -> candidate.Preview:
         """See `Door`."""
@@ -222,6 +237,8 @@ class Front:
         }
 
     def _command(self, name: door.CommandName, session: str | None) -> Command:
+        if name == "act-again":
+            return commands.ActAgain()
         kind = _COMMANDS[name]
         if session is None:
             if kind is commands.Hold:
@@ -243,6 +260,15 @@ class Front:
                 self._undelivered += 1
             elif event.data:
                 self._delivered_at = event.at
+
+
+def _acting(held: SafeHold | None, now: World) -> str:
+    """What came of the command to act again."""
+    if now.safe_hold is not None:
+        return "palingenesis holds itself again"
+    if held is None:
+        return "palingenesis does not hold itself"
+    return "palingenesis acts again" + (", but is paused" if now.paused else "")
 
 
 def _unknown(session: str) -> PalingenesisError:

@@ -62,5 +62,10 @@ class Answer:
     yes: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActAgain:
+    """End the safe hold: a person has looked (`palingenesis daemon act-again`)."""
+
+
 SessionCommand = Hold | Release | Abort | Skip | Renew | Enrol | Detach
-Command = SessionCommand | Answer
+Command = SessionCommand | Answer | ActAgain

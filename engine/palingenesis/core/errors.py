@@ -67,6 +67,10 @@ class JournalError(PalingenesisError):
     """The journal cannot be read or written."""
 
 
+class EntryRefusedError(JournalError):
+    """The journal will never take this entry: a mistake in palingenesis; no next try cures it."""
+
+
 class WireError(PalingenesisError):
     """A request over the network was not answered, or its answer could not be taken in."""
 
@@ -107,6 +111,10 @@ class AssistantRefusedError(AssistantError):
     def __init__(self, message: str, hint: str = "", *, status: int = 0) -> None:
         super().__init__(message, hint)
         self.status = status
+
+
+class BrokenRailError(PalingenesisError):
+    """A turn was about to do what a rail forbids; a mistake in the kernel."""
 
 
 class IllegalMoveError(PalingenesisError):

@@ -45,6 +45,18 @@ class DaemonStopped(_Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantBroken(_Happened):
+    """Something was about to happen that must never happen: from now on we only watch."""
+
+    what: str
+    """What broke, in one line."""
+    where: str
+    """At which place in palingenesis, and over which event."""
+    version: str
+    """The version that made the mistake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyAdopted(_Happened):
     """A policy took effect; `resolved` is its plain, self-contained form (see core.policy.read)."""
 
@@ -228,6 +240,7 @@ class EffectEnded(_Happened):
 Event = (
     DaemonStarted
     | DaemonStopped
+    | InvariantBroken
     | PolicyAdopted
     | PolicyRefused
     | ShadowStarted

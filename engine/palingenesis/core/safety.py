@@ -128,7 +128,11 @@ def why_void(world: World, effect: Effect) -> str:
     Asked right before it is carried out: the person may have spoken since it was ordered, also
     while we did not run.
     """
-    if isinstance(effect, Restart | Stop | Run | Notify | Log):
+    if isinstance(effect, Notify | Log):
+        return ""
+    if world.safe_hold is not None:
+        return "palingenesis holds itself"
+    if isinstance(effect, Restart | Stop | Run):
         return ""
     session = world.sessions.get(effect.session)
     beside = session is not None and isinstance(effect, Snapshot) and effect.aside

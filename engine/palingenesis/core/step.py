@@ -20,6 +20,7 @@ from palingenesis.core.events import Event
 from palingenesis.core.kernel.agents import agent_down, agent_up
 from palingenesis.core.kernel.candidates import decide_beside, shadow_started, shadow_stopped
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.holding import hold_safe, taken_in_safe_hold
 from palingenesis.core.kernel.operating import command_given
 from palingenesis.core.kernel.outcomes import effect_ended
 from palingenesis.core.kernel.quota import learn
@@ -60,6 +61,10 @@ def step(world: World, event: Event, policy: Policy, candidate: Policy | None = 
     """
     draft = Draft(world, policy, event.at)
     learn(draft, event)
+    if world.safe_hold is not None:
+        if not taken_in_safe_hold(draft, event):
+            _fold(draft, event)
+        return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))
     _fold(draft, event)
     look_again(draft, time_only=isinstance(event, events.Ticked))
     take_turns(draft)
@@ -70,6 +75,8 @@ def step(world: World, event: Event, policy: Policy, candidate: Policy | None = 
 
 def next_deadline(world: World, policy: Policy) -> datetime | None:
     """When time alone will next change something; None: not before another event."""
+    if world.safe_hold is not None:
+        return None
     return min(deadlines(world, policy), default=None)
 
 
@@ -107,6 +114,7 @@ def _fold_ours(
     draft: Draft,
     event: events.DaemonStarted
     | events.DaemonStopped
+    | events.InvariantBroken
     | events.PolicyAdopted
     | events.PolicyRefused
     | events.ShadowStarted
@@ -121,6 +129,8 @@ def _fold_ours(
             forget_old(draft)
         case events.DaemonStopped():
             pass
+        case events.InvariantBroken():
+            hold_safe(draft, event)
         case events.PolicyAdopted():
             policy_adopted(draft, event)
         case events.PolicyRefused():

@@ -257,6 +257,19 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SafeHold:
+    """We made a mistake that we noticed, so we only watch until a person has looked.
+
+    Not a pause: nobody asked for it. It ends by the person's command, or with another version.
+    """
+
+    since: datetime
+    what: str
+    where: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """All agents, all sessions, and what concerns them together."""
 
@@ -274,6 +287,8 @@ class World:
     paused: bool = False
     paused_by: str = ""
     """Who asked for that."""
+    safe_hold: SafeHold | None = None
+    """Why we only watch; None: all is well."""
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     host: Mapping[str, FactValue] = field(default_factory=dict)

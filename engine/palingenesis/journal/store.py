@@ -13,7 +13,7 @@ from json import dumps
 from pathlib import Path
 from typing import NoReturn
 
-from palingenesis.core.errors import JournalError
+from palingenesis.core.errors import EntryRefusedError, JournalError
 from palingenesis.core.record import RECORD_VERSION, to_plain
 from palingenesis.journal.faults import is_damage, journal_error, told
 from palingenesis.journal.layout import (
@@ -70,6 +70,7 @@ class SqliteJournal(JournalReader):
 
         Raises:
             JournalError: nothing was written, so nothing may be done. The next append tries anew.
+            EntryRefusedError: nothing was written, and this entry never will be.
         """
         new = draft(entry)
         connection = self._ready()
@@ -82,7 +83,7 @@ class SqliteJournal(JournalReader):
                 insert_indexes(connection, row.seq, new.event, new.decisions, new.effects)
         except sqlite3.IntegrityError as error:
             ids = ", ".join(effect.id for effect in entry.effects)
-            raise JournalError(
+            raise EntryRefusedError(
                 f"an effect of this entry has been written before ({ids})",
                 "this is a mistake in palingenesis; please report it",
             ) from error

@@ -13,7 +13,9 @@ from palingenesis.runtime.candidate import CandidateDoor
 
 SCHEMA_VERSION = 1
 
-CommandName = Literal["pause", "resume", "abort", "skip", "new-session", "enrol", "detach"]
+CommandName = Literal[
+    "pause", "resume", "abort", "skip", "new-session", "enrol", "detach", "act-again"
+]
 COMMANDS: tuple[CommandName, ...] = (
     "pause",
     "resume",
@@ -22,9 +24,19 @@ COMMANDS: tuple[CommandName, ...] = (
     "new-session",
     "enrol",
     "detach",
+    "act-again",
 )
-FOR_ALL: tuple[CommandName, ...] = ("pause", "resume")
+FOR_ALL: tuple[CommandName, ...] = ("pause", "resume", "act-again")
 """Commands that may be given without a session; then they concern all of them."""
+
+
+class SafeHoldStatus(TypedDict):
+    """Why palingenesis holds itself: a mistake of its own, that a person has to look at."""
+
+    since: str
+    what: str
+    where: str
+    version: str
 
 
 class PolicyStatus(TypedDict):
@@ -118,6 +130,8 @@ class Status(TypedDict):
     version: str
     since: str
     paused: bool
+    safe_hold: SafeHoldStatus | None
+    """Null: all is well."""
     policy: PolicyStatus
     agents: Sequence[AgentStatus]
     sessions: Sequence[SessionStatus]

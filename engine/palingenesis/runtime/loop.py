@@ -5,6 +5,10 @@ event, asks the kernel what follows, writes event, decisions and intended effect
 one transaction, and only then adopts the new world and starts the effects. Their outcomes come back
 as events. While the journal cannot be written the loop stands still: sensors go on watching, their
 events queue up, and nothing is done that is not written down.
+
+When a turn breaks (the kernel raises, a second look objects, the journal will never take it),
+nothing of it is kept: the loop holds itself (core.kernel.holding) and takes the event once more,
+only watching. From then on no event, however broken, ends it and nothing is started.
 """
 
 import asyncio
@@ -14,15 +18,19 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
+from palingenesis import __version__
 from palingenesis.core import events
 from palingenesis.core.effects import Effect
-from palingenesis.core.errors import JournalError
+from palingenesis.core.errors import BrokenRailError, EntryRefusedError, JournalError
 from palingenesis.core.events import Event
+from palingenesis.core.kernel.holding import holding
 from palingenesis.core.policy.build import build
-from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.model import Mode, Policy
 from palingenesis.core.record import to_plain
+from palingenesis.core.second_look import objection
 from palingenesis.core.step import Turn, next_deadline, step
 from palingenesis.core.world import World
+from palingenesis.runtime.mistakes import told
 from palingenesis.runtime.ports import Clock, Entry, Journal
 
 log = logging.getLogger("palingenesis.loop")
@@ -34,6 +42,9 @@ _UNWRITABLE_PAUSE_S: Final = 1.0
 Listener = Callable[[int, Entry, World], None]
 """Called after every written turn with its sequence number; must not block or raise."""
 
+
+Step = Callable[[World, Event, Policy, Policy | None], Turn]
+"""`core.step.step`, or what a test puts in its place."""
 
 _Waiting = tuple[Event, "asyncio.Future[Turn] | None"]
 
@@ -58,6 +69,7 @@ class Loop:
         clock: Clock,
         candidate: Policy | None = None,
         listeners: Sequence[Listener] = (),
+        stepping: Step = step,
     ) -> None:
         self.world = world
         self.policy = policy
@@ -66,6 +78,7 @@ class Loop:
         self.seq = 0
         self.journal_trouble = ""
         """Why nothing can be written now; empty when all is well."""
+        self._step = stepping
         self._journal = journal
         self._clock = clock
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
@@ -106,21 +119,47 @@ class Loop:
             taken.set_result(turn)
 
     async def take(self, event: Event) -> Turn:
-        """One turn: fold, write down, adopt, act."""
+        """One turn: fold, write down, adopt, act. A turn that breaks is taken only watching."""
+        if self.world.safe_hold is None:
+            try:
+                turn = self._decided(event)
+                if not _matters(event, turn, self.world):
+                    self.world = turn.world
+                    return turn
+                entry = _entry(event, turn)
+                seq = await self._write(entry)
+            except Exception as error:  # noqa: BLE001 - the loop's edge: it becomes the safe hold
+                await self.hold_safe(error, event)
+            else:
+                self._adopt(turn, entry, seq)
+                return turn
+        return await self._only_watch(event)
+
+    def _decided(self, event: Event) -> Turn:
+        """What follows from an event, looked at twice."""
+        policy, candidate = self.policy, self.candidate
         if isinstance(event, events.PolicyAdopted):
-            self.policy = build(event.resolved)
+            policy = build(event.resolved)
         elif isinstance(event, events.ShadowStarted):
-            self.candidate = build(event.resolved)
-        turn = step(self.world, event, self.policy, self.candidate)
-        if not _matters(event, turn, self.world):
-            self.world = turn.world
-            return turn
-        entry = Entry(
-            event=event,
-            decisions=tuple(to_plain(decision) for decision in turn.decisions),
-            effects=turn.effects,
-        )
-        self.seq = await self._write(entry)
+            candidate = build(event.resolved)
+        turn = self._step(self.world, event, policy, candidate)
+        if not isinstance(event, events.InvariantBroken) and (
+            why := objection(
+                self.world,
+                turn.world,
+                turn.effects,
+                {decision.id for decision in turn.decisions},
+                event.at,
+                enforced=policy.mode is Mode.ENFORCE,
+            )
+        ):
+            raise BrokenRailError(why)
+        self.policy, self.candidate = policy, candidate
+        return turn
+
+    def _adopt(self, turn: Turn, entry: Entry, seq: int) -> None:
+        """It is written down: let it be so, and act."""
+        self.seq = seq
         self.world = turn.world
         self._turned.set()
         for listener in self._listeners:
@@ -128,12 +167,70 @@ class Loop:
         if self._performer is not None:
             for effect in turn.effects:
                 self._performer.start(effect)
+
+    # ── the safe hold ─────────────────────────────────────────────────────────────────────────
+
+    async def hold_safe(self, error: Exception, over: Event | None = None) -> None:
+        """A mistake of ours came to light: act no more, say so once, and go on watching."""
+        if self.world.safe_hold is not None:
+            return
+        log.critical(
+            "palingenesis holds itself: nothing is done until a person has looked", exc_info=error
+        )
+        event = self._broken(error, over)
+        turns = [Turn(holding(self.world, event), (), ())]
+        with contextlib.suppress(Exception):
+            turns.insert(0, step(self.world, event, self.policy))
+        self.world = turns[0].world  # first of all: what is about to be sent asks this world
+        for turn in turns:
+            try:
+                entry = _entry(event, turn)
+                self._adopt(turn, entry, await self._write(entry))
+            except Exception:
+                log.exception("the safe hold is not written down")
+            else:
+                return
+
+    def _broken(self, error: Exception, over: Event | None = None) -> events.InvariantBroken:
+        what, where = told(error, over)
+        at = self._clock.now()
+        return events.InvariantBroken(at=at, what=what, where=where, version=__version__)
+
+    async def _only_watch(self, event: Event) -> Turn:
+        """Fold and write down what can be; whatever breaks now is logged and left out."""
+        nothing = Turn(self.world, (), ())
+        try:
+            if isinstance(event, events.PolicyAdopted):
+                self.policy = build(event.resolved)
+            elif isinstance(event, events.ShadowStarted):
+                self.candidate = build(event.resolved)
+            turn = step(self.world, event, self.policy, self.candidate)
+        except Exception:
+            log.exception("%s is written down and nothing else", type(event).__name__)
+            turn = nothing
+        if not _matters(event, turn, self.world):
+            return turn
+        try:
+            entry = _entry(event, turn)
+            self._adopt(turn, entry, await self._write(entry))
+        except Exception:
+            log.exception("%s is left out", type(event).__name__)
+            return nothing
         return turn
 
+    # ── the journal ───────────────────────────────────────────────────────────────────────────
+
     async def _write(self, entry: Entry) -> int:
+        """Write an entry down, however long that takes.
+
+        Raises:
+            EntryRefusedError: the journal will never take it.
+        """
         while True:
             try:
                 seq = self._journal.append(entry)
+            except EntryRefusedError:
+                raise
             except JournalError as error:
                 if not self.journal_trouble:
                     log.warning("nothing is done until the journal can be written: %s", error)
@@ -149,7 +246,11 @@ class Loop:
         """Hand in a tick whenever something is due, and every half minute."""
         while True:
             now = self._clock.now()
-            due = next_deadline(self.world, self.policy)
+            try:
+                due = next_deadline(self.world, self.policy)
+            except Exception as error:  # noqa: BLE001 - the loop's edge: it becomes the safe hold
+                self.emit(self._broken(error))
+                due = None
             wait = TICK if due is None else max(min(due - now, TICK), timedelta(0))
             self._turned.clear()
             # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the event.
@@ -161,6 +262,19 @@ class Loop:
                 self.emit(events.Ticked(at=self._clock.now()))
             # What is due waits as long as nothing can be written: there is nothing to hurry for.
             await self._clock.sleep(_UNWRITABLE_PAUSE_S if self.journal_trouble else 0.005)
+
+
+def _entry(event: Event, turn: Turn) -> Entry:
+    """A turn as the journal takes it.
+
+    Raises:
+        EntryRefusedError: something in it cannot be recorded.
+    """
+    return Entry(
+        event=event,
+        decisions=tuple(to_plain(decision) for decision in turn.decisions),
+        effects=turn.effects,
+    )
 
 
 def _matters(event: Event, turn: Turn, before: World) -> bool:

@@ -52,6 +52,8 @@ class Recovered:
     """What decides beside it, in shadow."""
     seq: int = 0
     differing: int = 0
+    broken: Exception | None = None
+    """What broke when the past was folded; then the world is only nearly what was lived."""
     unordered: frozenset[str] = frozenset()
     """Effects that are open only because turns come out differently now: they were never ordered,
     so they must not be taken up."""
@@ -73,17 +75,23 @@ def recover(memory: Memory) -> Recovered:
             world, seq = World(), 0  # another version's; the entries tell it all again
     policy = _policy_of(memory, world.policy)
     candidate = _candidate_of(memory, world)
-    differing = 0
+    differing, broken = 0, None
     ordered = set(world.open)
     for entry in memory.entries(seq):
-        if isinstance(entry.event, PolicyAdopted):
-            policy = build(entry.event.resolved)
-        elif isinstance(entry.event, ShadowStarted):
-            candidate = build(entry.event.resolved)
-        turn = step(world, entry.event, policy, candidate)
-        differing += [d.rule for d in turn.decisions] != [d.get("rule") for d in entry.decisions]
-        world, seq = turn.world, entry.seq
+        seq = entry.seq
         ordered |= {effect.id for effect in entry.effects}
+        try:
+            if isinstance(entry.event, PolicyAdopted):
+                policy = build(entry.event.resolved)
+            elif isinstance(entry.event, ShadowStarted):
+                candidate = build(entry.event.resolved)
+            turn = step(world, entry.event, policy, candidate)
+        except Exception as error:  # noqa: BLE001 - as the loop's edge: it becomes the safe hold
+            # In safe hold the loop wrote the event down and folded nothing: so does this.
+            broken = broken if world.safe_hold is not None else broken or error
+            continue
+        differing += [d.rule for d in turn.decisions] != [d.get("rule") for d in entry.decisions]
+        world = turn.world
     unordered = frozenset(world.open) - ordered
     return Recovered(
         world=world,
@@ -91,6 +99,7 @@ def recover(memory: Memory) -> Recovered:
         candidate=candidate if world.shadow is not None else None,
         seq=seq,
         differing=differing,
+        broken=broken,
         unordered=unordered,
     )
 

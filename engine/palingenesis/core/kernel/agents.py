@@ -217,8 +217,10 @@ def _how(event: events.AgentDown) -> str:
 def _bring_back(draft: Draft, agent: Agent, at: datetime) -> None:
     """A managed server that died while nobody worked there is started again, if the rails let us.
 
-    Not in shadow: nothing is done there.
+    Not in shadow, in a pause, and in safe hold: nothing is done there.
     """
+    if draft.world.paused or not draft.acts or _is_restarted(draft, agent):
+        return
     if draft.policy.mode is not Mode.ENFORCE or not isinstance(may_restart(agent, at), Allowed):
         return
     decision = draft.decide(

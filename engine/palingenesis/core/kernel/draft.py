@@ -32,6 +32,8 @@ class Draft:
         self.open: dict[str, Effect] = dict(world.open)
         self.decisions: list[Decision] = []
         self.effects: list[Effect] = []
+        self.acts = world.safe_hold is None
+        """Whether anything may be ordered; in safe hold nothing is."""
         self._count = world.decisions
 
     def frozen(self) -> World:
@@ -142,7 +144,9 @@ class Draft:
         return f"{self.world.seed[:8]}-{decision}.{step}"
 
     def order(self, effect: Effect) -> None:
-        """Order an effect; it stays open until its outcome is known."""
+        """Order an effect; it stays open until its outcome is known. In safe hold: nothing."""
+        if not self.acts:
+            return
         self.open[effect.id] = effect
         self.effects.append(effect)
 
@@ -150,6 +154,8 @@ class Draft:
         self, session: Session | None, severity: Severity, title: str, message: str, why: str
     ) -> None:
         """Tell people on the kernel's own account, with a decision that says why."""
+        if not self.acts:
+            return
         decision = self.decide("told", event="", rule="kernel", why=why, session=session)
         self.order(
             Notify(

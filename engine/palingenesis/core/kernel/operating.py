@@ -35,9 +35,13 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
             named = command.session is not None
             for session in _meant(draft, command.session):
                 if named or session.status is Status.PAUSED:
-                    _release(draft, session, named=named)
+                    release(
+                        draft, replace(session, unproductive=0, person_at=draft.at), named=named
+                    )
         case commands.Answer():
             _answer(draft, event, command)
+        case commands.ActAgain():
+            _each(draft, event, None, name)  # nothing is held: only the line is left
         case _:
             meant = draft.sessions.get(command.session)
             if meant is not None:
@@ -122,12 +126,12 @@ def _hold(draft: Draft, session: Session, by: str) -> None:
     draft.move(draft.put(session), "pause", "paused")
 
 
-def _release(draft: Draft, session: Session, *, named: bool) -> None:
+def release(draft: Draft, session: Session, *, named: bool) -> None:
     """Act again. A pending wait goes on as it was; a stop meanwhile is decided now.
 
     Only a person who names a session (`named`) asks to decide its attention anew.
     """
-    session = replace(session, person_at=draft.at, paused_by="", unproductive=0)
+    session = replace(session, paused_by="")
     if session.status is Status.ATTENTION:
         told = was_decided(session)
         session = replace(session, latched=False, reopen_at=None, rails=())

@@ -117,6 +117,7 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
             heir,
             status=Status.PAUSED if is_held else Status.VERIFYING,
             paused_from=Status.VERIFYING if is_held else None,
+            paused_by=session.paused_by if is_held else "",
             since=draft.at,
             outlook=f"continues {session.id}",
             verify_until=draft.at + draft.policy.verify_within,

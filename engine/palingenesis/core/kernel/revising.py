@@ -23,6 +23,11 @@ def policy_adopted(draft: Draft, event: events.PolicyAdopted) -> None:
     draft.world = replace(
         draft.world, policy=event.digest, policy_name=event.name, policy_problems=()
     )
+    look_at_plans(draft)
+
+
+def look_at_plans(draft: Draft) -> None:
+    """See what the policy in force makes of everything that is pending."""
     reconsider(draft)
     for session in list(draft.sessions.values()):
         plan = session.plan

@@ -10,7 +10,7 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.safety import PROVIDER_REFUSED
-from palingenesis.core.values import BlockKind, Severity, Status, Stop, StopReason, Way
+from palingenesis.core.values import Block, BlockKind, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Session
 
 _LISTED_FOR: Final = timedelta(days=30)
@@ -192,6 +192,13 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
         session = _under_pause(draft, session, Status.BLOCKED)
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
         session = draft.move(session, "blocked", f"{block.kind}: {block.text}"[:200])
+    tell_block(draft, session, block)
+    if session.status is Status.BLOCKED:
+        decide_aside(draft, session, "blocked")
+
+
+def tell_block(draft: Draft, session: Session, block: Block) -> None:
+    """Tell the person what waits for her."""
     tool = f" for {block.tool}" if block.tool else ""
     wanted = "permission" + tool if block.kind is BlockKind.PERMISSION else "you"
     draft.tell(
@@ -201,8 +208,6 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
         f"{_assistant(draft, session)} asks {wanted}: {block.text}",
         f"a {block.kind} reaches the person at once",
     )
-    if session.status is Status.BLOCKED:
-        decide_aside(draft, session, "blocked")
 
 
 def session_unblocked(draft: Draft, event: events.SessionUnblocked) -> None:

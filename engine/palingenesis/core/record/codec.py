@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any, TypeVar, cast, get_type_hints, overload
 
 from palingenesis.core.effects import Effect
-from palingenesis.core.errors import JournalError
+from palingenesis.core.errors import EntryRefusedError, JournalError
 from palingenesis.core.events import Event
 from palingenesis.core.record.containers import literal_of, mapping_of, sequence_of, set_of
 from palingenesis.core.record.hints import Shape, read_hint
@@ -39,13 +39,13 @@ def to_plain(value: object, kind: Any = None) -> Any:
         kind: its type hint; needed for what is not itself a dataclass.
 
     Raises:
-        JournalError: the value does not fit its type hint, so it could not be read back.
+        EntryRefusedError: the value does not fit its type hint, so it could not be read back.
     """
     hint: Any = type(value) if kind is None else kind
     try:
         return codec_of(hint).encode(value)
     except MisfitError as misfit:
-        raise JournalError(f"cannot record {_name(hint)}: {misfit.told()}") from misfit
+        raise EntryRefusedError(f"cannot record {_name(hint)}: {misfit.told()}") from misfit
 
 
 @overload

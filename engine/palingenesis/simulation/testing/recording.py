@@ -260,6 +260,8 @@ class _Writer:
     def _command(self, command: commands.Command) -> list[str]:
         if isinstance(command, commands.Answer):
             return [f"answer: {'yes' if command.yes else 'no'}"]
+        if isinstance(command, commands.ActAgain):
+            return []
         if command.session is not None and command.session not in self._ours:
             return []
         return [_event("operator", {"command": _COMMANDS[type(command)]})]

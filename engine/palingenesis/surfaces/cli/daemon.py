@@ -23,6 +23,7 @@ from palingenesis.core.errors import (
 from palingenesis.runtime.door import SCHEMA_VERSION, AgentStatus, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.paths import Paths, expanded
+from palingenesis.surfaces.cli.acting_again import act_again
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.server_address import ServerAddress
 from palingenesis.surfaces.cli.wording import read_time, say_json
@@ -199,14 +200,18 @@ def status(ctx: click.Context, as_json: bool) -> None:
             ctx.exit(ExitCode.NOT_RUNNING)
         raise
     if as_json:
-        facts = {name: told[name] for name in ("pid", "version", "since", "policy")}
+        facts = {name: told[name] for name in ("pid", "version", "since", "policy", "safe_hold")}
         say_json(
             {"schema_version": SCHEMA_VERSION, "running": True, **facts, "places": places},
         )
         return
-    click.echo(f"palingenesis {plain(told['version'])} runs (pid {told['pid']})")
+    holds = ", but holds itself: see 'palingenesis status'" if told["safe_hold"] else ""
+    click.echo(f"palingenesis {plain(told['version'])} runs (pid {told['pid']}){holds}")
     for name, place in places.items():
         click.echo(f"  {name:7}{plain(place, 500)}")
+
+
+daemon.add_command(act_again)
 
 
 def _refuse_sudo(desk: Desk, allowed: bool) -> None:

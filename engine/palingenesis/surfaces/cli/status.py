@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from palingenesis.core.errors import DeadlineError, ExitCode, NotRunningError
-from palingenesis.runtime.door import SCHEMA_VERSION, SessionStatus, Status
+from palingenesis.runtime.door import SCHEMA_VERSION, SafeHoldStatus, SessionStatus, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
@@ -108,6 +108,8 @@ def say_status(told: Status) -> None:
         f"palingenesis {plain(told['version'])} runs{running} (pid {told['pid']})"
         f" · policy {plain(policy['name'])} {plain(policy['digest'][:12])}"
     )
+    if (held := told["safe_hold"]) is not None:
+        _say_safe_hold(held, now)
     if told["paused"] and not any(text.startswith("paused") for text in told["warnings"]):
         _warn("paused: nothing is done until 'palingenesis resume'")
     for problem in policy["stale"]:
@@ -125,6 +127,13 @@ def say_status(told: Status) -> None:
         click.echo(f"  {say_session(row, short[row['id']], now)}")
     if not told["sessions"]:
         click.echo("  no supervised sessions: they appear as soon as they work")
+
+
+def _say_safe_hold(held: SafeHoldStatus, now: datetime) -> None:
+    since = _ago(held["since"], now)
+    _alarm(f"palingenesis holds itself{since}: nothing is done, everything is watched")
+    _alarm(f"what broke: {plain(held['what'], 400)} ({plain(held['where'])})")
+    _alarm("'palingenesis daemon act-again' ends it; please report those lines")
 
 
 def _say_agents(told: Status, now: datetime) -> None:
@@ -161,6 +170,10 @@ def _by_kind(
 def _ago(since: str, now: datetime) -> str:
     at = read_time(since)
     return f" for {say_span(max(now - at, timedelta(0)))}" if at else ""
+
+
+def _alarm(text: str) -> None:
+    click.echo(click.style(f"! {text}", fg="red", bold=True))
 
 
 def _warn(text: str) -> None:
