@@ -125,6 +125,9 @@ def daemon(patient: Patient) -> Iterator[Finding]:
     if told["version"] != __version__:
         said = f"the daemon is palingenesis {told['version']}, this is {__version__}"
         yield warning(said, "palingenesis daemon restart")
+    if (held := told["safe_hold"]) is not None:
+        said = f"palingenesis holds itself, nothing is done: {held['what']}"
+        yield problem(said, "palingenesis daemon act-again")
     if told["paused"]:
         yield problem("everything is paused: nothing is done", "palingenesis resume")
     if not told["journal"]["ok"]:
