@@ -1,10 +1,16 @@
 """No credential survives redaction, and ordinary words do."""
 
+import base64
+import json
+import time
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palingenesis.wire.redaction import redact
+from palingenesis.wire.redaction import GONE, forget, redact, redact_to, remember
 
 SECRET = "Zq8vN3xT7wK2mB5c"
 
@@ -55,3 +61,103 @@ def test_ordinary_words_stay(text: str) -> None:
 @given(st.text(max_size=400))
 def test_redacting_twice_is_redacting_once(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+OURS = 'pA%s/+w0rd "q" ~ü9'
+"""A value that no pattern knows, and that every way of writing changes."""
+
+
+@pytest.fixture
+def ours() -> Iterator[str]:
+    remember(OURS)
+    yield OURS
+    forget(OURS)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        OURS,
+        quote(OURS),
+        quote(OURS, safe=""),
+        quote_plus(OURS),
+        quote(OURS, safe="")
+        .replace("%2F", "%2f")
+        .replace("%C3%BC", "%c3%bc")
+        .replace("%2B", "%2b"),
+        json.dumps(OURS),
+        json.dumps(OURS, ensure_ascii=False),
+        repr(OURS),
+        OURS.encode().hex(),
+        *(base64.b64encode(b"x" * n + OURS.encode() + b"yz").decode() for n in range(6)),
+        *(base64.urlsafe_b64encode(b"x" * n + OURS.encode()).decode() for n in range(6)),
+    ],
+)
+def test_a_value_of_ours_is_found_however_it_is_written(ours: str, written: str) -> None:
+    told = redact(f"before {written} after")
+
+    assert GONE in told
+    assert told.startswith("before ")
+    assert told.endswith(" after")
+    for length in (8, 9, 10):
+        assert not any(written[i : i + length] in told for i in range(3, len(written) - length - 3))
+
+
+def test_a_value_is_not_looked_for_any_more_once_it_is_forgotten(ours: str) -> None:
+    forget(ours)
+
+    assert redact(ours) == ours
+
+
+@pytest.mark.parametrize("word", ["night", "palingenesis", "my-night-topic", "a.b", "1234567"])
+def test_a_word_is_not_taken_for_a_secret(word: str) -> None:
+    remember(word)
+
+    assert redact(f"the {word} is long") == f"the {word} is long"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.b64encode(f"Authorization: Bearer {SECRET}".encode()).decode(),
+        base64.urlsafe_b64encode(f"api_key={SECRET}; more".encode()).decode(),
+        f"https%3A%2F%2Fada%3A{SECRET}%40example.org%2F",
+        f"x=%74oken%3Dsk-{SECRET}",
+        f"?a=1&b=OPENAI_API_KEY%3D{SECRET}",
+    ],
+)
+def test_a_secret_is_known_by_its_looks_through_one_encoding(text: str) -> None:
+    once = redact(f"see {text} there")
+
+    assert once == f"see {GONE} there"
+
+
+@pytest.mark.parametrize("before", range(90, 110))
+def test_a_cut_leaves_no_half_of_a_secret(before: int) -> None:
+    told = redact_to("x" * before + f" https://ada:{SECRET}@example.org/ and on", 120)
+
+    assert len(told) <= 120
+    assert SECRET[:5] not in told
+
+
+def test_a_cut_through_a_secret_in_a_long_text_leaves_none_of_it() -> None:
+    for before in range(4096 + 4 * 100 - 60, 4096 + 4 * 100):
+        told = redact_to(" " * before + f"https://ada:{SECRET}@example.org/", 100)
+        assert SECRET[:5] not in told
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a.", "a", "-", "basic ", "bearer\t", "-----BEGIN A PRIVATE KEY-----", "-----BEGIN ", "A ",
+        "a://", "http://a:", "eyJaaaaaaaa.", "eyJ", "?key=", "sk-", "sk-a.", "password", " ",
+        "password ", "authorization: ", "%41", "QUFB", "a@", "key=", "://a:b", "basic=",
+    ],
+)  # fmt: skip
+def test_no_text_of_a_stranger_takes_longer_than_a_moment(piece: str) -> None:
+    text = piece * (128 * 1024 // len(piece))
+    began = time.process_time()
+
+    redact(text)
+
+    assert time.process_time() - began < 1.0

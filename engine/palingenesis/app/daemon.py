@@ -5,16 +5,18 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from palingenesis import __version__, shipped
 from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
 from palingenesis.app.hooks import ConfiguredHooks
+from palingenesis.app.logs import begin_log
+from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
@@ -30,6 +32,7 @@ from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
 from palingenesis.runtime import door
+from palingenesis.runtime.cleaning import cleaned
 from palingenesis.runtime.clock import SystemClock, SystemDice
 from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
 from palingenesis.runtime.config_file import load_config
@@ -43,6 +46,7 @@ from palingenesis.runtime.reload import Answer, on_hangup
 from palingenesis.sensors.host import Host
 from palingenesis.sensors.policy_file import CompilerProcess, PolicyFile
 from palingenesis.sensors.work import FolderWork
+from palingenesis.wire.redaction import redact
 
 log = logging.getLogger("palingenesis.daemon")
 
@@ -51,6 +55,7 @@ _AT_WORK = ACTIVE
 _SNAPSHOT_EVERY = 500
 _RESTART = "`palingenesis daemon restart` puts that into effect"
 
+E = TypeVar("E", bound=Event)
 MakeAgents = Callable[[Surroundings], Agents]
 """`make_agents`, or something that makes other ones."""
 
@@ -59,12 +64,10 @@ def run_daemon(
     *, config: Config, paths: Paths, policy: Path | None, server: str | None, debug: bool
 ) -> int:
     """See `palingenesis.app.run`."""
-    level = logging.DEBUG if debug else config.daemon.log_level.upper()
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("transitions").setLevel(logging.WARNING)  # it narrates every move
+    begin_log(logging.DEBUG if debug else config.daemon.log_level.upper())
+    leave_no_core()
     environ = dict(os.environ)
+    remember_environment(environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
     with lock(paths.state):
         journal = SqliteJournal.open(paths.journal)
@@ -114,6 +117,7 @@ class Daemon:
             candidate=recovered.candidate,
             journal=journal,
             clock=self._clock,
+            clean=_clean,
         )
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered
@@ -360,6 +364,10 @@ class Daemon:
             await agents.managed.stop()
         elif agents.managed is not None:
             agents.managed.leave()
+
+
+def _clean(event: E) -> E:
+    return cleaned(event, redact)
 
 
 def _others(tasks: asyncio.TaskGroup) -> frozenset["asyncio.Task[object]"]:

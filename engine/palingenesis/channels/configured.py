@@ -9,6 +9,9 @@ from palingenesis.channels.posting import Address, Post, post
 from palingenesis.channels.webhook import Webhook
 from palingenesis.runtime.config import NotificationsConfig, Secret
 from palingenesis.runtime.ports import Channel, Clock
+from palingenesis.wire.redaction import remember
+
+_PATH_MIN = 16
 
 
 def make_channels(
@@ -30,7 +33,13 @@ def make_channels(
         return Address(url, allow_private=config.allow_private, post=post, resolve=resolve)
 
     def reveal(value: str | Secret | None) -> str | None:
-        return value.reveal(environ) if isinstance(value, Secret) else value
+        secret = value.reveal(environ) if isinstance(value, Secret) else value
+        if secret is not None:
+            remember(secret)
+            path = urlsplit(secret).path.strip("/")
+            if len(path) >= _PATH_MIN and any(letter.isdigit() for letter in path):
+                remember(path)  # of such an address, the path is the secret
+        return secret
 
     channels: list[Channel] = []
     if (url := reveal(config.webhook_url)) is not None:

@@ -30,6 +30,7 @@ from palingenesis.core.record import to_plain
 from palingenesis.core.second_look import objection
 from palingenesis.core.step import Turn, next_deadline, step
 from palingenesis.core.world import World
+from palingenesis.runtime.cleaning import Clean, as_it_is
 from palingenesis.runtime.mistakes import told
 from palingenesis.runtime.ports import Clock, Entry, Journal
 
@@ -70,6 +71,7 @@ class Loop:
         candidate: Policy | None = None,
         listeners: Sequence[Listener] = (),
         stepping: Step = step,
+        clean: Clean = as_it_is,
     ) -> None:
         self.world = world
         self.policy = policy
@@ -79,6 +81,7 @@ class Loop:
         self.journal_trouble = ""
         """Why nothing can be written now; empty when all is well."""
         self._step = stepping
+        self._clean = clean
         self._journal = journal
         self._clock = clock
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
@@ -119,9 +122,10 @@ class Loop:
             taken.set_result(turn)
 
     async def take(self, event: Event) -> Turn:
-        """One turn: fold, write down, adopt, act. A turn that breaks is taken only watching."""
+        """One turn: clean, fold, write, adopt, act. A turn that breaks is taken only watching."""
         if self.world.safe_hold is None:
             try:
+                event = self._clean(event)
                 turn = self._decided(event)
                 if not _matters(event, turn, self.world):
                     self.world = turn.world
@@ -133,7 +137,7 @@ class Loop:
             else:
                 self._adopt(turn, entry, seq)
                 return turn
-        return await self._only_watch(event)
+        return await self._only_watch(self._clean(event))
 
     def _decided(self, event: Event) -> Turn:
         """What follows from an event, looked at twice."""
@@ -177,7 +181,7 @@ class Loop:
         log.critical(
             "palingenesis holds itself: nothing is done until a person has looked", exc_info=error
         )
-        event = self._broken(error, over)
+        event = self._clean(self._broken(error, over))
         turns = [Turn(holding(self.world, event), (), ())]
         with contextlib.suppress(Exception):
             turns.insert(0, step(self.world, event, self.policy))

@@ -11,6 +11,7 @@ from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import listening_ports, of_this_user, started_at
 from palingenesis.processes.identity import Identity, is_alive
 from palingenesis.runtime.ports import Clock
+from palingenesis.wire.redaction import remember
 
 _PROBE_S = 3.0
 
@@ -23,6 +24,7 @@ class AttachedServer:
     def __init__(self, origin: str, password: str | None, clock: Clock) -> None:
         self._origin = origin
         self._password = password
+        remember(password or "")
         self._clock = clock
         self._running: Running | None = None
 

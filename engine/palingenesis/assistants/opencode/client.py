@@ -39,7 +39,7 @@ from palingenesis.core.errors import (
     WireError,
 )
 from palingenesis.wire.http import Answer, Wire
-from palingenesis.wire.redaction import redact
+from palingenesis.wire.redaction import redact_to
 from palingenesis.wire.sse import ServerSentEvent
 
 USER_NAME = "opencode"
@@ -48,6 +48,7 @@ HEARTBEAT_SILENCE_S = 25.0
 SESSIONS_MAX = 300
 _PAGE = 200
 _PAGES_MAX = 500
+_READ = 4096
 
 
 class OpenCode:
@@ -331,6 +332,6 @@ def _said(answer: Answer) -> str:
     try:
         body = answer.json()
     except WireError:
-        return redact(answer.body[:100].decode(errors="replace")).strip()
+        return redact_to(answer.body[:_READ].decode(errors="replace"), 100).strip()
     said = text(body, "data", "message") or text(body, "message") or text(body, "name")
-    return redact(said[:200])
+    return redact_to(said, 200)

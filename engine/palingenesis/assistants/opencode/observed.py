@@ -28,7 +28,7 @@ from palingenesis.processes.exits import wait_gone
 from palingenesis.processes.finding import Found, Lookout
 from palingenesis.processes.identity import Identity
 from palingenesis.runtime.ports import Clock, Emit
-from palingenesis.wire.redaction import redact
+from palingenesis.wire.redaction import redact_to
 
 NAMES = ("opencode", "opencode.exe", ".opencode")
 _NEWEST = 30
@@ -187,7 +187,7 @@ class ObservedSensor:
                     at=self._clock.now(),
                     session=session,
                     agent=watch.agent,
-                    title=redact(row.info.title)[:200],
+                    title=redact_to(row.info.title, 200),
                     directory=row.info.directory,
                     created=row.info.created,
                 )
@@ -270,7 +270,7 @@ class ObservedSensor:
         detail = f"ended in the middle of {unfinished[0]!r}" if unfinished else "ended"
         self._emit(
             events.AgentDown(
-                at=self._clock.now(), agent=watch.agent, cause=cause, detail=redact(detail)
+                at=self._clock.now(), agent=watch.agent, cause=cause, detail=redact_to(detail, 500)
             )
         )
 

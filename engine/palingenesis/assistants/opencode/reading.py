@@ -15,7 +15,7 @@ from palingenesis.core.stops.classify import classify
 from palingenesis.core.stops.evidence import Evidence, Verdict
 from palingenesis.core.stops.times import Zones, is_implausible, is_long
 from palingenesis.core.values import Stop, StopReason
-from palingenesis.wire.redaction import redact
+from palingenesis.wire.redaction import redact_to
 
 ANSWER_GRACE = timedelta(seconds=10)
 """A prompt that has no answer for so long will get none."""
@@ -127,7 +127,7 @@ def retrying_stop(
         key=f"{anchor or retry.session}:retry-{retry.attempt}",
         reason=reason,
         confidence=round(confidence, 2),
-        message=redact(verdict.message)[:_MESSAGE_LIMIT],
+        message=redact_to(verdict.message, _MESSAGE_LIMIT),
         provider=turn.provider if turn else None,
         model=turn.model if turn else None,
         retry_at=retry_at,
@@ -272,7 +272,7 @@ def _stop(message: Message, verdict: Verdict, *, kind: str, words: bool) -> Stop
         key=f"{message.id}:{kind}",
         reason=verdict.reason,
         confidence=verdict.confidence,
-        message=redact(verdict.message)[:_MESSAGE_LIMIT],
+        message=redact_to(verdict.message, _MESSAGE_LIMIT),
         provider=message.provider,
         model=message.model,
         http_status=status if isinstance(status, int) else None,

@@ -37,7 +37,7 @@ from palingenesis.processes.exits import Exit, end, is_gone_within, wait_gone
 from palingenesis.processes.finding import carrying, descendants, started_at
 from palingenesis.processes.identity import Identity, is_alive
 from palingenesis.runtime.ports import Clock, Dice
-from palingenesis.wire.redaction import redact
+from palingenesis.wire.redaction import redact, remember
 
 READY_S_MAX = 30.0
 PROBE_S = 1.5
@@ -229,6 +229,7 @@ class ManagedServer:
     ) -> Running:
         launch = self._launch
         password = self._dice.token() + self._dice.token()  # 256 bits
+        remember(password)
         origin = origin_of(launch.hostname, port)
         command = [*words, "serve", "--port", str(port), "--hostname", launch.hostname]
         environ = server_environment(launch.environ, password=password, settings=launch.settings)
@@ -305,6 +306,7 @@ class ManagedServer:
     def _as_running(
         self, record: Record, version: str, *, adopted: bool, detail: str = ""
     ) -> Running:
+        remember(record.password)
         notes = (detail, what_is_wrong(version))
         return Running(
             origin=record.origin,

@@ -25,10 +25,13 @@ from palingenesis.core import events
 from palingenesis.core.safety import SIGNS_EVERY
 from palingenesis.core.values import AgentId, Block, SessionId
 from palingenesis.runtime.ports import Emit
-from palingenesis.wire.redaction import redact
+from palingenesis.wire.redaction import redact_to
 
 SPINNING = 5
 """So many answers in a row that came to nothing are worth a look."""
+
+_QUESTION_MAX = 8000
+"""Characters of a question or a permission that are told; it comes from an agent."""
 
 
 @dataclass(slots=True)
@@ -127,7 +130,7 @@ class Book:
                 at=self._now(),
                 session=SessionId(info.id),
                 agent=self._agent,
-                title=redact(info.title)[:200],
+                title=redact_to(info.title, 200),
                 directory=info.directory,
                 parent=SessionId(info.parent) if info.parent else None,
                 created=info.created,
@@ -271,7 +274,13 @@ class Book:
 
 
 def _block(asked: Asked, at: datetime) -> Block:
-    return Block(id=asked.id, kind=asked.kind, text=redact(asked.text), tool=asked.tool, since=at)
+    return Block(
+        id=asked.id,
+        kind=asked.kind,
+        text=redact_to(asked.text, _QUESTION_MAX),
+        tool=asked.tool,
+        since=at,
+    )
 
 
 def _nobody(_event: events.Event) -> None:

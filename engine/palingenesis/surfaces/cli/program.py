@@ -163,7 +163,7 @@ def _tell_mistake(error: Exception, desk: Desk) -> int:
 def tell_error(error: PalingenesisError) -> int:
     """Tell an error on stderr, its problems first; returns its exit code."""
     for problem in getattr(error, "problems", ()):
-        click.echo("\n".join(plain(line, 500) for line in problem.splitlines()), err=True)
+        click.echo("\n".join(_shown(line, 500) for line in problem.splitlines()), err=True)
     _tell(error.message, error.hint)
     return int(error.exit_code)
 
@@ -191,9 +191,16 @@ def wanted_color(environ: Mapping[str, str]) -> bool | None:
 
 def _tell(message: str, hint: str = "") -> None:
     with contextlib.suppress(BrokenPipeError):
-        click.echo(f"error: {plain(message, 1000)}", err=True)
+        click.echo(f"error: {_shown(message, 1000)}", err=True)
         if hint:
-            click.echo(f"hint: {plain(hint, 500)}", err=True)
+            click.echo(f"hint: {_shown(hint, 500)}", err=True)
+
+
+def _shown(text: str, most: int) -> str:
+    """The text without secrets, on one line."""
+    from palingenesis.wire.redaction import redact
+
+    return plain(redact(text), most)
 
 
 def _lowered(message: str) -> str:
@@ -204,7 +211,8 @@ def _lowered(message: str) -> str:
 def _show_traceback() -> None:
     import traceback
 
-    traceback.print_exc()
+    for line in traceback.format_exc().splitlines():
+        click.echo(_shown(line, 500), err=True)
 
 
 def _let_stdout_go() -> None:
