@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from palingenesis.processes.children import Child
@@ -138,6 +139,19 @@ def test_a_process_is_found_by_what_it_carries_and_by_its_parent(tmp_path: Path)
         assert found[known(one.identity)].directory == str(tmp_path)
     finally:
         ended(one)
+
+
+def test_when_a_process_was_started_is_known_to_some_hundredths_of_a_second(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    one = child(tmp_path, SLEEP)
+    after = datetime.now(UTC)
+    try:
+        began = started_at(known(one.identity))
+    finally:
+        ended(one)
+
+    assert began is not None
+    assert before - timedelta(seconds=0.05) <= began <= after + timedelta(seconds=0.05)
 
 
 def test_a_child_that_is_left_lives_on(tmp_path: Path) -> None:

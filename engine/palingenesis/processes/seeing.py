@@ -4,10 +4,10 @@ Reading /proc here keeps psutil out of a daemon that rests, and makes a look at 
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -109,10 +109,13 @@ def _words(path: Path) -> list[str]:
     return text.removesuffix("\0").split("\0") if text else []
 
 
-@cache
-def _booted_s() -> int:
-    lines = (_PROC / "stat").read_bytes().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(b"btime "))
+def _booted_s() -> float:
+    """When this machine was booted, by the wall's clock as it is set now.
+
+    What /proc/stat tells of it is cut to whole seconds: an answer that was begun just before its
+    server died would look like one of the next server, which is still at it.
+    """
+    return time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _look_elsewhere(pid: int) -> Found | None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from palingenesis.assistants.opencode.executable import (
     server_environment,
 )
 from palingenesis.assistants.opencode.record import Record, RecordFile
-from palingenesis.assistants.opencode.server import Launch, ManagedServer, origin_of
+from palingenesis.assistants.opencode.server import Launch, ManagedServer, origin_of, program_stamp
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported, what_is_wrong
 from palingenesis.core.errors import AssistantError, BusyError
 from palingenesis.processes.exits import Exit
@@ -89,6 +90,64 @@ def test_the_next_daemon_adopts_the_one_that_was_left_running(tmp_path: Path) ->
         await two.stop(1.0)
 
     lives(story, how)
+
+
+def test_a_server_whose_start_we_did_not_live_to_write_down_is_ended_by_the_next_daemon(
+    tmp_path: Path,
+) -> None:
+    how = launch(tmp_path)
+    file = RecordFile(how.state, data_directory(how.environ))
+
+    async def story(one: ManagedServer) -> None:
+        first = await one.start()
+        record = file.read()
+        assert record is not None
+        one.leave()
+        file.write(replace(record, pid=0, start_ticks=0))  # all that we had written before
+
+        second = await one_more.start()
+
+        assert first.identity is not None
+        assert not is_alive(first.identity)
+        assert second.identity != first.identity
+        await one_more.stop(1.0)
+
+    one_more = server(how)
+    lives(story, how)
+
+
+def test_that_a_server_is_about_to_be_started_is_written_down_before_it_is(tmp_path: Path) -> None:
+    program = tmp_path / "opencode"
+    program.write_text("no program at all")
+    program.chmod(0o700)
+    how = replace(launch(tmp_path), command=(str(program),))
+    file = RecordFile(how.state, data_directory(how.environ))
+    file.write(record_of(how, program=program_stamp(str(program))))
+
+    async def story(one: ManagedServer) -> None:
+        with pytest.raises(AssistantError, match="exec format error"):
+            await one.start()
+
+        written = file.read()
+        assert written is not None
+        assert written.pid == 0
+        assert len(written.password) == 64
+
+    lives(story, how)
+
+
+def record_of(how: Launch, *, program: str) -> Record:
+    """Of a server that ended long ago."""
+    return Record(
+        pid=2**22 + 1,
+        start_ticks=1,
+        boot_id="",
+        origin="http://127.0.0.1:1",
+        password="old",
+        data=str(data_directory(how.environ)),
+        version="",
+        program=program,
+    )
 
 
 def test_two_daemons_never_run_a_server_on_the_same_data(tmp_path: Path) -> None:

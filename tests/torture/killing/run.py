@@ -19,7 +19,7 @@ from tests.torture.killing.stage import LOOK_S, Stage
 from tests.torture.killing.zygote import Zygote
 from tests.torture.preload import Arming, Mode, Report
 
-NIGHT_S_MAX = 12.0
+NIGHT_S_MAX = 40.0
 UP_S_MAX = 20.0
 QUIET_S = 0.25
 SETTLED_S = 0.3

@@ -21,6 +21,7 @@ class Record:
     """A server that we started."""
 
     pid: int
+    """0: it was about to be started."""
     start_ticks: int
     boot_id: str
     origin: str

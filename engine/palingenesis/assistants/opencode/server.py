@@ -10,7 +10,7 @@ inherited (the server's pid and password) and ended.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from palingenesis.assistants.opencode.client import OpenCode
@@ -234,6 +234,17 @@ class ManagedServer:
         command = [*words, "serve", "--port", str(port), "--hostname", launch.hostname]
         environ = server_environment(launch.environ, password=password, settings=launch.settings)
         seen = launch.log.stat().st_size if launch.log.exists() else 0
+        coming = Record(
+            pid=0,
+            start_ticks=0,
+            boot_id="",
+            origin=origin,
+            password=password,
+            data=str(self._data),
+            version="",
+            program=program,
+        )
+        self._file.write(coming)  # if we die now, the next daemon finds it by its password
         try:
             child = Child.start(command, cwd=launch.directory, env=environ, log=launch.log)
         except OSError as error:
@@ -244,19 +255,10 @@ class ManagedServer:
             told = self._log_since(seen) or "it said nothing"
             raise AssistantError(f"opencode ended at once: {told}", f"see {launch.log}")
         self._child = child
-        record = Record(
-            pid=child.pid,
-            start_ticks=child.identity.start_ticks,
-            boot_id=child.identity.boot_id,
-            origin=origin,
-            password=password,
-            data=str(self._data),
-            version="",
-            program=program,
-        )
+        who = child.identity
+        record = replace(coming, pid=who.pid, start_ticks=who.start_ticks, boot_id=who.boot_id)
         try:
-            # Written before it is ready: if we die now, the next daemon still finds it.
-            self._file.write(record)
+            self._file.write(record)  # before it is ready: if we die now, it is still found
             version = await self._until_ready(child, record, seen)
             await self._must_deny_strangers(origin)
         except BaseException:
@@ -373,8 +375,13 @@ class PortTakenError(AssistantError):
 
 
 async def end_orphans(pid: int, password: str) -> list[Identity]:
-    """End the tools that a dead server of ours left behind; returns them."""
-    marks = {"OPENCODE_PID": str(pid), "OPENCODE_SERVER_PASSWORD": password}
+    """End the tools that a dead server of ours left behind; returns them.
+
+    `pid` 0: it was about to be started when we died. Whoever carries its password is that server.
+    """
+    marks = {"OPENCODE_SERVER_PASSWORD": password}
+    if pid:
+        marks["OPENCODE_PID"] = str(pid)
     return await end(await asyncio.to_thread(carrying, marks), grace_s=TOOL_GRACE_S)
 
 
