@@ -220,7 +220,8 @@ class ObservedSensor:
             self._emit(events.SessionWorking(at=at, session=session, agent=watch.agent))
         at_ms = int(at.timestamp() * 1000)
         changed = seen.row.updated_ms != seen.changed_ms
-        if changed and at_ms - seen.alive_at_ms >= _ALIVE_EVERY // timedelta(milliseconds=1):
+        every_ms = _ALIVE_EVERY // timedelta(milliseconds=1)
+        if changed and abs(at_ms - seen.alive_at_ms) >= every_ms:  # a clock may be set back
             seen.changed_ms, seen.alive_at_ms = seen.row.updated_ms, at_ms
             self._emit(events.SessionAlive(at=at, session=session, what="step"))
 

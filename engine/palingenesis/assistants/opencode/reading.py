@@ -118,6 +118,8 @@ def retrying_stop(
         told["inferred"] = "opencode retries it"
     if retry_at is not None:
         told["reset_source"] = "opencode" if retry.next is not None else "text"
+        if retry.next is None and verdict.evidence.get("reset_unchecked"):
+            told["reset_unchecked"] = True
         if reason is StopReason.RATE_LIMIT and is_long(retry_at, at):
             reason = StopReason.QUOTA
         if is_implausible(retry_at, str(told.get("scope", "")), at):
@@ -153,12 +155,13 @@ def _unanswered(
     user = transcript.user
     assert user is not None
     if failure is not None:
-        verdict = classify(_of_failure(failure, user, user.created or at), zones=zones)
+        verdict = classify(_of_failure(failure, user, at), zones=zones)
         return _stop(user, verdict, kind="end", words=False)
     if _is_orphan(user, owner):
         told: Told = {"unanswered": True, **_death(owner)}
         return _told(user, StopReason.CRASH, told, kind="crash", words=False, owner=owner)
-    if user.created is None or at - user.created < ANSWER_GRACE:
+    # A prompt of the future was sent before the clock was set back: it is old enough, too.
+    if user.created is None or abs(at - user.created) < ANSWER_GRACE:
         return None
     told = {"unanswered": True}
     return _told(user, StopReason.UNKNOWN, told, kind="unanswered", words=False)

@@ -268,7 +268,8 @@ class Book:
     def _alive(self, watched: Watched, what: str, at: datetime) -> None:
         if what == "todo":
             self._emit(events.SessionProgressed(at=at, session=watched.id, what="todo"))
-        if watched.alive_at is None or at - watched.alive_at >= SIGNS_EVERY:
+        # Either way: a clock that was set back must not silence it for hours.
+        if watched.alive_at is None or abs(at - watched.alive_at) >= SIGNS_EVERY:
             watched.alive_at = at
             self._emit(events.SessionAlive(at=at, session=watched.id, what=what))
 

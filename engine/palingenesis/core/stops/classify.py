@@ -158,6 +158,8 @@ def _believed(
     told["reset_source"] = hint.source
     if hint.zone_assumed:
         told["zone_assumed"] = True
+    if hint.unchecked:
+        told["reset_unchecked"] = True
     if hint.at is None:
         told["reset_passed"] = True
         return None
