@@ -39,7 +39,7 @@ from palingenesis.runtime.config_file import load_config
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.paths import Paths
-from palingenesis.runtime.ports import Clock
+from palingenesis.runtime.ports import Clock, Clocks, one_clock
 from palingenesis.runtime.project_policy import file_in, projects_of
 from palingenesis.runtime.recovery import recover
 from palingenesis.runtime.reload import Answer, on_hangup
@@ -93,6 +93,7 @@ class Daemon:
         environ: Mapping[str, str],
         journal: SqliteJournal,
         clock: Clock | None = None,
+        clocks: Clocks | None = None,
         make: MakeAgents = make_agents,
     ) -> None:
         self._config = config
@@ -101,6 +102,7 @@ class Daemon:
         self._environ = environ
         self._journal = journal
         self._clock = clock or SystemClock()
+        self._clocks = clocks or (one_clock if clock is not None else SystemClock().reading)
         self._dice = SystemDice()
         self._make = make
         self._renamed: tuple[str, ...] = ()
@@ -118,6 +120,7 @@ class Daemon:
             journal=journal,
             clock=self._clock,
             clean=_clean,
+            clocks=self._clocks,
         )
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered
@@ -276,12 +279,14 @@ class Daemon:
             )
             error.problems = verdict.problems  # type: ignore[attr-defined]
             raise error
+        reading = self._clocks()
         started = DaemonStarted(
-            at=self._clock.now(),
+            at=self._clock.now() if reading is None else reading.at,
             version=__version__,
             seed=self._dice.token(),
             boot_id=boot_id(),
             pid=os.getpid(),
+            booted_at=reading.booted_at if reading is not None else None,
         )
         for event in (started, *said):
             if isinstance(event, PolicyAdopted):

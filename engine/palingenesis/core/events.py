@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from palingenesis.core.commands import Command
@@ -35,6 +35,8 @@ class DaemonStarted(_Happened):
     seed: str
     boot_id: str = ""
     pid: int = 0
+    booted_at: datetime | None = None
+    """When the time since boot was zero, by the wall clock; None: the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,21 @@ class ShadowStopped(_Happened):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked(_Happened):
     """Time passed; whatever is due now is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped(_Happened):
+    """The wall clock was set, by the network, a person or a virtual machine; `at` is after it."""
+
+    by: timedelta
+    """Forward, or (below zero) back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSlept(_Happened):
+    """The machine was suspended, and is back."""
+
+    span: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +263,8 @@ Event = (
     | ShadowStarted
     | ShadowStopped
     | Ticked
+    | ClockStepped
+    | MachineSlept
     | CommandGiven
     | AgentUp
     | AgentDown

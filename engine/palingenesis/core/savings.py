@@ -69,6 +69,9 @@ def counted(
     """The savings with one more turn."""
     if isinstance(event, events.EffectEnded):
         so_far = _ended(so_far, event)
+    elif isinstance(event, events.ClockStepped):
+        troubled = {session: at + event.by for session, at in so_far.troubled.items()}
+        so_far = replace(so_far, troubled=troubled)
     for decision in decisions:
         so_far = _decided(so_far, decision)
     for effect in ordered:

@@ -39,6 +39,7 @@ from palingenesis.core.kernel.sessions import (
     session_working,
 )
 from palingenesis.core.kernel.spending import count_cost, lasting
+from palingenesis.core.kernel.stepping import clock_stepped, daemon_started, machine_slept
 from palingenesis.core.kernel.ticking import deadlines, look_again, ticked
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.world import Decision, World
@@ -119,13 +120,15 @@ def _fold_ours(
     | events.PolicyRefused
     | events.ShadowStarted
     | events.ShadowStopped
+    | events.ClockStepped
+    | events.MachineSlept
     | events.CommandGiven
     | events.AgentUp
     | events.AgentDown,
 ) -> None:
     match event:
         case events.DaemonStarted():
-            draft.world = replace(draft.world, seed=event.seed, started_at=event.at)
+            daemon_started(draft, event)
             forget_old(draft)
         case events.DaemonStopped():
             pass
@@ -139,6 +142,10 @@ def _fold_ours(
             shadow_started(draft, event)
         case events.ShadowStopped():
             shadow_stopped(draft)
+        case events.ClockStepped():
+            clock_stepped(draft, event.by)
+        case events.MachineSlept():
+            machine_slept(draft, event.span)
         case events.CommandGiven():
             command_given(draft, event)
         case events.AgentUp():

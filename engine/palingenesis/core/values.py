@@ -88,6 +88,20 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Source(StrEnum):
+    """Where the end of a wait comes from, and so what becomes of it when the clock is set.
+
+    A date and a calendar are about the wall clock itself and stay; all others count elapsed time.
+    """
+
+    SERVER = "server"  # a span that the server named, or a date whose clock was held against ours
+    DATE = "date"  # a date by the server's own clock, which nothing could be held against
+    ASSISTANT = "assistant"  # the assistant waits by itself
+    POLICY = "policy"  # a span, a ladder or a limit that the policy wrote
+    CALENDAR = "calendar"  # the end of a window of the policy's calendars
+    RAIL = "rail"  # a rail asked to wait, or ended the wait
+
+
 class WorkState(StrEnum):
     """Whether the work's document can be trusted."""
 

@@ -12,6 +12,7 @@ from palingenesis.core.values import (
     DownCause,
     FactValue,
     SessionId,
+    Source,
     Status,
     Stop,
     StopReason,
@@ -75,6 +76,10 @@ class Plan:
     """When the pending wait began; it counts from here, also after a pause and a reload."""
     deadline: datetime | None = None
     """When the pending wait, or the time for an answer, ends."""
+    source: Source | None = None
+    """Where that instant comes from; None: it counts elapsed time."""
+    boot: str = ""
+    """During which boot of the machine it was worked out; "" in a journal of an older version."""
     because: str = ""
     """What the pending wait is for, or what is asked; for people."""
     awaits: str = ""
@@ -234,6 +239,8 @@ class Quota:
     refusals: int = 1
     shown: datetime | None = None
     """The reset that the provider displays."""
+    dated: bool = False
+    """That is a date by the provider's clock, which nothing could be held against."""
     again_at: datetime | None = None
     """Not before this is it asked again: a probe was refused, or no reset is displayed."""
     probes: int = 0
@@ -275,6 +282,10 @@ class World:
 
     seed: str = ""
     started_at: datetime | None = None
+    boot_id: str = ""
+    """Which boot of the machine this is; "" where the system does not tell."""
+    booted_at: datetime | None = None
+    """When the time since boot was zero, by the wall clock: it moves when that is set."""
     decisions: int = 0
     """The number of the last decision."""
     policy: str = ""
@@ -321,6 +332,7 @@ class Decision:
     `answered` a question was answered, or nobody did in time · `observed` a rule with
     `continue: true` took its steps beside the one that decides · `shadowed` what a rule, or the
     whole policy, in shadow would have done · `hushed` a notice was held, left out or not repeated ·
+    `moved` the clock was set while this was pending ·
     `candidate` what a candidate beside the policy makes of the decision with the same number.
     """
 

@@ -9,12 +9,17 @@ events queue up, and nothing is done that is not written down.
 When a turn breaks (the kernel raises, a second look objects, the journal will never take it),
 nothing of it is kept: the loop holds itself (core.kernel.holding) and takes the event once more,
 only watching. From then on no event, however broken, ends it and nothing is started.
+
+Time is wall-clock time, and may be set. So every event is handed in with a reading of the clocks
+that cannot be (`ports.Reading`); before a turn, the loop holds that against what the world knows,
+and when the wall clock was set, or the machine was suspended, that is an event of its own, and the
+turn before it. The queue keeps order, so the world is always on the clock of the event it takes.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -24,6 +29,7 @@ from palingenesis.core.effects import Effect
 from palingenesis.core.errors import BrokenRailError, EntryRefusedError, JournalError
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.holding import holding
+from palingenesis.core.kernel.stepping import NOTICED
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.model import Mode, Policy
 from palingenesis.core.record import to_plain
@@ -32,12 +38,14 @@ from palingenesis.core.step import Turn, next_deadline, step
 from palingenesis.core.world import World
 from palingenesis.runtime.cleaning import Clean, as_it_is
 from palingenesis.runtime.mistakes import told
-from palingenesis.runtime.ports import Clock, Entry, Journal
+from palingenesis.runtime.ports import Clock, Clocks, Entry, Journal, Reading, one_clock
 
 log = logging.getLogger("palingenesis.loop")
 
-TICK: Final = timedelta(seconds=30)
+TICK: Final = timedelta(seconds=5)
 """Time is looked at at least this often: after a suspend, deadlines are late by no more."""
+_SLEPT_S: Final = 5.0
+"""A shorter suspend is not worth a line."""
 _UNWRITABLE_PAUSE_S: Final = 1.0
 
 Listener = Callable[[int, Entry, World], None]
@@ -47,7 +55,7 @@ Listener = Callable[[int, Entry, World], None]
 Step = Callable[[World, Event, Policy, Policy | None], Turn]
 """`core.step.step`, or what a test puts in its place."""
 
-_Waiting = tuple[Event, "asyncio.Future[Turn] | None"]
+_Waiting = tuple[Event, "asyncio.Future[Turn] | None", Reading | None]
 
 
 class Performer(Protocol):
@@ -72,6 +80,7 @@ class Loop:
         listeners: Sequence[Listener] = (),
         stepping: Step = step,
         clean: Clean = as_it_is,
+        clocks: Clocks = one_clock,
     ) -> None:
         self.world = world
         self.policy = policy
@@ -84,6 +93,8 @@ class Loop:
         self._clean = clean
         self._journal = journal
         self._clock = clock
+        self._clocks = clocks
+        self._slept_s: float | None = None
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._turned = asyncio.Event()
         self._listeners = list(listeners)
@@ -91,12 +102,12 @@ class Loop:
 
     def emit(self, event: Event) -> None:
         """Hand an event in; it is taken in turn."""
-        self._queue.put_nowait((event, None))
+        self._queue.put_nowait((event, None, self._clocks()))
 
     async def submit(self, event: Event) -> Turn:
         """Hand an event in and return what came of it, once that is written down."""
         taken: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((event, taken))
+        self._queue.put_nowait((event, taken, self._clocks()))
         return await taken
 
     def attend(self, listener: Listener) -> None:
@@ -116,12 +127,36 @@ class Loop:
             while True:
                 await self._take_next(*await self._queue.get())
 
-    async def _take_next(self, event: Event, taken: "asyncio.Future[Turn] | None") -> None:
-        turn = await self.take(event)
+    async def _take_next(
+        self, event: Event, taken: "asyncio.Future[Turn] | None", reading: Reading | None
+    ) -> None:
+        turn = await self._take_at(event, reading)
         if taken is not None and not taken.done():
             taken.set_result(turn)
 
     async def take(self, event: Event) -> Turn:
+        """Take an event in that happened just now."""
+        return await self._take_at(event, self._clocks())
+
+    async def _take_at(self, event: Event, reading: Reading | None) -> Turn:
+        if reading is not None:
+            for before in self._noticed(event, reading):
+                await self._turn(before)
+        return await self._turn(event)
+
+    def _noticed(self, event: Event, reading: Reading) -> Iterator[Event]:
+        """What became of the clocks since the turn before."""
+        slept_s, self._slept_s = self._slept_s, reading.slept_s
+        if isinstance(event, events.DaemonStarted):
+            return  # it tells itself what the clocks show
+        booted_at = self.world.booted_at
+        if booted_at is not None and abs(by := reading.booted_at - booted_at) >= NOTICED:
+            yield events.ClockStepped(at=reading.at, by=by)
+        if slept_s is not None and reading.slept_s - slept_s >= _SLEPT_S:
+            span = timedelta(seconds=round(reading.slept_s - slept_s, 3))
+            yield events.MachineSlept(at=reading.at, span=span)
+
+    async def _turn(self, event: Event) -> Turn:
         """One turn: clean, fold, write, adopt, act. A turn that breaks is taken only watching."""
         if self.world.safe_hold is None:
             try:
@@ -247,7 +282,7 @@ class Loop:
             return seq
 
     async def _tick(self) -> None:
-        """Hand in a tick whenever something is due, and every half minute."""
+        """Hand in a tick whenever something is due, and every few seconds."""
         while True:
             now = self._clock.now()
             try:

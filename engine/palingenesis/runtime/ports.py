@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from palingenesis.core.effects import Effect, Run
@@ -28,6 +28,36 @@ class Outcome:
     result: Result
     detail: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The wall clock and the two that nobody can set, read at the same moment."""
+
+    at: datetime
+    elapsed_s: float
+    """Since the machine was booted, with the time it was suspended."""
+    awake_s: float
+    """The same without; since when does not matter."""
+
+    @property
+    def booted_at(self) -> datetime:
+        """When it was booted, by the wall clock as it is now."""
+        return self.at - timedelta(seconds=self.elapsed_s)
+
+    @property
+    def slept_s(self) -> float:
+        """Grows by as much as the machine is suspended."""
+        return self.elapsed_s - self.awake_s
+
+
+Clocks = Callable[[], Reading | None]
+"""Reads all clocks; None where there is but one."""
+
+
+def one_clock() -> Reading | None:
+    """The `Clocks` of a time that is never set and never sleeps, a virtual one."""
+    return None
 
 
 class Clock(Protocol):

@@ -7,14 +7,14 @@ down, so both say the same.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from palingenesis.core import events
 from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
-from palingenesis.core.facts import show
+from palingenesis.core.facts import show, show_duration
 from palingenesis.core.plans import Ask, Delegate, Restart, Wait, word_of
 from palingenesis.core.record import from_plain
 from palingenesis.core.values import DownCause, FactValue, Status, Way
@@ -241,6 +241,11 @@ def _summary(event: Event) -> str:
             return f"palingenesis {event.version}, pid {event.pid}"
         case events.DaemonStopped():
             return event.why
+        case events.ClockStepped():
+            way = "forward" if event.by > timedelta(0) else "back"
+            return f"the clock was set {way} by {show_duration(abs(event.by))}"
+        case events.MachineSlept():
+            return f"the machine slept for {show_duration(event.span)}"
         case events.CommandGiven():
             return f"{type(event.command).__name__.lower()} by {event.by}"
         case _:

@@ -7,6 +7,7 @@ from typing import Protocol
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.core.values import Way
 from palingenesis.processes.exits import Exit
+from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity
 
 
@@ -24,6 +25,12 @@ class Running:
     """It was there before us; its sessions may be at work."""
     detail: str = ""
     """What a person should know: another port than configured, an untested version, …"""
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was started, by the wall clock as it is now: that may have been set since."""
+        now = started_at(self.identity) if self.identity is not None else None
+        return now or self.started_at
 
     def client(self) -> OpenCode:
         """A new client; the caller closes it."""

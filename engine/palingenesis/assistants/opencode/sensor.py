@@ -116,7 +116,7 @@ class OpenCodeSensor:
                 way=self._server.way,
                 version=running.version,
                 supported=is_supported(running.version),
-                started_at=running.started_at,
+                started_at=running.began_at,
                 pid=running.identity.pid if running.identity is not None else None,
                 detail=running.detail,
             )

@@ -151,7 +151,7 @@ class Settling:
         self._tell_stop(watched, stop)
 
     async def _settle(self, watched: Watched, client: OpenCode, running: Running) -> None:
-        began = running.started_at if running.identity is not None else None
+        began = running.began_at if running.identity is not None else None
         idle_s = 0.0
         for pause_s in (*_PAUSES_S, None):
             await self._clock.sleep(pause_s or 0.0)

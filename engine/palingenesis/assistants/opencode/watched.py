@@ -5,8 +5,8 @@ errand. Nothing here talks to anybody.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from palingenesis.assistants.opencode import life as lives
@@ -29,6 +29,8 @@ from palingenesis.wire.redaction import redact_to
 
 SPINNING = 5
 """So many answers in a row that came to nothing are worth a look."""
+_JUST_NOW = timedelta(minutes=1)
+"""A message that old was written now, whatever its place among the others."""
 
 _QUESTION_MAX = 8000
 """Characters of a question or a permission that are told; it comes from an agent."""
@@ -157,6 +159,8 @@ class Book:
         watched = self._of(root_of(session, self._parents), None, directory=signal.directory)
         if not isinstance(signal, SessionInfo):
             watched.signals += 1
+        if self._is_out_of_order(watched, signal):
+            watched.life = replace(watched.life, user="")
         self._learn(watched, signal)
         before = watched.life.activity
         watched.life, hints = fold(watched.life, signal)
@@ -219,6 +223,16 @@ class Book:
             )
             self.watched[session] = watched
         return watched
+
+    def _is_out_of_order(self, watched: Watched, signal: Signal) -> bool:
+        """Whether a new prompt has an older id than the last one: the clock was set back."""
+        if not isinstance(signal, MessageSeen) or signal.session != watched.info.id:
+            return False
+        message = signal.message
+        is_known = message.id in watched.messages or message.touched
+        if message.role != "user" or is_known or message.created is None:
+            return False
+        return message.id < watched.life.user and abs(self._now() - message.created) < _JUST_NOW
 
     def _learn(self, watched: Watched, signal: Signal) -> None:
         if isinstance(signal, MessageSeen) and signal.session == watched.info.id:

@@ -9,7 +9,7 @@ from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan, passed
 from palingenesis.core.kernel.telling import say
-from palingenesis.core.values import Severity
+from palingenesis.core.values import Severity, Source
 from palingenesis.core.world import Plan, Session
 
 _REMEMBERED: Final = 50
@@ -36,7 +36,13 @@ def ask(draft: Draft, session: Session, plan: Plan, step: plans.Ask) -> Session:
         )
     )
     asking = replace(
-        plan, question=question, deadline=draft.at + step.timeout, because=text, effect=None
+        plan,
+        question=question,
+        deadline=draft.at + step.timeout,
+        because=text,
+        source=Source.POLICY,
+        boot=draft.world.boot_id,
+        effect=None,
     )
     return draft.move(draft.put(replace(session, plan=asking)), "ask", text)
 

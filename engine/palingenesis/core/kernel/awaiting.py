@@ -13,7 +13,7 @@ from palingenesis.core.facts import Kind
 from palingenesis.core.kernel.draft import Draft, fraction
 from palingenesis.core.kernel.quota import drift_of
 from palingenesis.core.kernel.snapshot import facts_of
-from palingenesis.core.kernel.waits import deadline_of, named_by
+from palingenesis.core.kernel.waits import deadline_of, named_by, source_of
 from palingenesis.core.policy.conditions import Condition, Truth
 from palingenesis.core.policy.terms import Count, FactOf, Term, Within, parts
 from palingenesis.core.world import Plan, Session
@@ -41,6 +41,8 @@ def begin(draft: Draft, session: Session, plan: Plan, step: plans.Wait, begun: d
         wait_from=begun,
         deadline=until.deadline,
         because=until.because,
+        source=until.source,
+        boot=draft.world.boot_id,
         awaits=(step.condition or "") if awaited else "",
     )
     return replace(timed, look_at=next_look(draft, session, timed))
@@ -69,7 +71,16 @@ def come_true(draft: Draft, session: Session, plan: Plan, step: plans.Wait) -> P
     assert plan.deadline is not None, "a wait has an end"
     deadline = min(ends, plan.deadline)
     because = f"{plan.awaits}: it is so now"
-    return replace(plan, deadline=deadline, because=because, awaits="", look_at=None)
+    source = source_of(session.stop) if named is not None and named > draft.at else plan.source
+    return replace(
+        plan,
+        deadline=deadline,
+        because=because,
+        source=source,
+        boot=draft.world.boot_id,
+        awaits="",
+        look_at=None,
+    )
 
 
 def moves_by_itself(condition: Condition) -> bool:

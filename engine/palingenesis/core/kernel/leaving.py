@@ -5,7 +5,7 @@ from typing import Final
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.safety import Later, Refused
-from palingenesis.core.values import Severity
+from palingenesis.core.values import Severity, Source
 from palingenesis.core.world import Plan, Session
 
 OPERATOR: Final = "operator"
@@ -39,7 +39,14 @@ def passed(plan: Plan) -> Plan:
 
 def postpone(draft: Draft, session: Session, plan: Plan, verdict: Later) -> Session:
     """A rail asks to wait: the same step is taken again then."""
-    waiting = replace(plan, deadline=verdict.until, because=verdict.rail, line=verdict.line)
+    waiting = replace(
+        plan,
+        deadline=verdict.until,
+        because=verdict.rail,
+        line=verdict.line,
+        source=Source.RAIL,
+        boot=draft.world.boot_id,
+    )
     session = draft.put(replace(session, plan=waiting, rails=(verdict.rail,)))
     draft.decide(
         "refused",

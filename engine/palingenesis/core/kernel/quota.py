@@ -24,10 +24,10 @@ from palingenesis.core.kernel.quota_keys import (
     place_of_stop,
     window_of,
 )
-from palingenesis.core.kernel.waits import named_by, rung
+from palingenesis.core.kernel.waits import named_by, rung, source_of
 from palingenesis.core.plans import Backoff
 from palingenesis.core.safety import PROVIDER_REFUSED, WAIT_MAX
-from palingenesis.core.values import Result, SessionId, Status, Stop, StopReason
+from palingenesis.core.values import Result, SessionId, Source, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Quota, Session, World
 
 ROWS_MOST: Final = 64
@@ -194,6 +194,7 @@ def _closed(at: datetime, place: Place, window: str, stop: Stop, before: Quota |
         closed_at=at,
         refused_at=at,
         shown=shown,
+        dated=_is_dated(stop),
         again_at=None if shown else at + rung(_ladder(window), 0),
         answered_at=before.answered_at if before else None,
         next_at=before.next_at if before else None,
@@ -210,10 +211,11 @@ def _refused_again(draft: Draft, before: Quota, session: Session, stop: Stop) ->
     asked = _probe_of(draft, before, session)
     if asked is None:
         later = shown is not None and (before.shown is None or shown > before.shown)
-        return replace(quota, shown=shown) if later else quota
+        return replace(quota, shown=shown, dated=_is_dated(stop)) if later else quota
     quota = replace(quota, probe=session.id, probed_at=asked)
     if shown is not None and shown - at >= DRIFT_MAX:
-        return replace(quota, shown=shown, again_at=None, probes=0, late=0)
+        dated = _is_dated(stop)
+        return replace(quota, shown=shown, dated=dated, again_at=None, probes=0, late=0)
     if asked == before.probed_at:  # the assistant itself has tried again
         again_at = max(before.again_at or at, shown or at)
         return replace(quota, again_at=again_at)
@@ -239,6 +241,10 @@ def _shown(stop: Stop, at: datetime) -> datetime | None:
     """The reset that is displayed, if it can be meant and lies ahead."""
     named = named_by(stop, at)
     return min(named, at + WAIT_MAX) if named is not None and named > at else None
+
+
+def _is_dated(stop: Stop) -> bool:
+    return source_of(stop) is Source.DATE
 
 
 def _ladder(window: str) -> Backoff:

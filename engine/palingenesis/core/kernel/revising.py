@@ -126,6 +126,8 @@ def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
             revised,
             deadline=plan.deadline,
             because=plan.because,
+            source=plan.source,
+            boot=plan.boot,
             question=plan.question,
             awaits=plan.awaits,
             look_at=plan.look_at,

@@ -30,7 +30,7 @@ _HELD: Final = frozenset({Status.HOLDING, Status.BLOCKED, Status.WORKING})
 _UNWATCHED: Final = timedelta(minutes=2)
 """Later than this, a stall is not seen late: the machine slept, its clock was set, or we were down.
 
-Time is looked at every half minute (runtime.loop).
+Time is looked at every few seconds (runtime.loop).
 """
 
 

@@ -11,7 +11,7 @@ from palingenesis.core.kernel.draft import fraction
 from palingenesis.core.plans import Backoff, Wait
 from palingenesis.core.policy.calendars import Calendar
 from palingenesis.core.safety import WAIT_MAX
-from palingenesis.core.values import Stop
+from palingenesis.core.values import Source, Stop
 
 _ZERO: Final = timedelta(0)
 _NO_CALENDARS: Final[Mapping[str, Calendar]] = MappingProxyType({})
@@ -24,6 +24,7 @@ class Until:
 
     deadline: datetime
     because: str
+    source: Source = Source.POLICY
 
 
 def deadline_of(
@@ -47,12 +48,13 @@ def deadline_of(
     longest = min(wait.longest or WAIT_MAX, WAIT_MAX)
     if awaited:
         return Until(deadline=start + longest, because=f"until {wait.condition}")
-    base, because = _base(wait, stop, start, tries, calendars, drift)
+    base, because, source = _base(wait, stop, start, tries, calendars, drift)
     base += wait.jitter * fraction(seed, "jitter")
     cap = start + longest
     if base > cap:
         base, because = cap, f"a probe: no wait is longer than {show_duration(cap - start)}"
-    return Until(deadline=base, because=because)
+        source = Source.RAIL if longest == WAIT_MAX else Source.POLICY
+    return Until(deadline=base, because=because, source=source)
 
 
 def _base(
@@ -62,21 +64,23 @@ def _base(
     tries: int,
     calendars: Mapping[str, Calendar],
     drift: timedelta,
-) -> tuple[datetime, str]:
+) -> tuple[datetime, str, Source]:
     """When it ends but for jitter and cap."""
     named = named_by(stop, start, drift)
     of_server = f"{_NAMED}, and {show_duration(drift)}: so late it was before" if drift else _NAMED
     if wait.until == "calendar_end":
         calendar = calendars.get(wait.calendar or "")
         instant = calendar.ends(start) if calendar is not None else None
-        because = f"the end of '{wait.calendar}'"
+        because, source = f"the end of '{wait.calendar}'", Source.CALENDAR
     else:
         instant = named if wait.until is not None else None
-        because = of_server
+        because, source = of_server, source_of(stop)
     if instant is None:
         span, because = _span(wait, tries)
-        instant = start + span
-    return (named, of_server) if named is not None and named > instant else (instant, because)
+        instant, source = start + span, Source.POLICY
+    if named is not None and named > instant:
+        return named, of_server, source_of(stop)
+    return instant, because, source
 
 
 def named_by(stop: Stop | None, start: datetime, drift: timedelta = _ZERO) -> datetime | None:
@@ -84,6 +88,13 @@ def named_by(stop: Stop | None, start: datetime, drift: timedelta = _ZERO) -> da
     if stop is None or stop.retry_at is None or stop.evidence.get("implausible"):
         return None
     return max(stop.retry_at + drift, start)
+
+
+def source_of(stop: Stop | None) -> Source:
+    """What kind of time the server named."""
+    if stop is None or not stop.evidence.get("reset_unchecked"):
+        return Source.SERVER
+    return Source.DATE
 
 
 def _span(wait: Wait, tries: int) -> tuple[timedelta, str]:

@@ -16,7 +16,7 @@ from palingenesis.core.kernel.quota_line import in_turn
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import may_prompt, may_touch
-from palingenesis.core.values import Severity, Status
+from palingenesis.core.values import Severity, Source, Status
 from palingenesis.core.world import Plan, Session
 
 _DELEGATE_GRACE: Final = timedelta(seconds=60)
@@ -145,7 +145,13 @@ def _delegate(draft: Draft, session: Session, plan: Plan, step: plans.Delegate) 
     if deadline <= draft.at:
         return onward(draft, session, plan)
     because = "the assistant tries again by itself"
-    waiting = replace(plan, deadline=deadline, because=because)
+    waiting = replace(
+        plan,
+        deadline=deadline,
+        because=because,
+        source=Source.ASSISTANT,
+        boot=draft.world.boot_id,
+    )
     return draft.move(draft.put(replace(session, plan=waiting)), "wait", because)
 
 
