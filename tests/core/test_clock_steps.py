@@ -191,6 +191,17 @@ def test_a_date_never_makes_a_wait_longer_than_the_rail_allows():
     life << WAIT_MAX
 
 
+def test_a_wait_from_before_a_boot_is_never_longer_than_the_rail_allows():
+    life = Life(NIGHT)
+    life.take(started(life, boot="one"))
+    life >> stopped("rate_limit", retry_after=18_000)
+    life.take(started(life, boot="two", booted_at=life.now))
+
+    life >> clock_set(timedelta(days=-300))
+
+    life << WAIT_MAX
+
+
 def test_a_wait_from_before_a_boot_goes_by_the_clock():
     life = Life(NIGHT)
     life.take(started(life, boot="one"))

@@ -303,3 +303,16 @@ def test_an_empty_journal_has_nothing_to_replay(tmp_path: Path):
     found = replayed(tmp_path / "journal.db")
 
     assert (found.first, found.last, found.entries) == (0, 0, 0)
+
+
+def test_a_turn_that_breaks_is_told_and_nothing_comes_of_it(tmp_path: Path):
+    write(tmp_path / "journal.db")
+    archive = shelf(tmp_path / "journal.db")
+    broken = PolicyAdopted(at=BEGAN, name="policy", digest="d", resolved={"version": "none"})
+    last = archive.held[-1].seq
+    archive.held.append(Recorded(seq=last + 1, event=broken))
+
+    found = replay(archive)
+
+    assert (found.broken, found.different, found.last) == (1, 0, last + 1)
+    assert found.broke.startswith("InvalidConfigError: ")

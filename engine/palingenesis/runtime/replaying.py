@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import JournalError
-from palingenesis.core.events import PolicyAdopted, ShadowStarted
+from palingenesis.core.events import Event, PolicyAdopted, ShadowStarted
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.record import from_plain, to_plain
-from palingenesis.core.step import step
+from palingenesis.core.step import Turn, step
 from palingenesis.core.world import Decision, World
 from palingenesis.runtime.ports import Recorded
 from palingenesis.runtime.recovery import NOTHING_YET
@@ -98,6 +98,10 @@ class Replayed:
     """Stretches of entries that are not there, first and last; damaged ones among them."""
     unchecked: int
     """Entries after lost ones that were passed over, up to the next snapshot."""
+    broken: int = 0
+    """Turns that broke: a mistake in palingenesis. Nothing came of them."""
+    broke: str = ""
+    """How the first of them did."""
 
 
 def replay(
@@ -136,7 +140,8 @@ class _Fold:
         self._world, self._policy, self._candidate = self._standing(self.seq)
         self._first = 0
         self._entries = self._decisions = self._effects = self._snapshots = 0
-        self._different = self._unchecked = 0
+        self._different = self._unchecked = self._broken = 0
+        self._broke = ""
         self._differences: list[Difference] = []
         self._missing: list[tuple[int, int]] = []
         self._goal = 0
@@ -159,12 +164,7 @@ class _Fold:
         self._fold(entry)
 
     def _fold(self, entry: Recorded) -> None:
-        event = entry.event
-        if isinstance(event, PolicyAdopted):
-            self._policy = build(event.resolved)
-        elif isinstance(event, ShadowStarted):
-            self._candidate = build(event.resolved)
-        turn = step(self._world, event, self._policy, self._candidate)
+        turn = self._turn(entry.event)
         self._world = turn.world
         if entry.seq <= self._wanted:
             return
@@ -179,6 +179,19 @@ class _Fold:
             self._snapshots += 1
             if kept != self._world:
                 self._differs(entry, "snapshot", to_plain(kept), to_plain(self._world))
+
+    def _turn(self, event: Event) -> Turn:
+        """One turn; one that breaks changes nothing, as the loop and recovery have it."""
+        try:
+            if isinstance(event, PolicyAdopted):
+                self._policy = build(event.resolved)
+            elif isinstance(event, ShadowStarted):
+                self._candidate = build(event.resolved)
+            return step(self._world, event, self._policy, self._candidate)
+        except Exception as error:  # noqa: BLE001 - it is told, as what it is
+            self._broken += 1
+            self._broke = self._broke or f"{type(error).__name__}: {error}"[:300]
+            return Turn(self._world, (), ())
 
     def _differs(
         self, entry: Recorded, what: str, recorded: Plain | None, now: Plain | None
@@ -219,6 +232,8 @@ class _Fold:
             damaged=tuple(sorted(self._archive.skipped)),
             missing=tuple(self._missing),
             unchecked=self._unchecked,
+            broken=self._broken,
+            broke=self._broke,
         )
 
 

@@ -116,7 +116,8 @@ def _step(draft: Draft, session: Session, by: timedelta, boot: str) -> None:
     plan, after = session.plan, moved(session, by)
     if plan is not None and plan.boot != boot and plan.boot and after.plan is not None:
         # It was worked out before this boot, and its end is known by the wall clock alone.
-        after = replace(after, stop=session.stop, plan=replace(after.plan, deadline=plan.deadline))
+        ends = min(plan.deadline, draft.at + WAIT_MAX) if plan.deadline is not None else None
+        after = replace(after, stop=session.stop, plan=replace(after.plan, deadline=ends))
     draft.put(after)
     ends = after.plan.deadline if after.plan is not None else None
     if plan is None or plan.deadline is None or ends is None:

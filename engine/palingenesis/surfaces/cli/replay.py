@@ -70,7 +70,7 @@ def _replay(journal: "ReadOnlyJournal", after: int, *, as_json: bool) -> bool:
         click.echo("\n".join(_lines(found)))
         for warning in _warnings(found):
             click.echo(f"warning: {warning}", err=True)
-    return not (found.different or found.damaged or found.missing)
+    return not (found.different or found.damaged or found.missing or found.broken)
 
 
 def _under_another(journal: "ReadOnlyJournal", after: int, word: str, *, as_json: bool) -> bool:
@@ -172,6 +172,9 @@ def _warnings(found: "Replayed") -> Iterator[str]:
     if found.unchecked:
         yield f"not checked, up to the next snapshot: {found.unchecked} entries"
 
+    if found.broken:
+        yield f"a mistake in palingenesis broke {found.broken} of these turns: {plain(found.broke)}"
+
 
 def _numbers(seqs: tuple[int, ...]) -> str:
     shown = ", ".join(str(seq) for seq in seqs[:_TOLD_MOST])
@@ -195,6 +198,7 @@ def _document(found: "Replayed") -> dict[str, Any]:
         "damaged_entries": list(found.damaged),
         "missing_entries": [list(stretch) for stretch in found.missing],
         "unchecked_entries": found.unchecked,
+        "broken_turns": found.broken,
         "differences": [
             {
                 "seq": one.seq,
