@@ -35,13 +35,13 @@ def refusal(kind: Kind, path: Path) -> JournalError:
 def test_a_newer_journal_is_refused_and_its_bytes_stay(kind: Kind, tmp_path: Path) -> None:
     path = written(tmp_path / "journal.db")
     with closing(sqlite3.connect(path)) as future:
-        future.execute("PRAGMA user_version = 2")
+        future.execute("PRAGMA user_version = 3")
         future.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = path.read_bytes()
 
     error = refusal(kind, path)
 
-    assert "has format 2, this palingenesis writes 1" in error.message
+    assert "has format 3, this palingenesis writes 2" in error.message
     assert path.read_bytes() == before
 
 

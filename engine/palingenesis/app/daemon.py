@@ -15,17 +15,17 @@ from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
 from palingenesis.app.hooks import ConfiguredHooks
+from palingenesis.app.keeping import Keeping
 from palingenesis.app.logs import begin_log
 from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
-from palingenesis.core.errors import InvalidConfigError, JournalError, PalingenesisError
+from palingenesis.core.errors import InvalidConfigError, PalingenesisError
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.renaming import renamed_ids, said_of
-from palingenesis.core.record import to_plain
 from palingenesis.core.safety import why_void
 from palingenesis.core.values import SessionId, Way
 from palingenesis.journal import SqliteJournal
@@ -52,7 +52,6 @@ log = logging.getLogger("palingenesis.daemon")
 
 _AT_WORK = ACTIVE
 """Sessions that we look for after a start: whoever waits may have gone on while we were away."""
-_SNAPSHOT_EVERY = 500
 _RESTART = "`palingenesis daemon restart` puts that into effect"
 
 E = TypeVar("E", bound=Event)
@@ -105,6 +104,7 @@ class Daemon:
         self._clocks = clocks or (one_clock if clock is not None else SystemClock().reading)
         self._dice = SystemDice()
         self._make = make
+        self._keeping = Keeping(journal, config.journal, self._clock)
         self._renamed: tuple[str, ...] = ()
         """What there is to say about the ids of the rules that were adopted last."""
         self._sessions_before = 0
@@ -146,7 +146,7 @@ class Daemon:
         front = self._front(policy_file, agents, [channel.name for channel in channels])
         control = ControlServer(front, self._paths.socket)
         self._listen_to_signals(policy_file)
-        loop.attend(self._snapshot_now_and_then)
+        loop.attend(self._keeping.noticed)
         loop.attend(lambda *_: self._look_for_projects(policy_file))
         async with asyncio.TaskGroup() as tasks:
             dispatch = Dispatch(
@@ -164,6 +164,7 @@ class Daemon:
                 tasks.create_task(control.serve()),
                 tasks.create_task(policy_file.watch(self._say)),
                 tasks.create_task(host.watch(loop.emit)),
+                tasks.create_task(self._keeping.watch()),
                 *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
             ]
             for effect in list(loop.world.open.values()):
@@ -202,7 +203,7 @@ class Daemon:
                 policy_path=self._policy_path,
                 policy_origin=self._choice.origin,
                 channels=tuple(channels),
-                warnings=(*self._config.warnings, *(d.told() for d in self._journal.damage)),
+                warnings=(*self._config.warnings, *self._journal.told()),
             ),
             reload=lambda: self._reload(policy_file),
             candidates=Candidates(
@@ -337,14 +338,6 @@ class Daemon:
     def _why_void(self, effect: Effect) -> str:
         return why_void(self.loop.world, effect)
 
-    def _snapshot_now_and_then(self, seq: int, _entry: object, _world: object) -> None:
-        if seq % _SNAPSHOT_EVERY == 0:
-            self._snapshot()
-
-    def _snapshot(self) -> None:
-        with contextlib.suppress(JournalError):
-            self._journal.remember(to_plain(self.loop.world), self.loop.seq)
-
     def _look_for_projects(self, policy_file: PolicyFile) -> None:
         """Sessions came or went: their projects may have a policy."""
         count = len(self.loop.world.sessions)
@@ -364,7 +357,7 @@ class Daemon:
         with contextlib.suppress(TimeoutError, PalingenesisError):
             async with asyncio.timeout(5):
                 await self.loop.submit(stopped)
-        self._snapshot()
+        self._keeping.remember(self.loop.seq, self.loop.world)
         if agents.managed is not None and self._ends_agents:
             await agents.managed.stop()
         elif agents.managed is not None:

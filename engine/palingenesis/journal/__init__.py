@@ -5,8 +5,19 @@
 
 from palingenesis.journal.lock import lock
 from palingenesis.journal.readonly import ReadOnlyJournal
+from palingenesis.journal.retention import Retention, Sweep, plan_sweep
 from palingenesis.journal.rows import entry_to_plain
-from palingenesis.journal.salvage import Damage
+from palingenesis.journal.salvage import Damage, Migration
 from palingenesis.journal.store import SqliteJournal
 
-__all__ = ["Damage", "ReadOnlyJournal", "SqliteJournal", "entry_to_plain", "lock"]
+__all__ = [
+    "Damage",
+    "Migration",
+    "ReadOnlyJournal",
+    "Retention",
+    "SqliteJournal",
+    "Sweep",
+    "entry_to_plain",
+    "lock",
+    "plan_sweep",
+]

@@ -2,7 +2,10 @@
 
 `entries` is the journal. `about`, `intents` and `outcomes` are indexes that can be rebuilt from
 it; `policies` holds each policy's text once; `snapshots` are short cuts for recovery; `gaps` are
-stretches of entries that were lost to damage, and reported.
+stretches of entries that are not there any more. An entry goes only after its removal was noted
+there.
+
+Formats: in 1, `gaps` knew of damage only and nothing was ever removed. 2 is what is written.
 """
 
 import os
@@ -16,7 +19,7 @@ from palingenesis.core.errors import JournalError
 APPLICATION_ID = 0x50414C4E
 """`PALN`: marks the file as ours, for us and for file(1)."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised when the tables or the record version change; a newer file is refused, untouched."""
 
 BUSY_TIMEOUT_S = 2.0
@@ -55,16 +58,26 @@ CREATE TABLE policies (
 CREATE TABLE snapshots (
     seq INTEGER PRIMARY KEY, version INTEGER NOT NULL, world TEXT NOT NULL, checksum TEXT NOT NULL
 );
-CREATE TABLE gaps (first INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE gaps (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    at TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    anchor TEXT NOT NULL,
+    seal TEXT NOT NULL
+);
 CREATE TRIGGER entries_do_not_change BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER entries_stay BEFORE DELETE ON entries
-WHEN OLD.seq < (SELECT max(seq) FROM entries)
+WHEN OLD.seq < (SELECT max(seq) FROM entries) AND NOT EXISTS (
+    SELECT 1 FROM gaps WHERE why = 'removed' AND OLD.seq BETWEEN first AND last
+)
 BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 """
 
 _CREATE = (
-    f"BEGIN; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
+    f"PRAGMA auto_vacuum = INCREMENTAL; BEGIN; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
     f" PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
 )
 
@@ -97,8 +110,10 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def check_header(path: Path) -> None:
+def check_header(path: Path) -> int:
     """Refuse what is not a journal of ours, or a newer one, before SQLite touches the file.
+
+    Returns its format.
 
     Raises:
         JournalError: it is refused; nothing was changed.
@@ -113,9 +128,9 @@ def check_header(path: Path) -> None:
             f"{path} is not a journal: {'it is empty' if not header else 'not a database'}",
             "move it away (or restore it from a backup); a new journal is begun then",
         )
-    check_marks(
-        path, int.from_bytes(header[68:72], "big"), version=int.from_bytes(header[60:64], "big")
-    )
+    version = int.from_bytes(header[60:64], "big")
+    check_marks(path, int.from_bytes(header[68:72], "big"), version=version)
+    return version
 
 
 def check_marks(path: Path, application: int, *, version: int) -> None:
@@ -125,7 +140,7 @@ def check_marks(path: Path, application: int, *, version: int) -> None:
             f"{path} is not a journal: it is another program's database",
             "move it away (or restore it from a backup); a new journal is begun then",
         )
-    if version != FORMAT_VERSION:
+    if not 1 <= version <= FORMAT_VERSION:
         raise JournalError(
             f"the journal {path} has format {version}, this palingenesis writes {FORMAT_VERSION}",
             "use the version of palingenesis that wrote it, or another state directory",
@@ -133,8 +148,12 @@ def check_marks(path: Path, application: int, *, version: int) -> None:
 
 
 def is_as_made(connection: sqlite3.Connection) -> bool:
-    """Whether the tables are defined as `create` defines them; damage can change even that."""
-    return _definitions(connection) == _made()
+    """Whether the tables are defined as `create` defines them; damage can change even that.
+
+    Of an older format nothing is asked: it is only read, row by row.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    return version < FORMAT_VERSION or _definitions(connection) == _made()
 
 
 @cache

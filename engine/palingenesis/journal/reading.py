@@ -12,21 +12,16 @@ from typing import Any, Self
 
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import JournalError
-from palingenesis.core.record import RECORD_VERSION, to_plain
-from palingenesis.journal.faults import told
-from palingenesis.journal.layout import is_as_made
-from palingenesis.journal.rows import (
-    BEGINNING,
-    COLUMNS,
-    WITH_POLICY,
-    PolicyText,
-    Row,
-    as_key,
-    checksum_of,
-    policy_of,
-    read,
-    seal_of,
+from palingenesis.core.record import to_plain
+from palingenesis.journal.checking import (
+    examine,
+    find_problems,
+    intact_snapshots,
+    latest_snapshot_seq,
 )
+from palingenesis.journal.faults import told
+from palingenesis.journal.gaps import REMOVED, read_gaps
+from palingenesis.journal.rows import COLUMNS, PolicyText, Row, as_key, read
 from palingenesis.runtime.ports import Recorded
 
 BATCH = 500
@@ -58,6 +53,17 @@ class Selection:
         if self.decided:
             terms.append("decisions != '[]'")
         return " AND ".join(terms), values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What the journal does not hold any more because it keeps within its bounds."""
+
+    entries: int
+    through: int
+    """Number of the newest entry that was removed; some before it may have been kept."""
+    at: datetime
+    """When entries were removed last."""
 
 
 class JournalReader(ABC):
@@ -124,9 +130,14 @@ class JournalReader(ABC):
         return int(row[0] or 0)
 
     def first_seq(self) -> int:
-        """Number of the oldest entry; 0 when there is none."""
+        """Number of the oldest entry after which none was removed on purpose; 0: there is none.
+
+        Some that are older may have been kept: they are a part of the past, not a beginning.
+        """
         with told(self.path, "read"):
-            row = self._ready().execute("SELECT min(seq) FROM entries").fetchone()
+            gaps = [gap.last for gap in read_gaps(self._ready()) if gap.why == REMOVED]
+            query = "SELECT min(seq) FROM entries WHERE seq > ?"
+            row = self._ready().execute(query, (max(gaps, default=0),)).fetchone()
         return int(row[0] or 0)
 
     def snapshots(self) -> Mapping[int, Any]:
@@ -176,6 +187,24 @@ class JournalReader(ABC):
                 return text.name, loads(text.resolved)
         return None
 
+    def removed(self) -> Removed | None:
+        """What was removed on purpose; None: nothing ever was."""
+        with told(self.path, "read"):
+            gaps = [gap for gap in read_gaps(self._ready()) if gap.why == REMOVED and gap.is_intact]
+        if not gaps:
+            return None
+        return Removed(
+            entries=sum(gap.last - gap.first + 1 for gap in gaps),
+            through=max(gap.last for gap in gaps),
+            at=datetime.fromisoformat(max(gap.at for gap in gaps)),
+        )
+
+    def bytes_on_disk(self) -> int:
+        """How much room the file and its log take."""
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        with told(self.path, "read"):
+            return sum(file.stat().st_size for file in files if file.exists())
+
     def problems(self, after: int = 0) -> tuple[str, ...]:
         """Everything that is wrong with the file and its entries above `after`; empty: sound.
 
@@ -211,71 +240,6 @@ class JournalReader(ABC):
                 high = rows[-1].seq
             else:
                 low = rows[-1].seq
-
-
-def examine(connection: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText | None]:
-    """Whether a row, and the policy text that it may refer to, are intact; and that text."""
-    if not row.is_intact():
-        return False, None
-    if row.kind not in WITH_POLICY:
-        return True, None
-    content = policy_of(loads(row.event))
-    query = "SELECT content, digest, name, resolved FROM policies WHERE content = ?"
-    found = connection.execute(query, (content,)).fetchone()
-    policy = PolicyText(*found) if found is not None else None
-    return policy is not None and policy.is_intact(), policy
-
-
-def latest_snapshot_seq(connection: sqlite3.Connection) -> int | None:
-    """Number of the newest snapshot that is intact and of this record version."""
-    return next((seq for seq, _ in intact_snapshots(connection)), None)
-
-
-def intact_snapshots(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:
-    """Number and text of the snapshots that are intact and of this record version, newest first."""
-    found = connection.execute(
-        "SELECT seq, world, checksum FROM snapshots WHERE version = ? ORDER BY seq DESC",
-        (RECORD_VERSION,),
-    )
-    for seq, world, checksum in found:
-        if checksum_of(f"{seq}:{world}") == checksum:
-            yield int(seq), world
-
-
-def find_problems(connection: sqlite3.Connection, after: int) -> Iterator[str]:
-    """Damage: of the file's structure, of entries above `after`, of what is missing between."""
-    for (line,) in connection.execute("PRAGMA quick_check(5)"):
-        if line != "ok":
-            yield f"the file's structure is broken: {line.strip().splitlines()[-1]}"
-    if not is_as_made(connection):
-        yield "the tables are not defined as they were made"
-    # A changed id in an index would make an intent, or its outcome, disappear in silence.
-    for query in (
-        "SELECT effect, seq, session, checksum FROM intents",
-        "SELECT effect, seq, checksum FROM outcomes",
-    ):
-        if any(seal_of(*content) != checksum for *content, checksum in connection.execute(query)):
-            yield "the index of effects is damaged"
-    gaps = dict(connection.execute("SELECT first, last FROM gaps"))
-    before = _row_before(connection, after)
-    query = f"SELECT {COLUMNS} FROM entries WHERE seq > ? ORDER BY seq"  # noqa: S608
-    for values in connection.execute(query, (after,)):
-        row = Row(*values)
-        expected = before.seq + 1 if before is not None else 1
-        if row.seq != expected:
-            if gaps.get(expected) != row.seq - 1:
-                yield f"entries {expected} to {row.seq - 1} are missing"
-        elif row.previous != (before.checksum if before is not None else BEGINNING):
-            yield f"entry {row.seq} does not follow entry {row.seq - 1}"
-        if not examine(connection, row)[0]:
-            yield f"entry {row.seq} is damaged"
-        before = row
-
-
-def _row_before(connection: sqlite3.Connection, after: int) -> Row | None:
-    query = f"SELECT {COLUMNS} FROM entries WHERE seq <= ? ORDER BY seq DESC LIMIT 1"  # noqa: S608
-    found = connection.execute(query, (after,)).fetchone()
-    return Row(*found) if found is not None else None
 
 
 def unreadable(path: Path) -> JournalError:

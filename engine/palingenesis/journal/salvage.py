@@ -1,9 +1,9 @@
-"""When the journal is damaged: set the damaged file aside, keep all that can be read.
+"""A journal is rebuilt when it is damaged, or when a former version wrote it.
 
-Theory of operation. The damaged file and its log are copied, never changed. A new journal is
-built from whatever rows of the copy are intact, under their old numbers; indexes are made anew;
-what is missing is noted in `gaps`. The new file is completed under the name `….rebuilt` before the
-old one is removed, so a crash at any point leaves either the old journal or the whole new one.
+Theory of operation. The old file and its log are copied, never changed. A new journal is built
+from whatever rows of the copy are intact, under their old numbers; indexes are made anew; what is
+missing is noted in `gaps`. The new file is completed under the name `….rebuilt` before the old one
+is removed, so a crash at any point leaves either the old journal or the whole new one.
 """
 
 import shutil
@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from json import loads
 from pathlib import Path
 
+from palingenesis.core.copies import replace
 from palingenesis.core.errors import JournalError
+from palingenesis.journal.checking import examine
 from palingenesis.journal.faults import is_damage
-from palingenesis.journal.layout import connect_reader, create, put_in_place, sync
-from palingenesis.journal.reading import BATCH, examine
+from palingenesis.journal.gaps import DAMAGE, REMOVED, Gap, insert_gap, lost_between, read_gaps
+from palingenesis.journal.layout import (
+    FORMAT_VERSION,
+    connect_reader,
+    create,
+    put_in_place,
+    sync,
+)
+from palingenesis.journal.reading import BATCH
 from palingenesis.journal.rows import COLUMNS, PolicyText, Row, checksum_of
 from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row
 
@@ -47,6 +56,22 @@ class Damage:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """A former version's journal was brought forward; what it was is kept."""
+
+    kept_as: Path
+    from_format: int
+    entries: int
+
+    def told(self) -> str:
+        """One line for people."""
+        return (
+            f"the journal was brought from format {self.from_format} to {FORMAT_VERSION}"
+            f" with its {self.entries} entries; as it was, it is kept as {self.kept_as}"
+        )
+
+
 def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
     """Replace the damaged journal at `path` by what can be read of it.
 
@@ -54,7 +79,51 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
         JournalError: nothing can be read of it; it is left as it was.
         OSError, sqlite3.Error: the new file could not be made; the old one is left as it was.
     """
-    aside = _set_aside(path)
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}")).exists():
+        number += 1
+    _copy(path, aside)
+    kept, lost = _rebuild(path, aside)
+    return Damage(set_aside=aside, problems=problems, kept=kept, lost=lost)
+
+
+def migrate(path: Path, version: int) -> tuple[Migration, Damage | None]:
+    """Bring the journal of a former version forward; a copy of it is made first, and kept.
+
+    What of it turns out to be damaged is told as well.
+
+    Raises:
+        JournalError: nothing can be read of it; it is left as it was.
+        OSError, sqlite3.Error: the new file could not be made; the old one is left as it was.
+    """
+    aside = path.with_name(f"{path.name}.before-{FORMAT_VERSION}")
+    for former in _with_companions(aside):
+        former.unlink(missing_ok=True)
+    _copy(path, aside)
+    _fold(aside)
+    with closing(_open_damaged(aside, path)) as old:
+        known = [replace(gap, why=REMOVED) for gap in read_gaps(old)]
+    kept, lost = _rebuild(path, aside)
+    new = tuple(one for stretch in lost for one in lost_between(known, *stretch))
+    damage = None
+    if new:
+        problems = ("not everything in it could be read",)
+        damage = Damage(set_aside=aside, problems=problems, kept=kept, lost=new)
+    return Migration(kept_as=aside, from_format=version, entries=kept), damage
+
+
+def _fold(copy: Path) -> None:
+    """Take the log of a copy into it, so that the copy is one file."""
+    with (
+        suppress(sqlite3.DatabaseError, UnicodeDecodeError),
+        closing(sqlite3.connect(copy, isolation_level=None)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    sync(copy)
+
+
+def _rebuild(path: Path, aside: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """Replace the journal by what can be read of its copy; what was kept, and what is lost."""
     building = path.with_name(path.name + ".building")
     building.unlink(missing_ok=True)
     try:
@@ -70,7 +139,7 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
         log.unlink()
     put_in_place(building, _rebuilt(path))
     finish(path)
-    return Damage(set_aside=aside, problems=problems, kept=kept, lost=lost)
+    return kept, lost
 
 
 def finish(path: Path) -> None:
@@ -93,10 +162,7 @@ def _with_companions(path: Path) -> tuple[Path, Path]:
     return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
 
 
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.damaged-{number}")).exists():
-        number += 1
+def _copy(path: Path, aside: Path) -> None:
     for source, target in (
         (path, aside),
         (_with_companions(path)[0], _with_companions(aside)[0]),
@@ -106,7 +172,6 @@ def _set_aside(path: Path) -> Path:
             shutil.copyfile(source, target)
             sync(target)
     sync(path.parent)
-    return aside
 
 
 def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
@@ -118,6 +183,7 @@ def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[in
         # One transaction with the old kind of log, so that the new file needs none beside it.
         new.execute("PRAGMA journal_mode = DELETE").fetchone()
         new.execute("BEGIN IMMEDIATE")
+        removed = _removed(old)
         kept, lost, expected = 0, list[tuple[int, int]](), 1
         for row in _rows(old, bound):
             is_sound, policy = _examined(old, row)
@@ -128,10 +194,11 @@ def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[in
             insert_row(new, row)
             insert_indexes(new, row.seq, loads(row.event), loads(row.decisions), loads(row.effects))
             if row.seq > expected:
-                lost.append((expected, row.seq - 1))
+                lost += lost_between(removed, expected, row.seq - 1)
             kept, expected = kept + 1, row.seq + 1
         snapshots = _keep_snapshots(old, new)
-        new.executemany("INSERT INTO gaps VALUES (?, ?)", lost)
+        for gap in (*removed, *(Gap(first=a, last=b, why=DAMAGE) for a, b in lost)):
+            insert_gap(new, gap)
         new.execute("COMMIT")
         new.execute("PRAGMA journal_mode = WAL").fetchone()
     if not kept and not snapshots:
@@ -183,6 +250,13 @@ def _examined(old: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText | Non
         if is_damage(error):
             return False, None
         raise
+
+
+def _removed(old: sqlite3.Connection) -> list[Gap]:
+    """The stretches that were removed on purpose, as far as that can be read."""
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
+        return [gap for gap in read_gaps(old) if gap.why == REMOVED and gap.is_intact]
+    return []
 
 
 def _keep_snapshots(old: sqlite3.Connection, new: sqlite3.Connection) -> int:

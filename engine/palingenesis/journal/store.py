@@ -9,23 +9,34 @@ told about must not be found later as if it had been acted upon.
 
 import sqlite3
 from contextlib import closing, suppress
+from datetime import datetime
 from json import dumps
 from pathlib import Path
 from typing import NoReturn
 
 from palingenesis.core.errors import EntryRefusedError, JournalError
 from palingenesis.core.record import RECORD_VERSION, to_plain
+from palingenesis.journal.checking import find_problems, latest_snapshot_seq
 from palingenesis.journal.faults import is_damage, journal_error, told
+from palingenesis.journal.gaps import DAMAGE, Gap, insert_gap
 from palingenesis.journal.layout import (
+    FORMAT_VERSION,
     check_header,
     connect_reader,
     connect_writer,
     create,
     put_in_place,
 )
-from palingenesis.journal.reading import JournalReader, find_problems, latest_snapshot_seq
+from palingenesis.journal.reading import JournalReader
+from palingenesis.journal.retention import (
+    Retention,
+    Sweep,
+    give_back,
+    remove_some,
+    used_bytes,
+)
 from palingenesis.journal.rows import BEGINNING, checksum_of, draft, seal
-from palingenesis.journal.salvage import Damage, finish, salvage
+from palingenesis.journal.salvage import Damage, Migration, finish, migrate, salvage
 from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row, transaction
 from palingenesis.runtime.ports import Entry
 
@@ -38,19 +49,22 @@ _NO_LIMIT = 2**62
 class SqliteJournal(JournalReader):
     """The journal of a running daemon. One thread at a time; hold the state directory's lock.
 
-    `damage` tells what was found damaged and set aside since it was opened; whoever opens the
-    journal makes it known to people.
+    `damage` tells what was found damaged and set aside since it was opened, and `migration` that a
+    former version's file was brought forward; whoever opens the journal makes both known to people.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.damage: list[Damage] = []
+        self.migration: Migration | None = None
         self._connection: sqlite3.Connection | None = None
         self._closed = False
         self._suspicious = True
         self._last_seq = 0
         self._last_checksum = BEGINNING
         self._acknowledged: int | None = None
+        self.bytes_since_snapshot = 0
+        """How much was appended after the newest snapshot, about: what a start would fold."""
 
     @classmethod
     def open(cls, path: Path) -> "SqliteJournal":
@@ -91,6 +105,7 @@ class SqliteJournal(JournalReader):
             self._give_up("write to", error)
         self._last_seq, self._last_checksum = row.seq, row.checksum
         self._acknowledged = row.seq
+        self.bytes_since_snapshot += sum(map(len, new.texts))
         return row.seq
 
     def remember(self, world: object, seq: int) -> None:
@@ -110,6 +125,42 @@ class SqliteJournal(JournalReader):
                     " (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                     (SNAPSHOTS_KEPT,),
                 )
+        except sqlite3.Error as error:
+            self._give_up("write to", error)
+        self.bytes_since_snapshot = 0
+
+    def told(self) -> tuple[str, ...]:
+        """What people should know about how it was opened, a line each."""
+        migrated = () if self.migration is None else (self.migration.told(),)
+        return (*migrated, *(damage.told() for damage in self.damage))
+
+    def used_bytes(self) -> int:
+        """How much of the file is in use."""
+        with told(self.path, "read"):
+            return used_bytes(self._ready())
+
+    def remove_some(self, sweep: Sweep, at: datetime) -> Sweep | None:
+        """Take one short step of a sweep; what is left of it, None when it is over.
+
+        Raises:
+            JournalError: this step was not taken; nothing is lost.
+        """
+        connection = self._ready()
+        try:
+            with transaction(connection):
+                return remove_some(connection, sweep, at)
+        except sqlite3.Error as error:
+            self._give_up("write to", error)
+
+    def give_back(self, retention: Retention) -> bool:
+        """Make a file larger than its bound smaller by a step; whether there was anything to gain.
+
+        Raises:
+            JournalError: this step was not taken; nothing is lost.
+        """
+        connection = self._ready()
+        try:
+            return give_back(connection, retention)
         except sqlite3.Error as error:
             self._give_up("write to", error)
 
@@ -141,7 +192,10 @@ class SqliteJournal(JournalReader):
         finish(self.path)
         if not self.path.exists() and not self.path.is_symlink():
             self._begin()
-        check_header(self.path)
+        version = check_header(self.path)
+        if version < FORMAT_VERSION:
+            self.migration, damage = migrate(self.path, version)
+            self.damage += [damage] if damage is not None else []
         if self._suspicious:
             self._check()
 
@@ -193,7 +247,7 @@ class SqliteJournal(JournalReader):
         # After damage a snapshot may be younger than the last entry; a number is used once.
         snapshot = latest_snapshot_seq(connection) or 0
         if snapshot > seq:
-            connection.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?)", (seq + 1, snapshot))
+            insert_gap(connection, Gap(first=seq + 1, last=snapshot, why=DAMAGE))
         self._last_seq, self._last_checksum = max(seq, snapshot), checksum
         self._acknowledged = self._last_seq
 

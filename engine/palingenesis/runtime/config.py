@@ -10,6 +10,7 @@ from pathlib import Path
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.bounded_file import read_bounded
+from palingenesis.runtime.config_bounds import MIB
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
 from palingenesis.runtime.trust import way_out, why_untrusted
 
@@ -122,6 +123,15 @@ class HookConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalConfig:
+    """How much of the past is kept; what is open or alive stays whatever this says."""
+
+    max_size: int = 64 * MIB
+    """Bytes, for everything that the journal keeps on the disk together."""
+    keep: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtelConfig:
     """Where traces, metrics and logs will go; accepted today, used by a later version."""
 
@@ -138,6 +148,7 @@ class Config:
     opencode: OpenCodeConfig = field(default_factory=OpenCodeConfig)
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
     notifications: NotificationsConfig = field(default_factory=NotificationsConfig)
+    journal: JournalConfig = field(default_factory=JournalConfig)
     otel: OtelConfig = field(default_factory=OtelConfig)
     hooks: Mapping[str, HookConfig] = field(default_factory=dict)
     policy: str | None = None

@@ -15,12 +15,14 @@ from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import parse_duration
+from palingenesis.runtime import config_bounds
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.config import (
     Config,
     ConfigProblemsError,
     DaemonConfig,
     HookConfig,
+    JournalConfig,
     MonitoringConfig,
     NotificationsConfig,
     OpenCodeConfig,
@@ -99,6 +101,7 @@ def parse_config(text: bytes | str, source: Path) -> Config:
         opencode=OpenCodeConfig(**values["opencode"]),
         monitoring=MonitoringConfig(**values["monitoring"]),
         notifications=NotificationsConfig(**values["notifications"]),
+        journal=JournalConfig(**values["journal"]),
         otel=OtelConfig(**values["otel"]),
         hooks=hooks,
         policy=values["policy"].get("path"),
@@ -226,6 +229,10 @@ SECTIONS: Mapping[str, _Keys] = {
         "slack_webhook": ("", _address),
     },
     "policy": {"path": ("path", _text)},
+    "journal": {
+        "max_size": ("max_size", config_bounds.size),
+        "keep": ("keep", config_bounds.days),
+    },
     "otel": {
         "enabled": ("enabled", _flag),
         "endpoint": ("endpoint", _url),

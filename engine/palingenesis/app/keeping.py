@@ -1,0 +1,102 @@
+"""Keeping the journal within its bounds, between turns and in small steps.
+
+What may go is worked out in a thread, on a connection of its own; the steps that remove it are
+taken by the loop's own thread, each a short transaction, with a pause after it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from palingenesis.core.errors import JournalError
+from palingenesis.core.record import to_plain
+from palingenesis.core.values import Status
+from palingenesis.core.world import World
+from palingenesis.journal import Retention, SqliteJournal, plan_sweep
+from palingenesis.runtime.config import JournalConfig
+from palingenesis.runtime.ports import Clock, Entry
+
+log = logging.getLogger("palingenesis.journal")
+
+_SNAPSHOT_EVERY: Final = 500
+_SNAPSHOT_BYTES: Final = 2 * 1024 * 1024
+_LOOK_EVERY: Final = 100
+"""Turns between two looks at the size."""
+_AGE_EVERY: Final = timedelta(hours=1)
+"""How often entries are looked at for their age."""
+_PAUSE_S: Final = 0.05
+
+
+class Keeping:
+    """Snapshots for a short recovery, and what is past removed."""
+
+    def __init__(self, journal: SqliteJournal, config: JournalConfig, clock: Clock) -> None:
+        self._journal = journal
+        self._retention = Retention(bytes_max=config.max_size, keep=config.keep)
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._looked_at: datetime | None = None
+        self._world: World | None = None
+
+    def noticed(self, seq: int, entry: Entry, world: World) -> None:
+        """A turn was written: time for a snapshot, or to look at the size?"""
+        self._world = world
+        if seq % _SNAPSHOT_EVERY == 0 or self._journal.bytes_since_snapshot > _SNAPSHOT_BYTES:
+            self.remember(seq, world)
+        at = entry.event.at
+        if self._looked_at is None or not self._looked_at <= at < self._looked_at + _AGE_EVERY:
+            self._looked_at = at
+            self._wake.set()
+        elif seq % _LOOK_EVERY == 0 and self._is_large():
+            self._wake.set()
+
+    def remember(self, seq: int, world: World) -> None:
+        """Keep a snapshot of the world; failing that is no harm."""
+        with contextlib.suppress(JournalError):
+            self._journal.remember(to_plain(world), seq)
+
+    async def watch(self) -> None:
+        """Remove what may go, whenever there is something."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._sweep()
+            except JournalError as error:
+                log.info("nothing of the past is removed for now: %s", error)
+
+    def _is_large(self) -> bool:
+        try:
+            return self._journal.used_bytes() > self._retention.file_bytes_wanted
+        except JournalError:
+            return False
+
+    async def _sweep(self) -> None:
+        work_out = partial(
+            plan_sweep,
+            self._journal.path,
+            self._retention,
+            alive=_alive(self._world),
+            at=self._clock.now(),
+        )
+        sweep = await asyncio.to_thread(work_out)
+        while sweep is not None:
+            sweep = self._journal.remove_some(sweep, self._clock.now())
+            await self._clock.sleep(_PAUSE_S)
+        while self._journal.give_back(self._retention):
+            await self._clock.sleep(_PAUSE_S)
+
+
+def _alive(world: World | None) -> frozenset[str]:
+    """Sessions about which somebody may still ask why."""
+    sessions = world.sessions.values() if world is not None else ()
+    return frozenset(
+        str(session.id)
+        for session in sessions
+        if session.supervised
+        and session.successor is None
+        and session.status is not Status.DETACHED
+    )

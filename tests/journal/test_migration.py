@@ -1,0 +1,124 @@
+"""A journal of every released format is brought forward, with a copy first, and loses nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from palingenesis.journal import ReadOnlyJournal, SqliteJournal
+from palingenesis.journal.layout import FORMAT_VERSION
+from palingenesis.runtime.recovery import recover
+from tests.core.life import SES
+from tests.core.policies import NIGHT
+from tests.journal import released
+from tests.journal.crashing import crash_everywhere
+from tests.journal.nights import stopped, turn
+
+OLD = [version for version in released.versions() if version < FORMAT_VERSION]
+
+
+def content(path: Path) -> tuple[object, ...]:
+    with ReadOnlyJournal.open(path) as journal:
+        return (
+            list(journal.entries()),
+            journal.latest_snapshot(),
+            journal.open_effects(),
+            journal.policy(NIGHT.digest),
+            [it.seq for it in journal.entries(session=SES)],
+            journal.removed(),
+            journal.problems(),
+        )
+
+
+def test_the_format_at_hand_has_its_fixture():
+    assert released.versions() == list(range(1, FORMAT_VERSION + 1))
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_a_former_journal_is_brought_forward_with_everything_in_it(tmp_path, version):
+    path = tmp_path / "journal.db"
+    released.load(version, path)
+    before = content(path)
+
+    with SqliteJournal.open(path) as journal:
+        migration = journal.migration
+        recovered = recover(journal)
+        following = journal.append(turn(stopped(99)))
+
+    assert before[0]
+    assert migration is not None
+    assert (migration.from_format, migration.entries) == (version, following - 1)
+    assert content(migration.kept_as) == before
+    assert f"from format {version} to {FORMAT_VERSION}" in migration.told()
+    assert str(migration.kept_as) in migration.told()
+    assert recovered.differing == 0
+    assert list(recovered.world.open) == ["5eed5eed-3.1"]
+    with SqliteJournal.open(path) as again:
+        assert again.migration is None
+        assert again.damage == []
+        assert [it.seq for it in again.entries()] == list(range(1, following + 1))
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_the_log_of_a_former_journal_comes_along(tmp_path, version):
+    path, there = tmp_path / "journal.db", tmp_path / "there" / "journal.db"
+    released.load(version, there)
+    with ReadOnlyJournal.open(there) as reader:  # as after a kill: the log is not folded in
+        seen = len(list(reader.entries()))
+        for name in ("journal.db", "journal.db-wal"):
+            (tmp_path / name).write_bytes((there.parent / name).read_bytes())
+
+    with SqliteJournal.open(path) as journal:
+        migration = journal.migration
+
+    assert migration is not None
+    assert migration.entries == seen
+    assert sorted(it.name for it in tmp_path.iterdir() if it.is_file()) == [
+        "journal.db",
+        migration.kept_as.name,
+    ]
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_a_former_journal_that_is_damaged_is_brought_forward_as_far_as_it_goes(tmp_path, version):
+    path = tmp_path / "journal.db"
+    released.load(version, path)
+    intact = path.read_bytes()
+    path.write_bytes(intact.replace(b'"key":"msg_1"', b'"key":"msg_X"', 1))
+
+    with SqliteJournal.open(path) as journal:
+        (damage,) = journal.damage
+        kept = [it.seq for it in journal.entries()]
+
+    assert damage.lost == ((6, 6),)
+    assert 6 not in kept
+    assert kept[-1] == 13
+    with SqliteJournal.open(path) as again:
+        assert again.damage == []
+
+
+# ── crashed at every boundary ─────────────────────────────────────────────────────────────────
+
+
+def make_migration(path: Path) -> None:
+    released.load(1, path)
+
+
+def do_migration(path: Path) -> None:
+    with SqliteJournal.open(path):
+        pass
+
+
+def check_migration(path: Path) -> None:
+    """Whatever was left: a start makes the whole new journal of it."""
+    with SqliteJournal.open(path) as journal:
+        assert journal.damage == []
+        assert [it.seq for it in journal.entries()] == list(range(1, 14))
+        assert [effect.id for effect, _ in journal.open_effects()] == ["5eed5eed-3.1"]
+    copy = path.with_name(f"journal.db.before-{FORMAT_VERSION}")
+    assert content(copy)[0] == content(path)[0]
+    names = {it.name for it in path.parent.iterdir()} - {"journal.db-wal", "journal.db-shm"}
+    assert names <= {"journal.db", copy.name, f"{copy.name}-wal", f"{copy.name}-shm"}
+
+
+def test_a_migration_that_crashes_at_any_boundary_is_done_by_the_next_start(tmp_path):
+    assert crash_everywhere(f"{__name__}:migration", tmp_path) > 20
