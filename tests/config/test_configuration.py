@@ -271,3 +271,34 @@ def test_the_policy_is_chosen_by_flag_then_environment_then_configuration_then_o
     paths.policy_file.write_text("version: 1\n")
 
     assert chosen(None, {}, Config()) == paths.policy_file
+
+
+# ── the journal's bounds ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("written", "count"),
+    [("16MiB", 16 << 20), ("64 MiB", 64 << 20), ("2GiB", 2 << 30)],
+)
+def test_the_journals_bound_is_a_size_with_its_unit(written: str, count: int):
+    config = parse_config(f'[journal]\nmax_size = "{written}"\nkeep = "30d"\n', FILE)
+
+    assert config.journal.max_size == count
+    assert config.journal.keep == timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    "written", ['"15MiB"', '"65GiB"', '"64MB"', '"64"', "64", "true", '"٦٤MiB"']
+)
+def test_a_size_that_is_none_is_told_with_an_example(written: str):
+    (problem,) = problems(f"[journal]\nmax_size = {written}\n")
+
+    assert problem.startswith("config.toml:2:1: error: 'journal.max_size' has a wrong value")
+    assert 'such as "64MiB"' in problem
+
+
+@pytest.mark.parametrize("written", ['"23h"', '"0d"', '"101y"', "90", '"-5d"'])
+def test_what_happened_stays_for_at_least_a_day(written: str):
+    (problem,) = problems(f"[journal]\nkeep = {written}\n")
+
+    assert "expected a span of at least a day" in problem

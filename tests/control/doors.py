@@ -17,6 +17,7 @@ from palingenesis.runtime.door import (
     EventRow,
     Explanation,
     PolicyText,
+    RemovedStatus,
     SafeHoldStatus,
     SessionStatus,
     Status,
@@ -188,6 +189,7 @@ class StandInDoor:
         self.failing: Exception | None = None
         self.reload_answer: Answer = {"ok": True, "message": "policy 'default' is in force"}
         self.slow_s = 0.0
+        self.removed: RemovedStatus | None = None
         self.begun = threading.Event()
         self.pid = 4242
         self.held: SafeHoldStatus | None = None
@@ -221,7 +223,14 @@ class StandInDoor:
             ],
             "sessions": [row for row in self.listed if row["supervised"]],
             "notifications": {"channels": ["ntfy"], "pending": 0, "failed": 0, "last": None},
-            "journal": {"seq": 2, "ok": True, "detail": ""},
+            "journal": {
+                "seq": 2,
+                "ok": True,
+                "detail": "",
+                "bytes": 4_456_448,
+                "bytes_max": 67_108_864,
+                "removed": self.removed,
+            },
             "warnings": [],
         }
 

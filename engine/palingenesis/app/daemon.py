@@ -203,6 +203,7 @@ class Daemon:
                 policy_path=self._policy_path,
                 policy_origin=self._choice.origin,
                 channels=tuple(channels),
+                journal_bytes_max=self._config.journal.max_size,
                 warnings=(*self._config.warnings, *self._journal.told()),
             ),
             reload=lambda: self._reload(policy_file),

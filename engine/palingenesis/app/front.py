@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -58,6 +59,7 @@ class About:
     policy_path: Callable[[], Path]
     policy_origin: str
     channels: tuple[str, ...]
+    journal_bytes_max: int
     warnings: tuple[str, ...]
 
 
@@ -118,9 +120,27 @@ class Front:
                 "failed": self._undelivered,
                 "last": views.instant(self._delivered_at) if self._delivered_at else None,
             },
-            "journal": {"seq": loop.seq, "ok": not trouble, "detail": trouble},
+            "journal": {
+                "seq": loop.seq,
+                "ok": not trouble,
+                "detail": trouble,
+                "bytes": self._journal.bytes_on_disk(),
+                "bytes_max": self._about.journal_bytes_max,
+                "removed": self._removed(),
+            },
             "warnings": [*self._about.warnings, *views.warnings(world)],
         }
+
+    def _removed(self) -> door.RemovedStatus | None:
+        with suppress(JournalError):  # status tells the trouble beside it
+            if removed := self._journal.removed():
+                return {
+                    "entries": removed.entries,
+                    "through": removed.through,
+                    "at": views.instant(removed.at),
+                    "until": views.instant(removed.until),
+                }
+        return None
 
     def sessions(self) -> Sequence[door.SessionStatus]:
         """See `Door`."""
@@ -149,13 +169,15 @@ class Front:
         self, *, session: str | None, decision: int | None, limit: int
     ) -> Sequence[door.Explanation]:
         """See `Door`."""
-        newest = islice(self._journal.entries(newest_first=True), _LOOKED_BACK)
+        newest = islice(self._journal.entries(session=session, newest_first=True), _LOOKED_BACK)
+        removed = self._journal.removed()
         return views.explanations(
             [*newest][::-1],
             self._recomputing,
             session=session,
             decision=decision,
             limit=limit,
+            removed_at=removed.at if removed is not None else None,
         )
 
     async def command(self, name: door.CommandName, session: str | None, by: str) -> door.Answer:

@@ -38,6 +38,7 @@ class Keeping:
         self._retention = Retention(bytes_max=config.max_size, keep=config.keep)
         self._clock = clock
         self._wake = asyncio.Event()
+        self._is_sweeping = False
         self._looked_at: datetime | None = None
         self._world: World | None = None
 
@@ -58,15 +59,23 @@ class Keeping:
         with contextlib.suppress(JournalError):
             self._journal.remember(to_plain(world), seq)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do for now."""
+        return not self._is_sweeping and not self._wake.is_set()
+
     async def watch(self) -> None:
         """Remove what may go, whenever there is something."""
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._is_sweeping = True
             try:
                 await self._sweep()
             except JournalError as error:
                 log.info("nothing of the past is removed for now: %s", error)
+            finally:
+                self._is_sweeping = False
 
     def _is_large(self) -> bool:
         try:

@@ -64,6 +64,8 @@ class Removed:
     """Number of the newest entry that was removed; some before it may have been kept."""
     at: datetime
     """When entries were removed last."""
+    until: datetime
+    """What happened before is there in part at most."""
 
 
 class JournalReader(ABC):
@@ -191,12 +193,17 @@ class JournalReader(ABC):
         """What was removed on purpose; None: nothing ever was."""
         with told(self.path, "read"):
             gaps = [gap for gap in read_gaps(self._ready()) if gap.why == REMOVED and gap.is_intact]
-        if not gaps:
-            return None
+            if not gaps:
+                return None
+            through = max(gap.last for gap in gaps)
+            query = "SELECT at FROM entries WHERE seq > ? ORDER BY seq LIMIT 1"
+            first = self._ready().execute(query, (through,)).fetchone()
+        at = datetime.fromisoformat(max(gap.at for gap in gaps))
         return Removed(
             entries=sum(gap.last - gap.first + 1 for gap in gaps),
-            through=max(gap.last for gap in gaps),
-            at=datetime.fromisoformat(max(gap.at for gap in gaps)),
+            through=through,
+            at=at,
+            until=datetime.fromisoformat(first[0]) if first is not None else at,
         )
 
     def bytes_on_disk(self) -> int:

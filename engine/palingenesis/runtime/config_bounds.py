@@ -9,7 +9,7 @@ from palingenesis.core.facts import parse_duration
 
 MIB: Final = 1024 * 1024
 _UNITS: Final = {"MiB": MIB, "GiB": 1024 * MIB}
-_SIZE = re.compile(r"(\d{1,6}) ?(MiB|GiB)")
+_SIZE = re.compile(r"([0-9]{1,6}) ?(MiB|GiB)")
 _LEAST, _MOST = 16 * MIB, 64 * 1024 * MIB
 _SHORTEST, _LONGEST = timedelta(days=1), timedelta(days=36_500)
 

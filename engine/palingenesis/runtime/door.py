@@ -112,12 +112,28 @@ class NotificationStatus(TypedDict):
     """When something was delivered last."""
 
 
+class RemovedStatus(TypedDict):
+    """What the journal does not hold any more, because it keeps within its bounds."""
+
+    entries: int
+    through: int
+    """Number of the newest one."""
+    at: str
+    """When some were removed last."""
+    until: str
+    """What happened before is there in part at most."""
+
+
 class JournalStatus(TypedDict):
     """The memory."""
 
     seq: int
     ok: bool
     detail: str
+    bytes: int
+    """How much room it takes on the disk."""
+    bytes_max: int
+    removed: RemovedStatus | None
 
 
 class Status(TypedDict):

@@ -289,6 +289,7 @@ def explanations(
     session: str | None,
     decision: int | None,
     limit: int,
+    removed_at: datetime | None = None,
 ) -> list[door.Explanation]:
     """Why decisions were made, and what came of each of their steps; oldest first.
 
@@ -299,6 +300,7 @@ def explanations(
         decision: only this decision.
         limit: at most that many, the newest; what the kernel only told people is left out, unless
             there is nothing else.
+        removed_at: when the journal removed older entries last, if it ever did.
 
     Raises:
         PalingenesisError: there is no such decision among the entries.
@@ -311,7 +313,7 @@ def explanations(
         if decision in (None, one.id) and session in (None, one.session) and _is_ours(one)
     ]
     if decision is not None and not meant:
-        raise PalingenesisError(f"no decision {decision} in the journal", "palingenesis events")
+        raise no_decision(decision, removed_at)
     if decision is None:
         meant = [one for one in meant if one.kind != "told"] or meant
     titles = {
@@ -349,6 +351,14 @@ def explanations(
         }
         for one in meant[-limit:]
     ]
+
+
+def no_decision(number: int, removed_at: datetime | None) -> PalingenesisError:
+    """There is none with that number; perhaps there is none any more."""
+    hint = "palingenesis events"
+    if removed_at is not None:
+        hint += f"; older entries were removed on {removed_at.astimezone():%Y-%m-%d}"
+    return PalingenesisError(f"no decision {number} in the journal", hint)
 
 
 def _is_ours(decision: Decision) -> bool:

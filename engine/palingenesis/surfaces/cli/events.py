@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from palingenesis.core.errors import InvalidConfigError, NotRunningError
-from palingenesis.runtime.door import SCHEMA_VERSION, EventRow
+from palingenesis.runtime.door import SCHEMA_VERSION, EventRow, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import UnclearSessionError
 from palingenesis.surfaces.cli.desk import Desk
@@ -30,6 +30,8 @@ def events(
     try:
         chosen = _whole_id(session, [row["id"] for row in client.sessions()]) if session else None
         rows = client.events(since=instant, session=chosen, limit=limit)
+        if len(rows) < limit:
+            _say_removed(client.status(), instant)
     except NotRunningError:
         if follow:
             raise
@@ -48,6 +50,18 @@ def events(
     _say(rows, as_json=as_json)
     last = rows[-1]["seq"] if rows else _newest(client.events(limit=1))
     _say(client.follow(after=last, session=chosen), as_json=as_json)
+
+
+def _say_removed(told: Status, since: str | None) -> None:
+    """Say that the beginning of what was asked for is not there any more, if so."""
+    from palingenesis.surfaces.cli.journal_reading import BEGINNING, note_removed
+
+    removed = told["journal"]["removed"]
+    if removed is None:
+        return
+    until, at = read_time(removed["until"]), read_time(removed["at"])
+    if until is not None and at is not None and (read_time(since) or BEGINNING) < until:
+        note_removed(until, at)
 
 
 def _say(rows: Iterable[EventRow], *, as_json: bool) -> None:

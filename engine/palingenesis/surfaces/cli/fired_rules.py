@@ -20,7 +20,7 @@ def fired_since(paths: "Paths", now: datetime) -> dict[str, Fired]:
         JournalError: it cannot be read.
     """
     found: dict[str, Fired] = {}
-    with open_journal(paths) as journal:
+    with open_journal(paths, since=now - LATELY) as journal:
         for entry in journal.entries(since=now - LATELY):
             for decision in entry.decisions:
                 if decision["kind"] == "decided":

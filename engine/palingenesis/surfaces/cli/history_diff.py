@@ -49,7 +49,7 @@ def recorded(desk: Desk, span: timedelta) -> Iterator[Stretch]:
     from palingenesis.runtime.pasts import pasts
 
     since = SystemClock().now() - span
-    with open_journal(desk.paths) as journal:
+    with open_journal(desk.paths, since=since) as journal:
         entries = journal.entries(since=since, decided=True)
         yield Stretch(since=since, pasts=pasts(entries), skipped=journal.skipped)
 

@@ -7,9 +7,12 @@ same file, read-only, whether the daemon runs or not, so that they neither keep 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
-from palingenesis.core.errors import NotRunningError, PalingenesisError
+import click
+
+from palingenesis.core.errors import NotRunningError
 
 if TYPE_CHECKING:
     from palingenesis.core.events import Event
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from palingenesis.core.world import Decision
     from palingenesis.journal import ReadOnlyJournal
     from palingenesis.runtime.paths import Paths
+
+
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+"""Before everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +36,8 @@ class Told:
 
 
 @contextmanager
-def open_journal(paths: "Paths") -> Iterator["ReadOnlyJournal"]:
-    """The journal, for reading.
+def open_journal(paths: "Paths", *, since: datetime | None = None) -> Iterator["ReadOnlyJournal"]:
+    """The journal, for reading; says on stderr when entries from `since` on were removed.
 
     Raises:
         NotRunningError: there is none yet.
@@ -43,7 +50,25 @@ def open_journal(paths: "Paths") -> Iterator["ReadOnlyJournal"]:
             "there is no journal yet: nothing has been decided", hint="palingenesis daemon start"
         )
     with ReadOnlyJournal.open(paths.journal) as journal:
+        if since is not None:
+            say_removed(journal, since)
         yield journal
+
+
+def say_removed(journal: "ReadOnlyJournal", since: datetime) -> None:
+    """Say on stderr that not all that happened since then is still there, if so."""
+    removed = journal.removed()
+    if removed is not None and since < removed.until:
+        note_removed(removed.until, removed.at)
+
+
+def note_removed(until: datetime, at: datetime) -> None:
+    """Say on stderr what the journal does not hold any more."""
+    click.echo(
+        f"note: older entries were removed on {at.astimezone():%Y-%m-%d}: what happened before"
+        f" {until.astimezone():%Y-%m-%d %H:%M} is there in part at most",
+        err=True,
+    )
 
 
 def find_decision(paths: "Paths", number: int) -> Told:
@@ -57,6 +82,7 @@ def find_decision(paths: "Paths", number: int) -> Told:
     from palingenesis.core.policy.build import build
     from palingenesis.core.record import from_plain
     from palingenesis.core.world import Decision
+    from palingenesis.runtime.views import no_decision
 
     with open_journal(paths) as journal:
         for entry in journal.entries(newest_first=True):
@@ -68,4 +94,5 @@ def find_decision(paths: "Paths", number: int) -> Told:
                 return Told(decision=decision, event=entry.event, policy=policy)
             if ids and max(ids) < number:
                 break
-    raise PalingenesisError(f"no decision {number} in the journal", "palingenesis events")
+        removed = journal.removed()
+    raise no_decision(number, removed.at if removed is not None else None)

@@ -12,6 +12,7 @@ from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.door import EventRow, Explanation
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.views import decoded, event_row, explanations
+from palingenesis.surfaces.cli.journal_reading import BEGINNING, say_removed
 
 _LOOKED_BACK = 20_000
 """How many entries are searched for a decision and its outcomes."""
@@ -20,7 +21,7 @@ _LOOKED_BACK = 20_000
 def read_events(
     paths: Paths, *, since: str | None, session: str | None, limit: int
 ) -> list[EventRow]:
-    """The newest entries, oldest first, as the daemon would tell them.
+    """The newest entries, oldest first, as the daemon would tell them; says what was removed.
 
     Raises:
         NotRunningError: there is no journal yet.
@@ -30,6 +31,8 @@ def read_events(
     with _journal(paths) as journal:
         newest = journal.entries(since=instant, session=session, limit=limit, newest_first=True)
         found = list(newest)
+        if len(found) < limit:
+            say_removed(journal, instant or BEGINNING)
     return [event_row(decoded(one), entry_to_plain(one)) for one in reversed(found)]
 
 
@@ -44,11 +47,18 @@ def read_explanations(
         PalingenesisError: there is no such decision.
     """
     with _journal(paths) as journal:
-        newest = [*islice(journal.entries(newest_first=True), _LOOKED_BACK)][::-1]
-        seen = (one.event for one in newest if isinstance(one.event, SessionSeen))
-        whole = _whole_id(session, [str(event.session) for event in seen]) if session else None
+        seen = islice(journal.entries(kinds=["SessionSeen"], newest_first=True), _LOOKED_BACK)
+        known = [str(one.event.session) for one in seen if isinstance(one.event, SessionSeen)]
+        whole = _whole_id(session, known) if session else None
+        newest = islice(journal.entries(session=whole, newest_first=True), _LOOKED_BACK)
+        removed = journal.removed()
         return explanations(
-            newest, Recomputing(journal.policy), session=whole, decision=decision, limit=limit
+            [*newest][::-1],
+            Recomputing(journal.policy),
+            session=whole,
+            decision=decision,
+            limit=limit,
+            removed_at=removed.at if removed is not None else None,
         )
 
 

@@ -48,10 +48,12 @@ def replay(ctx: click.Context, first: int | None, policy: str | None, as_json: b
     Nothing is written and nothing is done, with the daemon up or down. Exit code 1 when something
     differs, or when entries are damaged.
     """
-    from palingenesis.surfaces.cli.journal_reading import open_journal
+    from palingenesis.surfaces.cli.journal_reading import note_removed, open_journal
 
     after = (first or 1) - 1
     with open_journal(ctx.ensure_object(Desk).paths) as journal:
+        if (removed := journal.removed()) is not None and after < removed.through:
+            note_removed(removed.until, removed.at)
         if policy is None:
             is_same = _replay(journal, after, as_json=as_json)
         else:

@@ -122,6 +122,7 @@ def say_status(told: Status) -> None:
         _warn(f"the journal cannot be written: {plain(told['journal']['detail'])}")
     _say_agents(told, now)
     _say_notifications(told, now)
+    _say_journal(told, now)
     short = short_ids(row["id"] for row in told["sessions"])
     for row in told["sessions"]:
         click.echo(f"  {say_session(row, short[row['id']], now)}")
@@ -152,6 +153,17 @@ def _say_notifications(told: Status, now: datetime) -> None:
         last = read_time(outbox["last"])
         text = f"notifications: {outbox['pending']} to deliver, {outbox['failed']} failed"
         _warn(text + (f", last delivered {say_time(last, now)}" if last else ""))
+
+
+def _say_journal(told: Status, now: datetime) -> None:
+    journal = told["journal"]
+    line = f"journal · {_mib(journal['bytes'])} of at most {_mib(journal['bytes_max'])} MiB"
+    until = read_time(journal["removed"]["until"]) if journal["removed"] else None
+    click.echo(line + (f" · what is older than {say_time(until, now)} is gone" if until else ""))
+
+
+def _mib(count: int) -> str:
+    return f"{count / 1024 / 1024:.1f}".removesuffix(".0")
 
 
 def _by_kind(
