@@ -127,9 +127,10 @@ def test_a_turn_is_told_from_the_prompt_to_the_stop_with_the_facts_before_it() -
 
         assert stop.stop.reason is StopReason.COMPLETED
         assert [type(e).__name__ for e in told.events[2:]] == [
-            "PersonPrompted", "SessionWorking", "SessionAlive", "SessionProgressed",
-            "FactsObserved", "SessionStopped",
+            "PersonPrompted", "SessionWorking", "SessionAlive", "SessionAlive",
+            "SessionProgressed", "FactsObserved", "SessionStopped",
         ]  # fmt: skip
+        assert [sign.what for sign in told.of(ev.SessionAlive)] == ["step", "text"]
         facts = told.of(ev.FactsObserved)[0].facts
         assert facts["session.model"] == "p/m"
         assert facts["session.context_used"] == 0.11

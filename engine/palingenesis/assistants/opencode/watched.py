@@ -46,6 +46,11 @@ class Watched:
     """Grows with every signal: what was asked before the latest one is out of date."""
     alive_at: datetime | None = None
     """When a sign of life was last told; None: the next one is told at once."""
+    answered: bool = False
+    """Text or a tool was told since it began, or was refused: the model answers.
+
+    That a step began is told before the model is asked, so the first answer is told at once, too.
+    """
     told: str = ""
     """Key of the stop that was last told; "" while it works."""
     person: str = ""
@@ -247,12 +252,13 @@ class Book:
         at = self._now()
         match hint:
             case lives.Working():
-                watched.alive_at, watched.told = None, ""
+                watched.alive_at, watched.told, watched.answered = None, "", False
                 self._emit(events.SessionWorking(at=at, session=watched.id, agent=self._agent))
                 return [Began(watched)]
             case lives.Ended():
                 return [Settle(watched)]
             case lives.Retrying(retry=retry):
+                watched.answered = False
                 return [TellRetry(watched, retry)]
             case lives.Spinning(hollow=hollow):
                 return [Settle(watched)] if hollow % SPINNING == 0 else []
@@ -269,7 +275,7 @@ class Book:
             case lives.TurnCompleted():
                 self._emit(events.SessionProgressed(at=at, session=watched.id, what="turn"))
             case lives.PersonSpoke(message=message):
-                watched.alive_at = None
+                watched.alive_at, watched.answered = None, False
                 watched.person = max(watched.person, message)
                 self._emit(events.PersonPrompted(at=at, session=watched.id, message=message))
             case lives.Gone():
@@ -282,9 +288,12 @@ class Book:
     def _alive(self, watched: Watched, what: str, at: datetime) -> None:
         if what == "todo":
             self._emit(events.SessionProgressed(at=at, session=watched.id, what="todo"))
+        is_answer = what != "step" and not watched.answered
         # Either way: a clock that was set back must not silence it for hours.
-        if watched.alive_at is None or abs(at - watched.alive_at) >= SIGNS_EVERY:
+        is_due = watched.alive_at is None or abs(at - watched.alive_at) >= SIGNS_EVERY
+        if is_answer or is_due:
             watched.alive_at = at
+            watched.answered |= is_answer
             self._emit(events.SessionAlive(at=at, session=watched.id, what=what))
 
 

@@ -264,8 +264,9 @@ def _answered_by(draft: Draft, id_: SessionId, *, completed: bool = False) -> No
         return
     began, at = _began(session), draft.at
     for key, quota in _met(draft.world, session):
-        surely = (quota.shown or quota.refused_at + _SURELY) <= at
-        if (began is not None and began > quota.refused_at) or (completed and surely):
+        since = began is not None and began > quota.refused_at
+        surely = completed and (quota.shown or quota.refused_at + _SURELY) <= at
+        if since or surely or _went_on(session, quota, at):
             remember(draft, key, _opened(draft, key, quota))
 
 
@@ -282,6 +283,13 @@ def _began(session: Session) -> datetime | None:
     if session.status in {Status.ACTING, Status.VERIFYING} and plan is not None:
         return plan.acted_at
     return session.since if session.status is Status.WORKING else None
+
+
+def _went_on(session: Session, quota: Quota, at: datetime) -> bool:
+    """Whether its assistant, which waited by itself, was answered after the newest refusal."""
+    stop, stopped_at = session.stop, session.stopped_at
+    waited = session.status is Status.WAITING and stop is not None and stop.retrying
+    return waited and stopped_at is not None and quota.refused_at <= stopped_at < at
 
 
 def _opened(draft: Draft, key: str, quota: Quota) -> Quota:

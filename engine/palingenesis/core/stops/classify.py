@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from palingenesis.core.stops.accounts import account_of
 from palingenesis.core.stops.bodies import Body, read_body
 from palingenesis.core.stops.evidence import Evidence, Verdict
 from palingenesis.core.stops.scopes import scope_of
@@ -203,6 +204,8 @@ def _with_origin(
         told["limit"] = evidence.limit[:80]
     if clues.finish:
         told["finish"] = clues.finish[:40]
+    if account := account_of(clues.headers):
+        told["account"] = account
     if clues.body.html:
         told["html"] = True
     return told
