@@ -222,6 +222,7 @@ class StandInDoor:
                 }
             ],
             "sessions": [row for row in self.listed if row["supervised"]],
+            "limits": [],
             "notifications": {"channels": ["ntfy"], "pending": 0, "failed": 0, "last": None},
             "journal": {
                 "seq": 2,

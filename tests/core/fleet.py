@@ -26,6 +26,8 @@ class Fleet:
     policy: Policy
     count: int = 10
     agents: int = 1
+    model: str = ""
+    """What the sessions' facts say of their model."""
     now: datetime = START
     world: World = field(default_factory=World)
     asked: list[tuple[datetime, int]] = field(default_factory=list)
@@ -42,6 +44,8 @@ class Fleet:
             at, id_, agent = self.now, self.id(number), self.agent(number)
             self.take(events.SessionSeen(at=at, session=id_, agent=agent))
             self.take(events.SessionWorking(at=at, session=id_, agent=agent))
+            known = {"session.model": self.model or None}
+            self.take(events.FactsObserved(at=at, session=id_, facts=known))
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────
 

@@ -25,6 +25,7 @@ from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import candidate, door, touched, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
+from palingenesis.runtime.limits import limits
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
 from palingenesis.sensors.policy_file import POLICY_BYTES_MAX
@@ -114,6 +115,7 @@ class Front:
             },
             "agents": views.agents(world),
             "sessions": views.supervised(world),
+            "limits": limits(world, self._clock.now()),
             "notifications": {
                 "channels": list(self._about.channels),
                 "pending": views.pending_notices(world),

@@ -102,6 +102,38 @@ SessionStatus = TypedDict(
 """One session, as `status` and `sessions` show it."""
 
 
+class LimitStatus(TypedDict):
+    """One limit of the ledger that sessions share."""
+
+    key: str
+    name: str
+    """The limit in words."""
+    provider: str | None
+    account: str | None
+    """A digest that tells accounts apart; null: not known."""
+    model: str | None
+    agent: str | None
+    """Instead of provider and model, where these are not known."""
+    window: str
+    state: str
+    """`open`, `closed` (somebody was refused since the last answer), `asked` (by the canary)."""
+    until: str | None
+    """Before when it is not asked, if it is closed."""
+    shown: str | None
+    """The reset that the provider displays."""
+    drift_s: float
+    """How much later than displayed it is expected, as it came before."""
+    canary: str | None
+    """The session that is asked first."""
+    waiting: int
+    """How many sessions wait for it."""
+    refusals: int
+    """Since the last answer."""
+    refused: str
+    """When the newest refusal came."""
+    answered: str | None
+
+
 class NotificationStatus(TypedDict):
     """The outbox."""
 
@@ -152,6 +184,8 @@ class Status(TypedDict):
     agents: Sequence[AgentStatus]
     sessions: Sequence[SessionStatus]
     """Supervised ones only; `sessions()` lists all."""
+    limits: Sequence[LimitStatus]
+    """The ledger of limits that sessions share."""
     notifications: NotificationStatus
     journal: JournalStatus
     warnings: Sequence[str]

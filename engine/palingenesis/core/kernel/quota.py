@@ -8,9 +8,9 @@ came is the drift of this limit; it is added to the resets that are displayed ne
 when some of them came no later. Who waits in line, and when whose turn is, is in quota_line.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from palingenesis.core import effects, events, plans
 from palingenesis.core.copies import replace
@@ -27,8 +27,16 @@ from palingenesis.core.kernel.quota_keys import (
 from palingenesis.core.kernel.waits import named_by, rung, source_of
 from palingenesis.core.plans import Backoff
 from palingenesis.core.safety import PROVIDER_REFUSED, WAIT_MAX
-from palingenesis.core.values import Result, SessionId, Source, Status, Stop, StopReason
-from palingenesis.core.world import Plan, Quota, Session, World
+from palingenesis.core.values import (
+    AgentId,
+    Result,
+    SessionId,
+    Source,
+    Status,
+    Stop,
+    StopReason,
+)
+from palingenesis.core.world import Agent, Plan, Quota, Session, World
 
 ROWS_MOST: Final = 64
 CANARY_FOR: Final = timedelta(minutes=10)
@@ -73,18 +81,31 @@ def learn(draft: Draft, event: events.Event) -> None:
 # ── who is asked just now ─────────────────────────────────────────────────────────────────────
 
 
-def canary_of(draft: Draft, quota: Quota, *, but: SessionId | None = None) -> Session | None:
+class Scene(Protocol):
+    """All that is known of agents, sessions and open effects: a world, or one in the making."""
+
+    @property
+    def agents(self) -> Mapping[AgentId, Agent]: ...  # noqa: D102
+    @property
+    def sessions(self) -> Mapping[SessionId, Session]: ...  # noqa: D102
+    @property
+    def open(self) -> Mapping[str, effects.Effect]: ...  # noqa: D102
+
+
+def canary_of(
+    scene: Scene, quota: Quota, at: datetime, *, but: SessionId | None = None
+) -> Session | None:
     """The session whose prompt is under way there, and not answered yet; None: nobody's is."""
-    for session in draft.sessions.values():
-        until = asked_until(draft, quota, session) if session.id != but else None
-        if until is not None and draft.at < until:
+    for session in scene.sessions.values():
+        until = asked_until(scene, quota, session) if session.id != but else None
+        if until is not None and at < until:
             return session
     return None
 
 
-def asked_until(draft: Draft, quota: Quota, session: Session) -> datetime | None:
+def asked_until(scene: Scene, quota: Quota, session: Session) -> datetime | None:
     """How long at most the session's prompt is under way there; None: it is not."""
-    asked = _asked_at(draft, quota, session)
+    asked = _asked_at(scene, quota, session)
     plan = session.plan
     if asked is None or not concerns(quota, place_of(session, _model_of(plan))):
         return None
@@ -93,15 +114,15 @@ def asked_until(draft: Draft, quota: Quota, session: Session) -> datetime | None
     return asked + CANARY_FOR
 
 
-def _asked_at(draft: Draft, quota: Quota, session: Session) -> datetime | None:
+def _asked_at(scene: Scene, quota: Quota, session: Session) -> datetime | None:
     """When the prompt was sent that is under way; it is so until an answer opens the limit."""
-    agent, plan = draft.agents.get(session.agent), session.plan
+    agent, plan = scene.agents.get(session.agent), session.plan
     if agent is None or not agent.up or not session.prompts:
         return None
     newest = session.prompts[-1]
     match session.status:
         case Status.ACTING if plan is not None:
-            prompting = isinstance(draft.open.get(plan.effect or ""), _PROMPTS)
+            prompting = isinstance(scene.open.get(plan.effect or ""), _PROMPTS)
             return (plan.acted_at or session.since) if prompting else None
         case Status.VERIFYING:
             return newest
@@ -122,12 +143,19 @@ def _model_of(plan: Plan | None) -> str | None:
     return next((step.model for step in taken if isinstance(step, _WITH_MODEL)), None)
 
 
+def floor_of(quota: Quota) -> datetime | None:
+    """Before when asking there is thought to be in vain; None: nothing is known."""
+    reset = quota.shown + quota.drift if quota.shown is not None else None
+    floors = [one for one in (reset, quota.again_at) if one is not None]
+    return max(floors, default=None)
+
+
 def drift_of(world: World, session: Session) -> timedelta:
     """How much later than displayed the reset is expected for which the session waits."""
     stop = session.stop
     if not world.quota or stop is None or stop.reason not in PROVIDER_REFUSED:
         return timedelta(0)
-    known = world.quota.get(key_of(place_of_stop(stop, session.agent), window_of(stop)))
+    known = world.quota.get(key_of(place_of_stop(session, stop), window_of(stop)))
     return known.drift if known is not None else timedelta(0)
 
 
@@ -146,7 +174,9 @@ def remember(draft: Draft, key: str, quota: Quota) -> None:
 
 
 def _is_kept(quota: Quota, at: datetime) -> bool:
-    last = max(quota.refused_at, quota.answered_at or quota.refused_at, quota.shown or at)
+    last = max(
+        quota.refused_at, quota.answered_at or quota.refused_at, quota.shown or quota.refused_at
+    )
     return at - last <= (WAIT_MAX if quota.closed or quota.drift else _KEPT)
 
 
@@ -161,7 +191,7 @@ def _stopped(draft: Draft, event: events.SessionStopped) -> None:
         _answered_by(draft, session.id, completed=True)
     if stop.reason not in PROVIDER_REFUSED:
         return
-    place, window = place_of_stop(stop, session.agent), window_of(stop)
+    place, window = place_of_stop(session, stop), window_of(stop)
     key = key_of(place, window)
     before = draft.world.quota.get(key)
     if before is None or not before.closed:

@@ -36,11 +36,9 @@ class Place(NamedTuple):
 
 def place_of(session: Session, model: str | None = None) -> Place:
     """Where the session's next prompt goes; `model`: the one that a step chooses."""
-    stop = session.stop
-    told = str(session.facts.get("session.model", ""))
-    wanted = model or session.model or ("" if _is_told(stop) else told)
+    wanted, stop = model or session.model or "", session.stop
     if not wanted:
-        return _place(stop, session.agent)
+        return place_of_stop(session, stop)
     provider, slash, name = wanted.partition("/")
     if not slash:
         provider, name = (stop.provider or "" if stop else ""), wanted
@@ -48,9 +46,12 @@ def place_of(session: Session, model: str | None = None) -> Place:
     return _checked(provider, account, name, session.agent)
 
 
-def place_of_stop(stop: Stop, agent: AgentId) -> Place:
-    """Where the turn went that ended so."""
-    return _place(stop, agent)
+def place_of_stop(session: Session, stop: Stop | None) -> Place:
+    """Where the session's turn went that ended so; what the stop does not say its facts may."""
+    if stop is not None and stop.provider and stop.model:
+        return _checked(stop.provider, _account(stop), stop.model, session.agent)
+    provider, _, model = str(session.facts.get("session.model", "")).partition("/")
+    return _checked(provider, "", model, session.agent)
 
 
 def concerns(quota: Quota, place: Place) -> bool:
@@ -83,16 +84,6 @@ def name_of(quota: Quota) -> str:
     """The limit in words."""
     who = quota.agent or f"{quota.provider}/{quota.model}"
     return f"{who} ({_WORDS.get(quota.window, quota.window)})"
-
-
-def _is_told(stop: Stop | None) -> bool:
-    return stop is not None and bool(stop.provider and stop.model)
-
-
-def _place(stop: Stop | None, agent: AgentId) -> Place:
-    if stop is None:
-        return Place("", "", "", agent)
-    return _checked(stop.provider or "", _account(stop), stop.model or "", agent)
 
 
 def _checked(provider: str, account: str, model: str, agent: AgentId) -> Place:

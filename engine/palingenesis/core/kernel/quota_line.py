@@ -74,7 +74,7 @@ def is_refused_by(session: Session, key: str) -> bool:
     stop = session.stop
     if stop is None or stop.reason not in PROVIDER_REFUSED:
         return False
-    return key_of(place_of_stop(stop, session.agent), window_of(stop)) == key
+    return key_of(place_of_stop(session, stop), window_of(stop)) == key
 
 
 def _limits(draft: Draft, session: Session, step: plans.Step) -> Iterator[tuple[str, Quota]]:
@@ -98,25 +98,26 @@ def _line_of(session: Session) -> str:
 
 def _before(draft: Draft, session: Session, plan: Plan, key: str, quota: Quota) -> Later | None:
     """What the session waits for at one limit."""
-    canary = canary_of(draft, quota, but=session.id) if quota.closed else None
+    canary = canary_of(draft, quota, draft.at, but=session.id) if quota.closed else None
     others = [one for one in draft.sessions.values() if _shares(one, session, quota)]
-    if canary is None and not others:
+    is_last = in_line(session) and not quota.closed
+    if canary is None and not others and not is_last:
         return None
     name = name_of(quota)
     if quota.closed:
         floor = _floor(session, plan, key, quota)
         if floor is not None and draft.at < floor:
-            return Later(until=floor, rail=f"{name} is used up", line=key)
+            return Later(until=floor, rail=f"{name}, which is used up", line=key)
         until = asked_until(draft, quota, canary) if canary is not None else None
         if canary is not None and until is not None:
-            return Later(until=until, rail=f"waits for the canary {canary.id}: {name}", line=key)
+            return Later(until=until, rail=f"the canary {canary.id} of {name}", line=key)
     slot = quota.next_at
     if slot is not None and draft.at < slot:
-        return Later(until=slot, rail=f"waits for its turn: {name}", line=key)
+        return Later(until=slot, rail=f"its turn at {name}", line=key)
     better = any(_is_ready(draft, one) and rank(one) < rank(session) for one in others)
     if better:
         until = draft.at + gap_after(draft, key, quota.turns)
-        return Later(until=until, rail=f"waits for its turn: {name}", line=key)
+        return Later(until=until, rail=f"its turn at {name}", line=key)
     return None
 
 

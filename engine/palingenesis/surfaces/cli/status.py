@@ -10,6 +10,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION, SafeHoldStatus, SessionSta
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.limit_text import say_limit
 from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import read_time, say_json, say_session, say_time, short_ids
 
@@ -124,6 +125,9 @@ def say_status(told: Status) -> None:
     _say_notifications(told, now)
     _say_journal(told, now)
     short = short_ids(row["id"] for row in told["sessions"])
+    for limit in told["limits"]:
+        if line := say_limit(limit, short, now):
+            click.echo(line)
     for row in told["sessions"]:
         click.echo(f"  {say_session(row, short[row['id']], now)}")
     if not told["sessions"]:
