@@ -37,6 +37,7 @@ from palingenesis.core.values import (
     Way,
 )
 from palingenesis.core.world import Decision, Session, World
+from palingenesis.simulation.canaries import Canaries
 
 INVARIANTS: Final = {
     "person-stop": "no prompt after the person's stop, until she prompts again",
@@ -46,6 +47,7 @@ INVARIANTS: Final = {
     "rails": "the numbers of docs/reference/rails.md are kept",
     "deadlines": "whatever waits has a deadline, and no deadline passes unnoticed",
     "caps": "the policy's own limits are kept",
+    "canary": "of sessions that share a limit one is asked after a refusal, until it was answered",
 }
 """Every invariant, by name."""
 
@@ -102,6 +104,7 @@ class Invariants:
     _seen: dict[SessionId, Session] = field(default_factory=dict)
     _hers: set[int] = field(default_factory=set)
     _reasons: dict[int, Decision] = field(default_factory=dict)
+    _canaries: Canaries = field(default_factory=Canaries)
 
     def take(self, event: Event, turn: Turn) -> None:
         """Look at one turn."""
@@ -116,6 +119,8 @@ class Invariants:
                 self._reasons[decision.id] = decision
         for effect in turn.effects:
             self._ordered(effect, event.at, turn.world)
+        for text in self._canaries.take(event, turn, self._hers):
+            self._break(event.at, "canary", text)
         self._look_at_deadlines(event, turn.world)
 
     # ── what happened ─────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ when some of them came no later. Who waits in line, and when whose turn is, is i
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final, Protocol
 
 from palingenesis.core import effects, events, plans
@@ -347,7 +348,7 @@ def _learnt(quota: Quota, at: datetime) -> tuple[timedelta, int]:
     if shown is None or at < shown or shown - quota.closed_at < _DISPLAYED:
         return quota.drift, quota.on_time
     if quota.late:
-        return min(at - shown, DRIFT_MAX), 0
+        return min(timedelta(seconds=ceil((at - shown).total_seconds())), DRIFT_MAX), 0
     if not quota.drift or quota.on_time + 1 >= ON_TIME:
         return timedelta(0), 0
     return quota.drift, quota.on_time + 1
