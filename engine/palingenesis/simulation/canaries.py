@@ -68,8 +68,8 @@ class Canaries:
                 self._over(one.id for one in world.sessions.values() if one.agent == event.agent)
             case events.SessionGone():
                 self._over([event.session])
-            case events.CommandGiven(command=command) if not isinstance(command, commands.Answer):
-                one = command.session
+            case events.CommandGiven() if isinstance(event.command, commands.SessionCommand):
+                one = event.command.session
                 self._over(list(self._asked) if one is None else [one])
             case _:
                 pass
