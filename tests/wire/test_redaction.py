@@ -33,6 +33,8 @@ SECRET = "Zq8vN3xT7wK2mB5c"
         f"whsec_{SECRET}",
         f"ghp_{SECRET}",
         f"OPENCODE_SERVER_PASSWORD={SECRET}",
+        f"token={SECRET}",
+        f"my_token='{SECRET}'",
         f'"password": "{SECRET}"',
         f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
     ],

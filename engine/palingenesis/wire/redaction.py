@@ -72,8 +72,8 @@ _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # name = value, where the name says that the value is a secret.
     (
         re.compile(
-            r"(?i)((?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token)"
-            r"[\"']?\s{0,9}[:=]\s{0,9}[\"']?)[^\s\"',;&}\]]{3,}"
+            r"(?i)((?:(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token)"
+            r"[\"']?\s{0,9}[:=]\s{0,9}|(?<![A-Za-z])token=)[\"']?)[^\s\"',;&}\]]{3,}"
         ),
         rf"\1{GONE}",
     ),

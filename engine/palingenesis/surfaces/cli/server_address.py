@@ -21,6 +21,9 @@ class ServerAddress(click.ParamType[str]):
             usable = parts.scheme in ("http", "https") and bool(parts.hostname)
         except ValueError:
             usable = False
+        if usable and (parts.username is not None or parts.password is not None):
+            advice = "its password belongs into OPENCODE_SERVER_PASSWORD: who runs `ps` sees this"
+            self.fail(f"an address with a user or a password: {advice}", param, ctx)
         if not usable:
             self.fail(f"'{text}' is no address such as http://127.0.0.1:4096", param, ctx)
         return text
