@@ -354,3 +354,11 @@ def test_a_full_disk_behind_the_output_is_told(tmp_path: Path):
 
     assert said.returncode == 1
     assert said.stderr == "error: the output cannot be written: no space left on device\n"
+
+
+def test_a_servers_password_is_not_taken_from_the_command_line(say: Say):
+    said = say("daemon", "run", "--server", "http://opencode:pa55word@127.0.0.1:4096")
+
+    assert said.code == 2
+    assert "OPENCODE_SERVER_PASSWORD" in said.err
+    assert "pa55word" not in said.err

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from palingenesis.assistants.opencode.executable import (
     data_directory,
     database,
     find_executable,
+    free_port,
     server_environment,
 )
 from palingenesis.assistants.opencode.record import Record, RecordFile
@@ -24,7 +26,7 @@ from palingenesis.assistants.opencode.versions import is_beyond, is_supported, w
 from palingenesis.core.errors import AssistantError, BusyError
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.finding import carrying
-from palingenesis.processes.identity import is_alive, send_signal
+from palingenesis.processes.identity import Identity, identify, is_alive, send_signal
 from palingenesis.runtime.clock import SystemClock, SystemDice
 
 PRETEND = Path(__file__).parent / "pretend.py"
@@ -56,6 +58,57 @@ def lives(story: Story, how: Launch) -> None:
             await one.stop(1.0)
 
     asyncio.run(go())
+
+
+def test_a_server_that_was_left_open_is_not_adopted(tmp_path: Path) -> None:
+    async def story(one: ManagedServer) -> None:
+        running = await one.start()
+        assert running.identity is not None
+        file = RecordFile(tmp_path / "state", data_directory({"HOME": str(tmp_path)}))
+        one.leave()
+        record = file.read()
+        assert record is not None
+        strange = replace(launch(tmp_path, "open"), port=0)
+        opened = subprocess.Popen(
+            [*strange.command, "serve", "--port", str(port := free_port("127.0.0.1"))],
+            env={**strange.environ, "OPENCODE_SERVER_PASSWORD": record.password},
+        )
+        try:
+            who = await as_soon_as_it_answers(opened.pid, port)
+            file.write(
+                replace(
+                    record,
+                    pid=who.pid,
+                    start_ticks=who.start_ticks,
+                    origin=origin_of("127.0.0.1", port),
+                )
+            )
+
+            other = server(launch(tmp_path))
+            now = await other.start()
+
+            assert now.identity != who
+            assert not is_alive(who)
+            await other.stop(1.0)
+        finally:
+            opened.kill()
+            opened.wait()
+        await asyncio.to_thread(send_signal, running.identity, signal.SIGKILL)
+
+    lives(story, launch(tmp_path))
+
+
+async def as_soon_as_it_answers(pid: int, port: int) -> Identity:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+            except OSError:
+                await asyncio.sleep(0.02)
+                continue
+            who = identify(pid)
+            assert who is not None
+            return who
 
 
 def test_it_is_started_and_its_record_is_for_our_eyes_only(tmp_path: Path) -> None:

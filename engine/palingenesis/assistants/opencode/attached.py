@@ -2,7 +2,7 @@
 
 import asyncio
 
-from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.client import OpenCode, denies_strangers
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.versions import what_is_wrong
 from palingenesis.core.errors import AssistantError
@@ -14,6 +14,10 @@ from palingenesis.runtime.ports import Clock
 from palingenesis.wire.redaction import remember
 
 _PROBE_S = 3.0
+_OPEN = (
+    "it answers without a password: any program and any web page on this machine can drive it;"
+    " start it with OPENCODE_SERVER_PASSWORD set"
+)
 
 
 class AttachedServer:
@@ -41,6 +45,11 @@ class AttachedServer:
         async with OpenCode(self._origin, password=self._password, fresh=True) as client:
             version = await client.version(timeout_s=_PROBE_S)
             origin = client.origin
+        try:
+            is_open = not await denies_strangers(origin, _PROBE_S)
+        except AssistantError:
+            is_open = False  # not known; it is asked again when it comes back
+        notes = (what_is_wrong(version), _OPEN if is_open else "")
         identity = await asyncio.to_thread(listener_of, origin)
         began = started_at(identity) if identity is not None else None
         self._running = Running(
@@ -49,7 +58,7 @@ class AttachedServer:
             started_at=began or self._clock.now(),
             password=self._password,
             identity=identity,
-            detail=what_is_wrong(version),
+            detail="; ".join(note for note in notes if note),
         )
         return self._running
 

@@ -328,6 +328,20 @@ async def _read_signals(events: AsyncIterator[ServerSentEvent]) -> AsyncIterator
         raise AssistantUnreachableError(error.message, error.hint) from error
 
 
+async def denies_strangers(origin: str, timeout_s: float) -> bool:
+    """Whether a server turns those away who have no password.
+
+    Raises:
+        AssistantError: it does not say.
+    """
+    async with OpenCode(origin, fresh=True) as stranger:
+        try:
+            await stranger.version(timeout_s=timeout_s)
+        except AssistantDeniedError:
+            return True
+    return False
+
+
 def _said(answer: Answer) -> str:
     try:
         body = answer.json()

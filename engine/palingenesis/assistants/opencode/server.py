@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.client import OpenCode, denies_strangers
 from palingenesis.assistants.opencode.executable import (
     ask_version,
     data_directory,
@@ -186,6 +186,9 @@ class ManagedServer:
             while is_alive(record.identity) and asyncio.get_running_loop().time() < deadline:
                 try:
                     version = await client.version(timeout_s=PROBE_S)
+                    # We may have died between its start and this question.
+                    if not await denies_strangers(record.origin, PROBE_S):
+                        return None
                 except AssistantDeniedError:
                     return None
                 except AssistantError:
@@ -295,11 +298,8 @@ class ManagedServer:
         )
 
     async def _must_deny_strangers(self, origin: str) -> None:
-        async with OpenCode(origin, fresh=True) as stranger:
-            try:
-                await stranger.version(timeout_s=5.0)
-            except AssistantDeniedError:
-                return
+        if await denies_strangers(origin, timeout_s=5.0):
+            return
         raise AssistantError(
             "opencode answers without its password; it was ended again",
             "this version ignores OPENCODE_SERVER_PASSWORD: update opencode",

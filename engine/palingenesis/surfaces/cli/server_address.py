@@ -19,9 +19,10 @@ class ServerAddress(click.ParamType[str]):
             parts = urlsplit(text)
             _ = parts.port  # raises when it is no port
             usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+            has_secret = parts.username is not None or parts.password is not None
         except ValueError:
-            usable = False
-        if usable and (parts.username is not None or parts.password is not None):
+            usable = has_secret = False
+        if has_secret:
             advice = "its password belongs into OPENCODE_SERVER_PASSWORD: who runs `ps` sees this"
             self.fail(f"an address with a user or a password: {advice}", param, ctx)
         if not usable:
