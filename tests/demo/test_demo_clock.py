@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palingenesis.assistants.opencode.offers import OPENCODE
 from palingenesis.core import effects, events
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
-from palingenesis.core.values import AgentId, Result, SessionId, Stop, StopReason
+from palingenesis.core.values import AgentId, Result, SessionId, Stop, StopReason, Way
 from palingenesis.demo.jumping_clock import JumpingClock, NightActuator, NightSensor
 from palingenesis.runtime.ports import Emit, Outcome
 
@@ -98,6 +99,8 @@ class Retrying:
 
 class Remembering:
     """An actuator that remembers what it was told."""
+
+    offers = OPENCODE[Way.MANAGED]
 
     def __init__(self) -> None:
         self.told: list[Effect] = []

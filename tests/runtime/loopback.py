@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from palingenesis.assistants.opencode.offers import OPENCODE
+from palingenesis.core.contract import Offers
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import JournalError
-from palingenesis.core.values import Result
+from palingenesis.core.values import Result, Way
 from palingenesis.runtime.ports import Entry, Notice, Outcome
 
 START = datetime(2026, 2, 5, 2, 0, tzinfo=UTC)
@@ -51,6 +53,7 @@ class ScriptedActuator:
     outcomes: list[Outcome | Exception] = field(default_factory=list)
     seen: list[Outcome | None] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    offers: Offers = OPENCODE[Way.MANAGED]
 
     async def perform(self, effect: Effect) -> Outcome:
         self.asked.append(("perform", effect.id))

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from palingenesis.core.contract import Offers
 from palingenesis.core.effects import Effect, Interrupt, Log, Notify, Resume, Run
 from palingenesis.core.events import EffectEnded, Event
 from palingenesis.core.values import AgentId, Result, SessionId, Severity
@@ -227,3 +228,66 @@ def test_without_hooks_in_the_configuration_there_is_none_of_that_name():
     outcome = outcome_of(HOOK)
 
     assert (outcome.result, outcome.detail) == (Result.FAILED, "no hook named backup")
+
+
+# ── the contract ──────────────────────────────────────────────────────────────────────────────
+
+KEYLESS = Offers(acts=True)
+READABLE = Offers(acts=True, key_query=True)
+LEFT = {"promise": "at most once"}
+
+
+def test_a_prompt_without_a_key_is_not_sent_again_when_its_outcome_is_unknown():
+    actuator = ScriptedActuator(outcomes=[UNKNOWN, OK], offers=KEYLESS)
+
+    ended = outcome_of(RESUME, actuator=actuator)
+
+    assert (ended.result, ended.data) == (Result.UNKNOWN, LEFT)
+    assert ended.detail == "it hung; it may have happened, so it is not done again"
+    assert names(actuator.asked) == ["perform"]
+
+
+def test_a_prompt_without_a_key_of_a_former_run_is_not_sent_at_all():
+    actuator = ScriptedActuator(offers=KEYLESS)
+
+    ended = outcome_of(RESUME, actuator=actuator, taken_up=True)
+
+    assert (ended.result, ended.data) == (Result.UNKNOWN, LEFT)
+    assert actuator.asked == []
+
+
+def test_one_that_can_be_asked_about_is_sent_if_it_certainly_did_not_arrive():
+    actuator = ScriptedActuator(seen=[None], offers=READABLE)
+
+    assert outcome_of(RESUME, actuator=actuator, taken_up=True).result is Result.OK
+    assert names(actuator.asked) == ["reconcile", "perform"]
+
+
+def test_and_not_if_nobody_can_tell():
+    actuator = ScriptedActuator(seen=[UNKNOWN], offers=READABLE)
+
+    ended = outcome_of(RESUME, actuator=actuator, taken_up=True)
+
+    assert (ended.result, ended.data) == (Result.UNKNOWN, LEFT)
+    assert names(actuator.asked) == ["reconcile"]
+
+
+def test_what_the_assistant_does_not_offer_is_not_even_tried():
+    actuator = ScriptedActuator(offers=Offers())
+
+    assert outcome_of(RESUME, actuator=actuator).result is Result.FAILED
+    assert actuator.asked == []
+
+
+def test_an_interrupt_is_done_again_because_twice_is_once():
+    interrupt = Interrupt(id="s-4.0", decision=4, session=RESUME.session, agent=RESUME.agent)
+    actuator = ScriptedActuator(outcomes=[UNKNOWN, OK], offers=KEYLESS)
+
+    assert outcome_of(interrupt, actuator=actuator).result is Result.OK
+
+
+def test_a_hook_is_not_run_any_more_once_palingenesis_holds_itself():
+    hooks = CountingHooks()
+
+    assert outcome_of(HOOK, hooks=hooks, void="palingenesis holds itself").result is Result.FAILED
+    assert hooks.ran == []

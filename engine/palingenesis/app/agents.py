@@ -13,7 +13,7 @@ from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
 from palingenesis.core.errors import PalingenesisError
-from palingenesis.core.values import AgentId, SessionId
+from palingenesis.core.values import AgentId, SessionId, Way
 from palingenesis.runtime import door
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Void, Work, stands
@@ -94,9 +94,10 @@ def make_agents(around: Surroundings) -> Agents:
     executable = _executable(config, environ)
     server: Server | None = None
     managed: ManagedServer | None = None
-    agent = MANAGED
+    agent, way = MANAGED, Way.MANAGED
     if (url := around.server_url) is not None:
         server = AttachedServer(url, environ.get(PASSWORD_VARIABLE), clock)
+        way = Way.ATTACHED
         agent = AgentId(f"opencode@{url.partition('://')[2].rstrip('/') or url}")
     elif config.opencode.mode == "managed":
         launch = around.launch or _launch(config, around.state, environ)
@@ -117,7 +118,9 @@ def make_agents(around: Surroundings) -> Agents:
             zones=zone,
         )
         sensors.append(sensor)
-        actuators[agent] = OpenCodeActuator(server, work, clock, quiet=quiet, void=around.void)
+        actuators[agent] = OpenCodeActuator(
+            server, work, clock, way=way, quiet=quiet, void=around.void
+        )
     if around.observes:
         sensors.append(
             ObservedSensor(

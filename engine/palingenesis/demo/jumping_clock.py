@@ -95,6 +95,7 @@ class NightActuator:
     """An actuator that lives in real time, ordered about by a daemon that lives in the night."""
 
     def __init__(self, actuator: Actuator, clock: JumpingClock) -> None:
+        self.offers = actuator.offers
         self._actuator = actuator
         self._clock = clock
 

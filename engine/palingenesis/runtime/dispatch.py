@@ -7,9 +7,11 @@ not done again, what certainly did not is done, and what cannot be told is done 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from palingenesis.core import effects
+from palingenesis.core.contract import Promise, WhenUnknown, when_unknown
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import EffectEnded
 from palingenesis.core.values import AgentId, Result, SessionId
@@ -39,6 +41,9 @@ _DELIVERY_PAUSES_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 36
 """How long a channel that failed is left alone before the next try, about three hours in all."""
 
 _UNKNOWN: Final = Outcome(result=Result.UNKNOWN, detail="it took too long")
+
+
+_UNSEEN: Final = Outcome(result=Result.UNKNOWN, detail="nobody saw how it ended")
 
 
 class Dispatch:
@@ -128,17 +133,36 @@ class Dispatch:
 
     async def _run_hook(self, effect: effects.Run, *, reconcile: bool) -> Outcome:
         """Run a hook once. One that we may have begun before we died is not begun again."""
+        if why := self._void(effect):
+            result = Result.UNKNOWN if reconcile else Result.FAILED
+            return Outcome(result=result, detail=why)
         if reconcile:
             return Outcome(result=Result.UNKNOWN, detail=f"hook {effect.hook} may have run")
         return await self._hooks.run(effect)
 
-    async def _act(self, actuator: Actuator, effect: Effect, *, reconcile: bool) -> Outcome:
-        outcome = _UNKNOWN
+    async def _act(
+        self,
+        actuator: Actuator,
+        effect: effects.SessionEffect | effects.Restart | effects.Stop,
+        *,
+        reconcile: bool,
+    ) -> Outcome:
+        """Carry an effect out; what is done when nobody saw how it ended, its contract says."""
+        then = when_unknown(type(effect), actuator.offers)
+        if then is WhenUnknown.NOTHING:
+            return Outcome(
+                result=Result.FAILED, detail=f"agent {effect.agent} offers no such thing"
+            )
+        outcome = _UNSEEN
         for attempt in range(_TRIES):
             if reconcile or attempt:
+                if then is WhenUnknown.LEAVE:
+                    return _left(outcome)
                 seen = await self._limited(actuator.reconcile(effect))
                 if seen is not None and seen.result is not Result.UNKNOWN:
                     return seen
+                if seen is not None and then is WhenUnknown.ASK:
+                    return _left(seen)
             if why := self._void(effect):
                 return outcome if attempt else Outcome(result=Result.FAILED, detail=why)
             outcome = await self._limited(actuator.perform(effect))
@@ -190,3 +214,12 @@ class Dispatch:
             log.warning("%s did not take a notice: %s", channel.name, outcome.detail)
             await self._clock.sleep(pause_s)
         return Outcome(result=Result.FAILED, detail=f"{channel.name} never took it")
+
+
+def _left(outcome: Outcome) -> Outcome:
+    """It may have happened, and is not done again: a person has to look."""
+    return replace(
+        outcome,
+        detail=f"{outcome.detail}; it may have happened, so it is not done again",
+        data={**outcome.data, "promise": Promise.AT_MOST_ONCE.value},
+    )

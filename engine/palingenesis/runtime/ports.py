@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from palingenesis.core.contract import Offers
 from palingenesis.core.effects import Effect, Run
 from palingenesis.core.events import Event
 from palingenesis.core.values import FactValue, Result, SessionId, Severity
@@ -88,6 +89,11 @@ class Sensor(Protocol):
 
 class Actuator(Protocol):
     """Carries out the effects of one kind of assistant."""
+
+    @property
+    def offers(self) -> Offers:
+        """What the assistant offers: what is done about an unknown outcome follows from it."""
+        ...
 
     async def perform(self, effect: Effect) -> Outcome:
         """Carry the effect out; never raises for an operating error: that is an Outcome.

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from palingenesis.assistants.opencode.offers import OPENCODE
 from palingenesis.core import effects, events
+from palingenesis.core.contract import Offers
 from palingenesis.core.errors import JournalError
 from palingenesis.core.values import (
     AgentId,
@@ -328,6 +330,7 @@ class Actuator:
     quiet: set[str]
     fresh: bool = True
     keyed: bool = True
+    offers: Offers = OPENCODE[Way.MANAGED]
 
     async def perform(self, effect: effects.Effect) -> Outcome:
         try:

@@ -21,6 +21,7 @@ from palingenesis.assistants.opencode.freshness import (
     unsettled_s,
     why_superseded,
 )
+from palingenesis.assistants.opencode.offers import OPENCODE
 from palingenesis.assistants.opencode.prompting import (
     Prompting,
     prompt_again,
@@ -36,7 +37,7 @@ from palingenesis.core.errors import (
     AssistantUnreachableError,
     PalingenesisError,
 )
-from palingenesis.core.values import Result
+from palingenesis.core.values import Result, Way
 from palingenesis.runtime.ports import Clock, Outcome, Void, Work, stands
 
 SETTLE_S = 1.0
@@ -53,6 +54,7 @@ class OpenCodeActuator:
         server: where the agent lives.
         work: where handoffs come from and backups go to.
         clock: what time it is.
+        way: how the agent is reached; what it offers follows from that.
         quiet: the sessions whose idle is our own doing; shared with the sensor.
         settle_s: how long after the end of a turn a prompt is safe.
         void: why an effect must not be carried out any more; asked once more when all is ready.
@@ -64,10 +66,12 @@ class OpenCodeActuator:
         work: Work,
         clock: Clock,
         *,
+        way: Way = Way.MANAGED,
         quiet: MutableSet[str],
         settle_s: float = SETTLE_S,
         void: Void = stands,
     ) -> None:
+        self.offers = OPENCODE[way]
         self._server = server
         self._work = work
         self._clock = clock

@@ -3,11 +3,11 @@
 from palingenesis.core import commands, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close, settled
-from palingenesis.core.kernel.deciding import cancel, decide_stop, was_decided
+from palingenesis.core.kernel.deciding import act_failed, cancel, decide_stop, was_decided
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.leaving import OPERATOR, passed
+from palingenesis.core.kernel.leaving import OPERATOR, is_hers, passed
 from palingenesis.core.kernel.walking import walk
-from palingenesis.core.lifecycle import ACTIVE, may
+from palingenesis.core.lifecycle import ACTIVE, PLANNED, may
 from palingenesis.core.values import SessionId, Status
 from palingenesis.core.world import Plan, Session
 
@@ -151,8 +151,13 @@ def release(draft: Draft, session: Session, *, named: bool) -> None:
             _decide_or_watch(draft, draft.move(session, "unpause"), again=True)
         case Status.ATTENTION:
             draft.move(session, "unpause_to_attention", session.outlook)
-        case Status.ACTING if session.plan is not None and session.plan.effect in draft.open:
+        case _ if _is_outdated(session, before):
+            _decide_anew(draft, session)
+        case Status.ACTING | Status.DECIDING if _is_under_way(draft, session):
             draft.move(draft.move(session, "unpause"), "act", "its outcome is still to come")
+        case Status.ACTING if session.plan is not None and session.failure is not None:
+            kind, error = session.failure
+            act_failed(draft, draft.move(draft.move(session, "unpause"), "act"), kind, error)
         case Status.VERIFYING if session.plan is not None:
             walk(draft, draft.move(session, "unpause"))
         case Status.WORKING | Status.STALLED | Status.VERIFYING | Status.ACTING:
@@ -164,6 +169,38 @@ def release(draft: Draft, session: Session, *, named: bool) -> None:
                 walk(draft, session)
             else:
                 _decide_or_watch(draft, session, again=before is Status.HOLDING)
+
+
+def _is_under_way(draft: Draft, session: Session) -> bool:
+    """Whether what was ordered before the pause has no outcome yet: it is not ordered again."""
+    return session.plan is not None and session.plan.effect in draft.open
+
+
+def _is_outdated(session: Session, before: Status) -> bool:
+    """Whether it stopped once more in the pause, so that its plan answers an earlier stop."""
+    plan, stop = session.plan, session.stop
+    if plan is None or stop is None or is_hers(plan):
+        return False
+    pending = before in {*PLANNED, Status.ACTING, Status.VERIFYING}
+    return pending and plan.stop != stop.key
+
+
+def _decide_anew(draft: Draft, session: Session) -> None:
+    """Decide about the stop that came in the pause, as if it had come now.
+
+    A wait or question that was pending then is pending again first: it may cover this stop too.
+    """
+    plan = session.plan
+    assert plan is not None, "only a plan is outdated"
+    session = draft.move(session, "unpause")
+    step = plan.steps[plan.index] if plan.index < len(plan.steps) else None
+    if isinstance(step, plans.Wait) and plan.deadline is not None and plan.effect is None:
+        session = draft.move(session, "wait", plan.because)
+    elif isinstance(step, plans.Ask) and plan.question:
+        session = draft.move(session, "ask", plan.because)
+    else:
+        session = cancel(draft, session, "it stopped once more in the pause")
+    decide_stop(draft, session)
 
 
 def _decide_or_watch(draft: Draft, session: Session, *, again: bool) -> None:

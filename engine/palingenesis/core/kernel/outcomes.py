@@ -3,13 +3,16 @@
 from typing import Final
 
 from palingenesis.core import effects, events, plans
+from palingenesis.core.contract import Promise
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.agents import died_meanwhile
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.walking import verified, walk
-from palingenesis.core.values import Result, SessionId, Status
+from palingenesis.core.plans import word_of
+from palingenesis.core.values import Result, SessionId, Severity, Status
 from palingenesis.core.world import Plan, Session
 
 _ITS_OWN: Final = frozenset({"session.context_used", "session.cost", "session.messages"})
@@ -68,10 +71,29 @@ def _ended(
         case Result.SUPERSEDED:
             session = cancel(draft, session, event.detail or "the session has moved on")
             draft.move(session, "superseded", event.detail)
+        case Result.UNKNOWN if _is_left(effect, event):
+            _may_have_happened(draft, session, plan, event)
         case Result.FAILED | Result.UNKNOWN:
             alone = isinstance(effect, effects.Restart | effects.Stop | effects.Run)
             if alone or not died_meanwhile(draft, session):
                 act_failed(draft, session, event.result.value, event.detail)
+
+
+def _is_left(effect: effects.Effect, event: events.EffectEnded) -> bool:
+    """Whether it may have happened and must not be done again, whatever a rule would say."""
+    once = event.data.get("promise") == Promise.AT_MOST_ONCE
+    return once and isinstance(effect, effects.SessionEffect)
+
+
+def _may_have_happened(
+    draft: Draft, session: Session, plan: Plan, event: events.EffectEnded
+) -> None:
+    outlook = f"{word_of(plan.steps[plan.index])}: {event.detail}"
+    draft.tell(session, Severity.WARNING, session.title or session.id, outlook, outlook)
+    if session.status is Status.PAUSED:
+        draft.put(replace(session, plan=None, paused_from=Status.ATTENTION, outlook=outlook))
+    else:
+        end_plan(draft, session, "need_attention", outlook)
 
 
 def _done(
@@ -173,5 +195,13 @@ def _under_pause(
             draft.put(replace(session, paused_from=Status.DECIDING))
         case Result.SUPERSEDED:
             draft.put(replace(session, plan=None, paused_from=Status.WORKING))
-        case _:
+        case Result.UNKNOWN if _is_left(effect, event):
+            _may_have_happened(draft, session, plan, event)
+        case Result.FAILED if not isinstance(effect, effects.Run):
+            # It was called off, or came to nothing: the stop is decided about once more.
             draft.put(replace(session, plan=None, paused_from=Status.DECIDING))
+        case _:
+            # It may have happened: on release that is answered, and not the stop once more.
+            left = replace(plan, effect=None)
+            failure = (event.result.value, event.detail)
+            draft.put(replace(session, plan=left, failure=failure, paused_from=Status.ACTING))

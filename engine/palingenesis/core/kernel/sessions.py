@@ -318,7 +318,8 @@ def _our_own_abort(draft: Draft, session: Session, stop: Stop) -> None:
     """The abort we asked for has arrived: remember where the session stands, decide nothing."""
     before = session.stop or stop
     merged = replace(before, key=stop.key, retrying=False, words=before.words or stop.words)
-    draft.put(replace(session, stop=merged, stopped_at=draft.at, aborting=False))
+    plan = replace(session.plan, stop=stop.key) if session.plan is not None else None
+    draft.put(replace(session, stop=merged, stopped_at=draft.at, aborting=False, plan=plan))
 
 
 def _without_plan(draft: Draft, session: Session, why: str) -> Session:
