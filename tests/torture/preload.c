@@ -98,16 +98,16 @@ static int fails(const char *name, long number)
 }
 
 #define BOUNDARY(type, name, parameters, arguments)                                                \
-    CALL(type, name, #name, parameters, arguments)
+    CALL(type, name, #name, parameters, arguments, 1)
 
-#define CALL(type, ours, name, parameters, arguments)                                              \
+#define CALL(type, ours, name, parameters, arguments, counts)                                      \
     type ours parameters                                                                           \
     {                                                                                              \
         static type(*real) parameters;                                                             \
         if (!real)                                                                                 \
             *(void **)&real = dlsym(RTLD_NEXT, name);                                              \
         int before = errno;                                                                        \
-        long number = arrive(name);                                                                \
+        long number = counts ? arrive(name) : 0;                                                   \
         if (fails(name, number))                                                                   \
             return (type)-1;                                                                       \
         errno = before;                                                                            \
@@ -117,8 +117,16 @@ static int fails(const char *name, long number)
         return result;                                                                             \
     }
 
-/* What the headers declare with "..." is defined under a name of ours and exported under its own. */
-#define VARIADIC(ours, symbol, parameters) int ours parameters __asm__(symbol);
+/* What the headers declare with "..." is defined under a name of ours and exported under its own.
+ * To look at /proc or /sys is no boundary: nothing there is the world that others see. */
+#define OPENING(symbol, parameters, arguments)                                                     \
+    int our_##symbol parameters __asm__(#symbol);                                                  \
+    CALL(int, our_##symbol, #symbol, parameters, arguments, !is_looking(p))
+
+static int is_looking(const char *path)
+{
+    return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
+}
 
 typedef const char *text;
 typedef const struct iovec *pieces;
@@ -132,14 +140,10 @@ BOUNDARY(int, fsync, (int fd), (fd))
 BOUNDARY(int, fdatasync, (int fd), (fd))
 BOUNDARY(int, ftruncate, (int fd, off_t n), (fd, n))
 BOUNDARY(int, ftruncate64, (int fd, off64_t n), (fd, n))
-VARIADIC(our_open, "open", (text p, int how, mode_t m))
-CALL(int, our_open, "open", (text p, int how, mode_t m), (p, how, m))
-VARIADIC(our_open64, "open64", (text p, int how, mode_t m))
-CALL(int, our_open64, "open64", (text p, int how, mode_t m), (p, how, m))
-VARIADIC(our_openat, "openat", (int d, text p, int how, mode_t m))
-CALL(int, our_openat, "openat", (int d, text p, int how, mode_t m), (d, p, how, m))
-VARIADIC(our_openat64, "openat64", (int d, text p, int how, mode_t m))
-CALL(int, our_openat64, "openat64", (int d, text p, int how, mode_t m), (d, p, how, m))
+OPENING(open, (text p, int how, mode_t m), (p, how, m))
+OPENING(open64, (text p, int how, mode_t m), (p, how, m))
+OPENING(openat, (int d, text p, int how, mode_t m), (d, p, how, m))
+OPENING(openat64, (int d, text p, int how, mode_t m), (d, p, how, m))
 BOUNDARY(int, mkdir, (text p, mode_t m), (p, m))
 BOUNDARY(int, rename, (text a, text b), (a, b))
 BOUNDARY(int, renameat, (int c, text a, int d, text b), (c, a, d, b))

@@ -8,7 +8,7 @@ killed this way; fresh processes are, in smaller numbers.
 
 import asyncio
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import select
@@ -37,6 +37,8 @@ NEEDED = (
     "stringprep",
     "tomllib",
     "sqlite3",
+    "concurrent.futures.thread",
+    "encodings.ascii",
 )
 
 
@@ -121,6 +123,9 @@ def main() -> None:
     del os.environ["LD_PRELOAD"]
     for name in NEEDED:
         importlib.import_module(name)
+    if importlib.util.find_spec("sniffio") is None:
+        # httpcore asks for it at every request; where it is missing, say so at once.
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
     gc.collect()
     gc.freeze()
     wakes, woken = socket.socketpair()
