@@ -47,6 +47,18 @@ def test_a_rate_limited_session_waits_as_long_as_the_provider_asked_and_then_res
     assert [d.kind for d in life.decisions] == ["decided", "verified"]
 
 
+def test_the_stop_that_stands_behind_our_own_summary_is_decided_about_once():
+    life = Life(policy(rule("cut", "stop.reason == 'output_limit'", "compact", "resume")))
+
+    life >> stopped("output_limit", key="msg_1:end") << "compact"
+    life >> stopped("output_limit", key="msg_1:end:msg_2") << Status.ACTING
+    life >> ended("compact") << "resume"
+    life >> stopped("output_limit", key="msg_1:end:msg_2") << Status.ACTING
+
+    life.claim_nothing_more()
+    assert [d.kind for d in life.decisions] == ["decided"]
+
+
 def test_without_any_hint_the_waits_grow_and_then_stay_flat():
     life = Life(NIGHT)
     waits = []

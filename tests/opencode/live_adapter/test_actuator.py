@@ -36,6 +36,8 @@ BASE: dict[str, Any] = {"decision": 7, "session": ONE, "agent": AGENT}
 SILENT = ef.Resume(**BASE, id="7.0", stop=STOP, words=False, text="")
 WORDS = ef.Resume(**BASE, id="7.1", stop=STOP, words=True, text="Continue.")
 NEW = ef.NewSession(**BASE, id="7.2", stop=STOP, source="auto", if_missing="summary")
+COMPACT = ef.Compact(**BASE, id="7.6", stop=STOP)
+LOOKS = 3
 
 
 class Standing:
@@ -342,7 +344,24 @@ def test_a_summary_is_believed_when_it_is_there() -> None:
         assert outcome == Outcome(result=Result.OK, detail="summarised")
         assert fake.messages["ses_1"][-1]["info"]["summary"]
 
-    performed(ef.Compact(**BASE, id="7.6", stop=STOP), expect)
+    performed(COMPACT, expect)
+
+
+def test_after_a_crash_of_ours_a_summary_under_way_is_waited_for_and_not_ordered_again() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        order = user(3)
+        order["parts"] = [{"id": "prt_3", "messageID": message_key(3), "type": "compaction"}]
+        fake.messages["ses_1"] = [user(1), answer(2), order, answer(4, finish=None, summary=True)]
+        busy(fake)
+        asking = asyncio.create_task(actuator(fake).reconcile(COMPACT))
+        while fake.asked.count(("GET", "/session/ses_1/message")) < LOOKS:
+            await asyncio.sleep(0)
+        fake.messages["ses_1"][-1] = answer(4, summary=True)
+        fake.idle("ses_1")
+
+        assert await asking == Outcome(result=Result.OK, detail="summarised")
+
+    play(story)
 
 
 def test_a_version_that_was_not_tested_is_never_acted_on() -> None:

@@ -134,7 +134,9 @@ def _notices(night: Night, seen: Evidence) -> Iterator[str]:
 
 def _counts(night: Night, seen: Evidence) -> Iterator[str]:
     """I8 and the effect contract's other numbers."""
-    if seen.servers != night.servers:
+    # A server that a rule ended is started again by our own next start.
+    most = 1 if seen.kills else night.servers
+    if not night.servers <= seen.servers <= most:
         yield f"{seen.servers} servers live instead of {night.servers}"
     if len(seen.conversations) != len(seen.sessions) + night.new_sessions:
         yield f"{len(seen.conversations)} sessions, of which the person opened {len(seen.sessions)}"

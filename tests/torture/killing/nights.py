@@ -320,20 +320,19 @@ SWITCH_MODEL = Night(
 
 HOOK = Night(
     name="hook",
-    about="a hook runs, at most once, and the session is told to go on",
+    about="a hook runs at most once; whether or not that is known, the session is told to go on",
     policy=_policy("""
   - id: cut-off
     when: stop.reason == 'output_limit'
     do: [{run: {hook: note}}, {resume: {message: "Go on."}}]
   - id: hook-unknown
     event: action_failed
-    when: action.error != ''
-    do: [{attention: {reason: "the hook"}}]
+    do: [{resume: {message: "Go on."}}]
 """),
     replies=(CUT, OVER),
-    play=_decides(2),
+    play=_ends_well,
     asked=((TASK, "finished"), (GO_ON, "finished")),
-    rules=("cut-off", "done"),
+    rules=None,
     told=("Done.",),
     hooked=1,
 )

@@ -45,6 +45,7 @@ _SUMMARY_S_MAX = 300.0
 _REACH_S_MAX = 45.0
 _QUIET_TAIL_S = 1.0
 _LOOKS = 4
+_BETWEEN_LOOKS_S = 0.5
 
 
 class OpenCodeActuator:
@@ -307,13 +308,25 @@ class OpenCodeActuator:
             case effects.NewSession():
                 return await self._continuing.find(effect, client)
             case effects.Compact():
-                standing = await read_standing(client, effect.session)
-                last = standing.answer if standing is not None else None
-                if last is not None and last.summary and last.completed and not last.failure:
-                    return Outcome(result=Result.OK, detail="summarised")
-                return None
+                return await self._summarised(effect, client)
             case _:
                 return None
+
+    async def _summarised(self, effect: effects.Compact, client: OpenCode) -> Outcome | None:
+        """Whether our summary is there; one that is under way is waited for."""
+        waited_s = 0.0
+        while (standing := await read_standing(client, effect.session)) is not None:
+            last = standing.said[-1] if standing.said else None
+            if last is None or not (last.summary or last.compaction):
+                return None
+            if last.summary and last.completed:
+                done = Outcome(result=Result.OK, detail="summarised")
+                return None if last.failure else done
+            if standing.status is None or waited_s >= _SUMMARY_S_MAX:
+                return None
+            await self._clock.sleep(_BETWEEN_LOOKS_S)
+            waited_s += _BETWEEN_LOOKS_S
+        return None
 
 
 def _failed(detail: str) -> Outcome:

@@ -144,6 +144,8 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             return  # the same stop, seen again
     if stop.key in session.earlier and session.plan is not None and not stop.retrying:
         return  # an older stop, told again: the plan for the newer one stands
+    if _is_behind_our_summary(session, stop):
+        return  # the stop that our plan deals with, read again after a crash of ours
     if session.aborting and stop.reason is StopReason.USER_ABORT:
         _our_own_abort(draft, session, stop)
         return
@@ -312,6 +314,14 @@ def _is_being_interrupted(draft: Draft, session: Session) -> bool:
     """Whether an abort of ours is under way, so that the stop to come is its doing."""
     effect = draft.open.get(session.plan.effect or "") if session.plan else None
     return isinstance(effect, effects.Interrupt)
+
+
+def _is_behind_our_summary(session: Session, stop: Stop) -> bool:
+    """Whether it is the stop before a summary that we ordered: then its key begins with that."""
+    plan, before = session.plan, session.stop
+    if plan is None or before is None or not stop.key.startswith(f"{before.key}:"):
+        return False
+    return any(isinstance(step, plans.Compact) for step in plan.steps[: plan.index + 1])
 
 
 def _our_own_abort(draft: Draft, session: Session, stop: Stop) -> None:
