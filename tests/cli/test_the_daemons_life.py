@@ -17,7 +17,7 @@ APP = """
 import asyncio, os, sys, types
 app = sys.modules["palingenesis.app"] = types.ModuleType("palingenesis.app")
 
-def run(*, config, paths, policy, server, debug):
+def run(*, config, paths, policy, server, debug, supervisor):
     from palingenesis.control.server import ControlServer
     from palingenesis.core.errors import InvalidConfigError
     from tests.control.doors import StandInDoor

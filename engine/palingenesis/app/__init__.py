@@ -9,10 +9,17 @@ from palingenesis.runtime.paths import Paths
 
 if TYPE_CHECKING:
     from palingenesis.app.demo import Morning, Show
+    from palingenesis.processes.supervisor import Supervisor
 
 
 def run(
-    *, config: Config, paths: Paths, policy: Path | None, server: str | None, debug: bool
+    *,
+    config: Config,
+    paths: Paths,
+    policy: Path | None,
+    server: str | None,
+    debug: bool,
+    supervisor: "Supervisor",
 ) -> int:
     """Run the daemon in the foreground until it is stopped; returns the exit code.
 
@@ -22,13 +29,21 @@ def run(
         policy: the policy file that a flag named.
         server: address of somebody's OpenCode server to attach to instead of running one.
         debug: log more.
+        supervisor: the service manager that keeps us, if one does.
 
     Raises:
         PalingenesisError: it cannot run; with the way out.
     """
     from palingenesis.app.daemon import run_daemon
 
-    return run_daemon(config=config, paths=paths, policy=policy, server=server, debug=debug)
+    return run_daemon(
+        config=config,
+        paths=paths,
+        policy=policy,
+        server=server,
+        debug=debug,
+        supervisor=supervisor,
+    )
 
 
 def run_demo(

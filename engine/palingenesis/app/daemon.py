@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -16,13 +17,14 @@ from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
 from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
+from palingenesis.app.liveness import Liveness
 from palingenesis.app.logs import begin_log
 from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import InvalidConfigError, PalingenesisError
-from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted
+from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted, Ticked
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.renaming import renamed_ids, said_of
@@ -31,6 +33,7 @@ from palingenesis.core.values import SessionId, Way
 from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
+from palingenesis.processes.supervisor import Supervisor
 from palingenesis.runtime import door
 from palingenesis.runtime.cleaning import cleaned
 from palingenesis.runtime.clock import SystemClock, SystemDice
@@ -60,23 +63,31 @@ MakeAgents = Callable[[Surroundings], Agents]
 
 
 def run_daemon(
-    *, config: Config, paths: Paths, policy: Path | None, server: str | None, debug: bool
+    *,
+    config: Config,
+    paths: Paths,
+    policy: Path | None,
+    server: str | None,
+    debug: bool,
+    supervisor: Supervisor,
 ) -> int:
     """See `palingenesis.app.run`."""
+    faulthandler.enable()  # where it hung or crashed, when the watchdog or the system ends it
     begin_log(logging.DEBUG if debug else config.daemon.log_level.upper())
     leave_no_core()
     environ = dict(os.environ)
     remember_environment(environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
-    with lock(paths.state):
-        journal = SqliteJournal.open(paths.journal)
-        try:
-            daemon = Daemon(
-                config=config, paths=paths, choice=choice, environ=environ, journal=journal
-            )
-            asyncio.run(daemon.run(server))
-        finally:
-            journal.close()
+    with lock(paths.state), contextlib.closing(SqliteJournal.open(paths.journal)) as journal:
+        daemon = Daemon(
+            config=config,
+            paths=paths,
+            choice=choice,
+            environ=environ,
+            journal=journal,
+            supervisor=supervisor,
+        )
+        asyncio.run(daemon.run(server))
     return 0
 
 
@@ -94,6 +105,7 @@ class Daemon:
         clock: Clock | None = None,
         clocks: Clocks | None = None,
         make: MakeAgents = make_agents,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._config = config
         self._paths = paths
@@ -110,6 +122,7 @@ class Daemon:
         self._sessions_before = 0
         self._stopping = asyncio.Event()
         self._ends_agents = False
+        self._supervisor = supervisor or Supervisor()
         recovered = recover(journal)
         if recovered.differing:
             log.warning("%d recorded turns would be decided otherwise now", recovered.differing)
@@ -122,6 +135,8 @@ class Daemon:
             clean=_clean,
             clocks=self._clocks,
         )
+        self._liveness = Liveness(self._supervisor, self.loop)
+        self.loop.pulse = self._liveness.pulse
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered
         self._broken = recovered.broken
@@ -172,8 +187,11 @@ class Daemon:
                     dispatch.drop(effect, "it had been decided otherwise when it happened")
                 else:
                     dispatch.take_up(effect)
+            self._liveness.reconciled()
+            loop.emit(Ticked(at=self._clock.now()))
             log.info("watching; policy %s (%s)", self._policy_path(), self._choice.origin)
             await self._stopping.wait()
+            self._supervisor.stopping()
             control.close()
             await self._farewell(agents)
             for task in (*running, *_others(tasks)):
@@ -206,7 +224,7 @@ class Daemon:
                 journal_bytes_max=self._config.journal.max_size,
                 warnings=(*self._config.warnings, *self._journal.told()),
             ),
-            reload=lambda: self._reload(policy_file),
+            reload=lambda: self._liveness.reloading(self._reload(policy_file)),
             candidates=Candidates(
                 loop=self.loop,
                 journal=self._paths.journal,
@@ -215,7 +233,7 @@ class Daemon:
                 projects=self._projects,
                 trusted=self._paths.trusted_policies,
                 own=self._choice.path or self._paths.policy_file,
-                reload=lambda: self._reload(policy_file),
+                reload=lambda: self._liveness.reloading(self._reload(policy_file)),
             ),
             entrance=agents.entrance,
             stop=self.stop,

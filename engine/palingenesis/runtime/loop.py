@@ -52,6 +52,9 @@ Listener = Callable[[int, Entry, World], None]
 """Called after every written turn with its sequence number; must not block or raise."""
 
 
+Pulse = Callable[[], None]
+"""Called whenever the loop has turned, or stands still and knows why: a sign of its life."""
+
 Step = Callable[[World, Event, Policy, Policy | None], Turn]
 """`core.step.step`, or what a test puts in its place."""
 
@@ -89,6 +92,7 @@ class Loop:
         self.seq = 0
         self.journal_trouble = ""
         """Why nothing can be written now; empty when all is well."""
+        self.pulse: Pulse = lambda: None
         self._step = stepping
         self._clean = clean
         self._journal = journal
@@ -131,6 +135,7 @@ class Loop:
         self, event: Event, taken: "asyncio.Future[Turn] | None", reading: Reading | None
     ) -> None:
         turn = await self._take_at(event, reading)
+        self.pulse()
         if taken is not None and not taken.done():
             taken.set_result(turn)
 
@@ -274,6 +279,7 @@ class Loop:
                 if not self.journal_trouble:
                     log.warning("nothing is done until the journal can be written: %s", error)
                 self.journal_trouble = error.message
+                self.pulse()
                 await self._clock.sleep(_UNWRITABLE_PAUSE_S)
                 continue
             if self.journal_trouble:

@@ -25,7 +25,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.paths import Paths, expanded
 from palingenesis.surfaces.cli.acting_again import act_again
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.server_address import ServerAddress
+from palingenesis.surfaces.cli.running import refuse_sudo, run, with_policy, with_server
 from palingenesis.surfaces.cli.wording import read_time, say_json
 
 _LOG_BYTES_MAX = 5 * 1024 * 1024
@@ -35,51 +35,18 @@ _START_SPAN = timedelta(seconds=30)
 _AGENT_SPAN = timedelta(seconds=10)
 _STOP_S = 30
 
-_PolicyFile = click.Path(path_type=Path, readable=False)
-
-
-_with_policy = click.option("--policy", type=_PolicyFile, metavar="FILE", help="The policy to use.")
-_with_server = click.option(
-    "--server",
-    type=ServerAddress(),
-    metavar="URL",
-    help="Watch this OpenCode server instead of running one.",
-)
-
 
 @click.group()
 def daemon() -> None:
     """Run, start, stop, restart, reload the daemon."""
 
 
-@daemon.command()
-@_with_policy
-@_with_server
-@click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")
-@click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
-@click.pass_context
-def run(
-    ctx: click.Context, policy: Path | None, server: str | None, debug: bool, allow_root: bool
-) -> None:
-    """Run the daemon here, in the foreground, until it is stopped."""
-    desk = ctx.ensure_object(Desk)
-    _refuse_sudo(desk, allow_root)
-    from palingenesis.app import run as run_app
-    from palingenesis.runtime.config_file import load_config
-
-    paths = desk.paths
-    config = load_config(paths)
-    for warning in config.warnings:
-        click.echo(plain(warning, 500), err=True)
-    paths.prepare()
-    desk.debug = desk.debug or debug
-    code = run_app(config=config, paths=paths, policy=policy, server=server, debug=desk.debug)
-    ctx.exit(int(code))
+daemon.add_command(run)
 
 
 @daemon.command(short_help="Start the daemon in the background.")
-@_with_policy
-@_with_server
+@with_policy
+@with_server
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--foreground", is_flag=True, help="The same as 'daemon run'.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
@@ -97,7 +64,7 @@ def start(
         ctx.invoke(run, policy=policy, server=server, debug=debug, allow_root=allow_root)
         return
     desk = ctx.ensure_object(Desk)
-    _refuse_sudo(desk, allow_root)
+    refuse_sudo(desk, allow_root)
     with contextlib.suppress(NotRunningError):
         click.echo(f"the daemon runs already (pid {desk.client().status()['pid']})")
         if policy or server or debug:
@@ -129,8 +96,8 @@ def _left_running(desk: Desk) -> str:
 
 
 @daemon.command()
-@_with_policy
-@_with_server
+@with_policy
+@with_server
 @click.option("--debug", is_flag=True, help="Log more.")
 @click.option("--allow-root", is_flag=True, help="Run although sudo made you root.")
 @click.pass_obj
@@ -138,7 +105,7 @@ def restart(
     desk: Desk, policy: Path | None, server: str | None, debug: bool, allow_root: bool
 ) -> None:
     """Stop the daemon if it runs, and start it."""
-    _refuse_sudo(desk, allow_root)
+    refuse_sudo(desk, allow_root)
     _check_before_stopping(desk, policy)
     _stop(desk)
     _start(desk, _flags(policy, server, debug))
@@ -212,16 +179,6 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 daemon.add_command(act_again)
-
-
-def _refuse_sudo(desk: Desk, allowed: bool) -> None:
-    """A daemon that sudo made root would run the user's agents as root, in root's home."""
-    became_root = os.geteuid() == 0 and desk.environ.get("SUDO_UID", "0") not in ("", "0")
-    if became_root and not allowed and desk.environ.get("PALINGENESIS_ALLOW_ROOT") != "1":
-        raise PalingenesisError(
-            "the daemon would run as root, and your agents with it",
-            hint="run it without sudo, or say --allow-root",
-        )
 
 
 def _start(desk: Desk, flags: Sequence[str]) -> None:
