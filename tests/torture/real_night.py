@@ -35,13 +35,14 @@ from typing import Any, Self
 from palingenesis.core.errors import PalingenesisError
 from tests.live.bench import SCRIPTED_BIG, SCRIPTED_CLAUDE, wait_until
 from tests.live.executable import opencode_executable
-from tests.live.night import START_S_MAX, Night, default_policy
+from tests.live.night import Night, default_policy
 from tests.torture.judging import judge
 from tests.torture.misbehaviour import Misbehaviour
 from tests.torture.night_files import NightFiles, past_of
 from tests.torture.systemd_user import UserManager, missing
 
 UNIT = "palingenesis-night.service"
+START_S_MAX = 300.0
 SETTLE_S_MAX = 420.0
 ACTIVE_MAX = 6
 _AT_FIRST = 4
