@@ -19,7 +19,7 @@ _ACTED_S: Final = 0.3
 class _ActsThenRecords(Loop):
     """Does what was decided, and writes it down afterwards."""
 
-    async def take(self, event: Event) -> Turn:
+    async def _turn(self, event: Event) -> Turn:
         performer, self._performer = self._performer, None
         try:
             turn = step(self.world, event, self.policy, self.candidate)
@@ -27,7 +27,7 @@ class _ActsThenRecords(Loop):
                 for effect in turn.effects:
                     performer.start(effect)
                 await self._clock.sleep(_ACTED_S)
-            return await super().take(event)
+            return await super()._turn(event)
         finally:
             self._performer = performer
 

@@ -13,6 +13,7 @@ from palingenesis.core import commands
 from palingenesis.core.events import CommandGiven
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import SessionId
+from palingenesis.runtime.loop import TICK
 from palingenesis.runtime.ports import Recorded
 from tests.torture.night.doors import Doors, Memory, Pages, UnreachableError
 from tests.torture.night.house import House, Mark
@@ -21,7 +22,7 @@ from tests.torture.night.policies import prepared
 from tests.torture.night.requests import answer
 from tests.torture.night.virtual import Killed, VirtualLoop
 
-_TICK_S: Final = 31.0
+_TICK_S: Final = TICK.total_seconds()
 _ASK_AGAIN_S: Final = 20.0
 
 
@@ -135,14 +136,14 @@ class Play:
         if loop is None or machine is None or not machine.is_watching():
             return False
         timer = loop.next_timer()
-        if timer is None or timer - loop.now < 20.0 or not loop.is_only_timer():
+        if timer is None or timer - loop.now < _TICK_S * 0.6 or not loop.is_only_timer():
             return False
         due = next_deadline(machine.loop.world, machine.loop.policy)
         target = min(at_house, self.until)
         if due is not None:
             wall = (due - self.house.begins).total_seconds()
             target = min(target, wall - self.house.wall_offset)
-        target -= _TICK_S
+        target -= _TICK_S + 1.0
         if target <= self.house.now + 5.0:
             return False
         self._base += target - self.house.now
