@@ -78,20 +78,33 @@ def find_project(directory: str, base: Base, pins: Mapping[str, str]) -> Found |
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             return Found(file=file, directory=directory, trouble="it is no regular file")
-        text = read_bounded(file, _BYTES_MAX, silence_s=0)
-        trouble = why_untrusted(file)
+        trouble = _why_elsewhere(file, directory, pins) or _why_distrusted(file)
+        text = b"" if trouble else read_bounded(file, _BYTES_MAX, silence_s=0)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return Found(file=file, directory=directory, trouble=f"cannot read it: {why_not(error)}")
     if trouble:
-        return Found(file=file, directory=directory, trouble=f"{trouble}: {owners_only(file)}")
+        return Found(file=file, directory=directory, trouble=trouble)
     pinned = pins.get(os.path.realpath(file))
     if pinned is not None:
         trusted = compile_as(directory, text, base, trusted=True)
         if trusted.pin == pinned:
             return trusted
     return compile_as(directory, text, base, trusted=False)
+
+
+def _why_elsewhere(file: Path, directory: str, pins: Mapping[str, str]) -> str:
+    """Why a file is not read although it is there: whoever may write in a project may link it."""
+    real, beneath = os.path.realpath(file), os.path.realpath(directory).rstrip("/") + "/"
+    if real in pins or real.startswith(beneath):
+        return ""
+    return f"it leads out of the project, to {real} (palingenesis policy trust {directory})"
+
+
+def _why_distrusted(file: Path) -> str:
+    why = why_untrusted(file)
+    return f"{why}: {owners_only(file)}" if why else ""
 
 
 def compile_as(directory: str, text: bytes, base: Base, *, trusted: bool) -> Found:

@@ -43,7 +43,10 @@ class _Tightening:
         self.inherited = {_text(rule.get("id")): rule for rule in items if isinstance(rule, Table)}
 
     def checked(self, root: Table) -> Table:
-        """The document, with rules that are turned off written as such."""
+        """The document, with rules that are turned off written as such, and without `extends`.
+
+        What it would extend is not even looked for: a project must not have us open files.
+        """
         for word in ("extends", "default"):
             key = root.key(word)
             if key is not None:
@@ -51,7 +54,9 @@ class _Tightening:
         for kind in ("params", "calendars", "define"):
             self._check_names(kind, root.get(kind))
         entries = tuple(
-            (key, self._rules(node) if key.text == "rules" else node) for key, node in root.entries
+            (key, self._rules(node) if key.text == "rules" else node)
+            for key, node in root.entries
+            if key.text != "extends"
         )
         return replace(root, entries=entries)
 
