@@ -99,7 +99,7 @@ RATE_LIMIT = Night(
     when: stop.retrying
     do: [interrupt, {wait: {until: retry_after, else: 1s}}, {resume: {message: "Go on."}}]
 """),
-    replies=(rate_limited(2), OVER),
+    replies=(rate_limited(3), OVER),
     play=_decides(2),
     asked=((TASK, "status 429"), (TASK, "finished")),
     rules=("taken-over", "done"),
@@ -118,7 +118,7 @@ QUOTA = Night(
       - wait: {until: retry_after, else: 1s}
       - resume
 """),
-    replies=(out_of_quota(2), OVER),
+    replies=(out_of_quota(3), OVER),
     play=_decides(2),
     asked=((TASK, "status 429"), (TASK, "finished")),
     rules=("quota", "done"),
