@@ -19,6 +19,7 @@ from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
 from palingenesis.app.logs import begin_log
+from palingenesis.app.own_policy import guarded
 from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
@@ -47,7 +48,7 @@ from palingenesis.runtime.project_policy import file_in, projects_of
 from palingenesis.runtime.recovery import recover
 from palingenesis.runtime.reload import Answer, on_hangup
 from palingenesis.sensors.host import Host
-from palingenesis.sensors.policy_file import CompilerProcess, PolicyFile
+from palingenesis.sensors.policy_file import PolicyFile
 from palingenesis.sensors.work import FolderWork
 from palingenesis.wire.redaction import redact
 
@@ -273,16 +274,15 @@ class Daemon:
     async def _adopt_policy(self) -> PolicyFile:
         """Begin with the policy file; when it is bad, with the last good one, if there is one."""
         world, path = self.loop.world, self._choice.path
+        compiler = guarded(
+            self._paths,
+            place=self._policy_path,
+            projects=self._projects,
+            world=lambda: self.loop.world,
+        )
         policy_file = PolicyFile(
             path or self._paths.policy_file,
-            compiler=CompilerProcess(
-                name=self._policy_path().stem,
-                schema=shipped.schema("policy"),
-                presets=shipped.presets(),
-                place=self._policy_path,
-                projects=self._projects,
-                trusted=self._paths.trusted_policies,
-            ),
+            compiler=compiler,
             clock=self._clock,
             current=world.policy,
             stale=bool(world.policy_problems),
@@ -308,6 +308,7 @@ class Daemon:
             pid=os.getpid(),
             booted_at=reading.booted_at if reading is not None else None,
         )
+        compiler.on_guard = True
         for event in (started, *said):
             if isinstance(event, PolicyAdopted):
                 self.loop.policy = build(event.resolved)

@@ -1,0 +1,116 @@
+"""The person's own policy, when it lies where an agent works: it is not changed behind her back.
+
+An agent may write whatever is in its project. So while a supervised session works above a file that
+the policy is made of, a change of the policy is not adopted by itself; the one in force stays. What
+the person starts the daemon with is her word, wherever it lies.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from palingenesis import shipped
+from palingenesis.core.values import Status
+from palingenesis.core.world import World
+from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.reload import Compile, Compiled
+from palingenesis.sensors.policy_file import CompilerProcess
+
+_AT_REST = frozenset({Status.COMPLETED, Status.STOOD_DOWN, Status.DETACHED})
+
+
+def guarded(
+    paths: Paths,
+    *,
+    place: Callable[[], Path],
+    projects: Callable[[], Iterable[str]],
+    world: Callable[[], World],
+) -> "Guarded":
+    """The compiler of the person's own policy, in a process of its own.
+
+    Args:
+        paths: where her configuration is, and what she trusts.
+        place: the policy's file.
+        projects: the directories whose policies are laid over it.
+        world: who works where, and which policy is in force.
+    """
+    compiler = CompilerProcess(
+        name=place().stem,
+        schema=shipped.schema("policy"),
+        presets=shipped.presets(),
+        place=place,
+        projects=projects,
+        trusted=paths.trusted_policies,
+    )
+    return Guarded(compiler, place=place, world=world, home=paths.config)
+
+
+class Guarded:
+    """A compiler whose result is refused while an agent could have written what it is made of.
+
+    Args:
+        compiler: does the work.
+        place: the policy's file.
+        world: who works where, and which policy is in force.
+        home: the folder of the configuration; a session above that is everywhere at home.
+    """
+
+    def __init__(
+        self,
+        compiler: Compile,
+        *,
+        place: Callable[[], Path],
+        world: Callable[[], World],
+        home: Path,
+    ) -> None:
+        self._compiler = compiler
+        self._place = place
+        self._world = world
+        self._home = os.path.realpath(home)
+        self.on_guard = False
+        """Whether the daemon is under way: what it starts with is the person's word."""
+
+    def __call__(self, data: bytes) -> Awaitable[Compiled]:
+        """Compile, and judge who could have written it."""
+        return self._judged(data)
+
+    async def _judged(self, data: bytes) -> Compiled:
+        compiled = await self._compiler(data)
+        world = self._world()
+        if not self.on_guard or compiled.resolved is None or compiled.digest == world.policy:
+            return compiled
+        files = (str(self._place()), *compiled.files)
+        why = why_an_agents(files, working_in(world), self._home)
+        # Passing: it is looked at again, and good as soon as nobody works there any more.
+        return Compiled(problems=(why,), files=compiled.files, passing=True) if why else compiled
+
+
+def working_in(world: World) -> tuple[str, ...]:
+    """The directories in which supervised sessions are at work."""
+    return tuple(
+        sorted(
+            session.directory
+            for session in world.sessions.values()
+            if session.supervised and session.status not in _AT_REST and session.directory
+        )
+    )
+
+
+def why_an_agents(files: Iterable[str], directories: Iterable[str], home: str) -> str:
+    """Why a policy that is made of these files may be an agent's work; "" when it is not."""
+    for directory in directories:
+        above = os.path.realpath(directory)
+        if _is_beneath(home, above):
+            continue
+        for file in files:
+            if any(_is_beneath(place, above) for place in (file, os.path.realpath(file))):
+                return (
+                    f"{file} lies in {directory}, where an agent works that could have changed it:"
+                    f" the policy in force stays (move it to {home}, or"
+                    " `palingenesis daemon restart` if the change is yours)"
+                )
+    return ""
+
+
+def _is_beneath(place: str, folder: str) -> bool:
+    return place == folder or place.startswith(folder.rstrip("/") + "/")
