@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.torture.killing.campaign import Campaign, Done, nights_named, read_blow, repeat
+from tests.torture.killing.planted import PLANTED
 from tests.torture.killing.run import Plan
 from tests.torture.telling import commit, percentile
 
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         minutes=asked.minutes,
         lanes=asked.lanes,
         kept=asked.resume,
+        planted=asked.plant,
     )
     campaign.read()
     began = time.process_time()
@@ -54,13 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
 def summary(campaign: Campaign) -> list[str]:
     """The result, one line a figure."""
     done, counted = campaign.done, campaign.boundaries()
-    killed = [one for one in done if one.told.kills]
+    killed = [one for one in done if one.told.kills and not one.told.void]
     doubles = sum(len(one.told.kills) > 1 for one in killed)
     today = datetime.now(UTC).date()
     runs = f"{len(killed)} runs ({doubles} killed twice) of {len(campaign.nights)} nights"
     when = f"{today}, seed {campaign.seed}, commit {commit()}"
     lines = [
-        f"kills: {campaign.kills} in {runs}",
+        f"kills: {sum(len(one.told.kills) for one in killed)} in {runs}",
         f"  {when}, {campaign.took_s / 60:.1f} min now, {campaign.lanes} nights at a time",
     ]
     problems = [problem for one in done for problem in one.told.problems]
@@ -68,6 +70,8 @@ def summary(campaign: Campaign) -> list[str]:
     told = ", ".join(f"{words} {kinds[sign]}" for sign, words in SIGNS.items())
     others = len(problems) - sum(kinds[sign] for sign in SIGNS)
     lines.append(f"  violations: {told}, others {others}")
+    if void := sum(one.told.void for one in done):
+        lines.append(f"  {void} runs more were too slow to mean anything, and are not counted")
     reached = {(one.night, one.plan.first) for one in killed}
     whole = 2 * sum(counted.values())
     lines.append(f"boundaries: {len(reached)} of {whole} (before and after) were died at")
@@ -109,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resume", type=Path, metavar="FILE", help="go on where FILE ends")
     parser.add_argument("--first", default="", metavar="before:N", help="one death, repeated")
     parser.add_argument("--second", default="", metavar="after:N", help="while it recovers")
+    parser.add_argument("--plant", default="", choices=PLANTED, help="a mistake to be found")
     parser.add_argument("--times", type=int, default=1)
     return parser
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.torture.killing.nights import NIGHTS, Night
+from tests.torture.killing.night import Night
+from tests.torture.killing.nights import NIGHTS
 from tests.torture.killing.run import Blow, Plan, Run, Told
 from tests.torture.killing.stage import Stage
 from tests.torture.killing.zygote import Zygote
@@ -58,6 +59,7 @@ class Done:
                 "night": self.night,
                 "first": str(self.plan.first or ""),
                 "second": str(self.plan.second or ""),
+                "void": self.told.void,
                 "kills": self.told.kills,
                 "boundaries": self.told.boundaries,
                 "problems": self.told.problems,
@@ -78,6 +80,8 @@ class Campaign:
     minutes: float
     lanes: int
     kept: Path | None
+    planted: str = ""
+    """The wrong design that is to be found; "" for the daemon as it is."""
     done: list[Done] = field(default_factory=list)
     took_s: float = 0.0
 
@@ -113,7 +117,7 @@ class Campaign:
         began = time.monotonic()
         root = _room()
         try:
-            async with Zygote(compiled(root)) as zygote:
+            async with Zygote(compiled(root), self.planted) as zygote:
                 ends = began + self.minutes * 60
                 plain = [(night, [Plan()] * PLAIN_RUNS) for night in self._uncounted()]
                 await self._work(plain, root, zygote, ends, say)
@@ -227,6 +231,7 @@ def read_blow(text: str) -> Blow | None:
 def _read(kept: dict[str, Any]) -> Done:
     plan = Plan(first=read_blow(kept["first"]), second=read_blow(kept["second"]))
     told = Told(
+        void=kept["void"],
         problems=kept["problems"],
         boundaries=kept["boundaries"],
         kills=kept["kills"],

@@ -12,7 +12,7 @@ from palingenesis.assistants.opencode.freshness import keys_of
 from palingenesis.core.errors import JournalError
 from palingenesis.demo.provider import ModelRequest
 from palingenesis.journal.readonly import ReadOnlyJournal
-from tests.torture.killing.nights import Night
+from tests.torture.killing.night import Night
 from tests.torture.killing.record import Journaled, Json
 
 MARK = "PALIN"

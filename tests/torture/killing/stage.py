@@ -147,7 +147,7 @@ class Stage:
         self.home.build(self.provider.url, {"compaction": {"auto": False}, **opencode})
         (self.config / "config.toml").write_text(
             f"""[daemon]
-check_interval = "1s"
+check_interval = "5s"
 log_level = "info"
 [opencode]
 executable = "{self.folder / "opencode"}"
@@ -174,6 +174,9 @@ argv = ["/bin/sh", "-c", "echo x >> {self.hooked}"]
         shutil.rmtree(self.state, ignore_errors=True)
         self.state.mkdir(mode=0o700)
         self.hooked.unlink(missing_ok=True)
+        for file in (self.folder / "compiled").glob("[0-9]*[0-9]"):
+            if file.name.isdigit():
+                file.unlink()
         shutil.rmtree(self.project / "docs", ignore_errors=True)
         for name, text in files.items():
             (self.project / name).write_text(text)
@@ -300,14 +303,15 @@ argv = ["/bin/sh", "-c", "echo x >> {self.hooked}"]
         # An answer depends on nothing but the arguments and the text: no policy here extends one.
         _script(
             self.compiler,
-            f"""text={kept}/$$.text
+            f"""text={kept}/$$
 cat > "$text"
-key=$({{ printf '%s\\n' "$@"; cat "$text"; }} | sha256sum | cut -c1-32)
-if [ ! -s "{kept}/$key" ]; then
-    "{sys.executable}" "$@" < "$text" > "{kept}/$$.new" && mv "{kept}/$$.new" "{kept}/$key"
+set -- "$(cksum < "$text")-${{#4}}" "$@"
+answer={kept}/$1
+shift
+if [ ! -s "$answer" ]; then
+    "{sys.executable}" "$@" < "$text" > "$text.new" && mv "$text.new" "$answer"
 fi
-rm -f "$text"
-cat "{kept}/$key"
+exec cat "$answer"
 """,
         )
 

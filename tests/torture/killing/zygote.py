@@ -45,8 +45,9 @@ NEEDED = (
 class Zygote:
     """The forking process, as its user sees it: `async with Zygote(library) as zygote`."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, planted: str = "") -> None:
         self._library = library
+        self._planted = planted
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._theirs = theirs
         self._process: asyncio.subprocess.Process | None = None
@@ -59,6 +60,7 @@ class Zygote:
         loop = asyncio.get_running_loop()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.torture.killing.zygote", str(self._theirs.fileno()),
+            self._planted,
             pass_fds=(self._theirs.fileno(),),
             env={**os.environ, "LD_PRELOAD": str(self._library)},
         )  # fmt: skip
@@ -119,6 +121,8 @@ class Zygote:
 
 def main() -> None:
     """Be the zygote: import, say so, and fork for every message."""
+    from tests.torture.killing.planted import PLANTED
+
     door = socket.socket(fileno=int(sys.argv[1]))
     del os.environ["LD_PRELOAD"]
     for name in NEEDED:
@@ -126,6 +130,8 @@ def main() -> None:
     if importlib.util.find_spec("sniffio") is None:
         # httpcore asks for it at every request; where it is missing, say so at once.
         sys.modules["sniffio"] = None  # type: ignore[assignment]
+    if sys.argv[2]:
+        PLANTED[sys.argv[2]]()
     gc.collect()
     gc.freeze()
     wakes, woken = socket.socketpair()
