@@ -285,7 +285,7 @@ class Sensor:
         stop, told = view.stop, self._of(view.id)
         if stop is None or stop.key == told.stop or view.id in self.quiet:
             return
-        told.stop, told.working = stop.key, stop.retrying
+        told.stop, told.working = stop.key, False
         at, id_ = self.doors.now(), SessionId(view.id)
         left = view.done < view.total
         facts = {

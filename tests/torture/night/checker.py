@@ -108,7 +108,7 @@ def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
         session = mark.more if mark.what == "create" else mark.session
         last = None
         for at, stops, whose, what in hers:
-            if at < mark.at - WINDOW_S and whose in {"", session}:
+            if at < mark.at - (WINDOW_S if stops else 0.0) and whose in {"", session}:
                 last = (at, stops, what)
         if last is None or not last[1] or _is_hers(evidence, mark.key, last[0]):
             continue

@@ -17,6 +17,7 @@ from palingenesis.core.values import Result
 from palingenesis.journal.rows import BEGINNING, PolicyText, Row, draft, policy_of, read, seal
 from palingenesis.runtime.ports import Entry, Handoff, Notice, Outcome, Recorded
 from tests.torture.night.house import House
+from tests.torture.night.policies import resolved_of
 from tests.torture.night.virtual import VirtualLoop
 
 _TIMEOUT_S: Final = 10.0
@@ -82,7 +83,7 @@ class Memory:
     def policy(self, digest: str) -> tuple[str, Mapping[str, Any]] | None:
         for text in reversed(self._pages.policies.values()):
             if text.digest == digest:
-                return text.name, loads(text.resolved)
+                return text.name, resolved_of(text.resolved)
         return None
 
 
@@ -108,6 +109,8 @@ class Doors:
         self.generation = generation
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._requests = 0
+        self._refused: Entry | None = None
+        """What could not be written: trying the same again is no other boundary."""
 
     def boundary(self, name: str) -> None:
         """A crash may come here."""
@@ -131,9 +134,13 @@ class Doors:
 
     def append(self, entry: Entry) -> int:
         kind = type(entry.event).__name__
-        self.boundary(f"append {kind}")
         pages = self.pages
+        if self._refused is not entry:
+            self.boundary(f"append {kind}")
+        elif self.shut:
+            raise asyncio.CancelledError
         if pages.full:
+            self._refused = entry
             raise JournalError("the disk is full")
         new = draft(entry)
         ids = [effect.id for effect in entry.effects]

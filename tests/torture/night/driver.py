@@ -101,11 +101,10 @@ class Night:
     def _judged(self, play: Play, crashes: tuple[int, ...], *, whole: bool) -> Run:
         evidence = evidence_of(play)
         found = judge(evidence)
-        world = recover(Memory(play.pages, self._decoded)).world
-        statuses = {id_: session.status.value for id_, session in world.sessions.items()}
+        statuses = {id_: one.status.value for id_, one in play.world.sessions.items()}
         found += nobody_forgotten(evidence, dict(statuses))
-        if whole:
-            found += self._replayed(play, world)
+        if whole and play.world.started_at is not None:
+            found += self._replayed(play)
         if play.differing:
             found.append(Violation("I12", play.until, "a recovery decided otherwise"))
         found += [Violation("-", play.until, complaint) for complaint in play.complaints[:3]]
@@ -117,11 +116,12 @@ class Night:
             play=play,
         )
 
-    def _replayed(self, play: Play, world: object) -> list[Violation]:
+    def _replayed(self, play: Play) -> list[Violation]:
         """I12: the whole journal, anew from its text and without snapshots, is the same world."""
         pages = play.pages.copy()
         pages.snapshots = []
         again = recover(Memory(pages, {}))
-        if again.differing or again.world != world:
+        from_snapshot = recover(Memory(play.pages, self._decoded)).world
+        if again.differing or again.world != play.world or again.world != from_snapshot:
             return [Violation("I12", play.until, "the journal replayed is another world")]
         return []

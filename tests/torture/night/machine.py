@@ -11,13 +11,18 @@ from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.record import to_plain
 from palingenesis.core.safety import why_void
 from palingenesis.core.values import AgentId
+from palingenesis.runtime import loop as loops
+from palingenesis.runtime import recovery
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import stands
 from palingenesis.runtime.recovery import Recovered, recover
 from tests.torture.night.adapter import AGENT, Actuator, Sensor, ServerDoor
 from tests.torture.night.doors import Channel, Doors, HookRunner, Memory
-from tests.torture.night.policies import Prepared
+from tests.torture.night.policies import Prepared, build_once
+
+# Everything else of the runtime is as it is: a policy is only not built again and again.
+loops.build = recovery.build = build_once
 
 SNAPSHOT_EVERY = 12
 """The daemon keeps one every 500 entries; nights are short."""

@@ -13,6 +13,7 @@ from palingenesis.core import commands
 from palingenesis.core.events import CommandGiven
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import SessionId
+from palingenesis.core.world import World
 from palingenesis.runtime.loop import TICK
 from palingenesis.runtime.ports import Recorded
 from tests.torture.night.doors import Doors, Memory, Pages, UnreachableError
@@ -56,6 +57,8 @@ class Play:
     differing: int = 0
     runs: int = 0
     """Starts of the daemon."""
+    world: World = field(default_factory=World)
+    """What the daemon remembered in the end."""
     names: list[str] = field(default_factory=list)
     _machine: Machine | None = None
     _loop: VirtualLoop | None = None
@@ -112,6 +115,10 @@ class Play:
                 loop.advance(self.house.now - self._base + 1e-9)
             if at_house <= at_loop:
                 self._happen()
+        if self._machine is None or not self._machine.is_watching():
+            self.until = self.house.now + 4 * 3600.0  # a night ends with a daemon that runs
+            self.run()
+            return
         self.house.now = self.until
         self._end()
 
@@ -202,7 +209,9 @@ class Play:
         if self._doors is not None and self._loop is not None:
             self._doors.shut = True
             self.complaints += self._loop.complaints
-            self.differing += self._machine.differing if self._machine is not None else 0
+            if self._machine is not None and self._machine.is_watching():
+                self.differing += self._machine.differing
+                self.world = self._machine.loop.world
             self._loop.bury()
         self._machine = self._loop = self._doors = self._main = None
 
@@ -241,6 +250,7 @@ class Play:
 
     def _on_suspend(self, span_s: float) -> None:
         self.house.suspend(span_s)
+        self.until += span_s
         self._base += span_s
 
     def _on_step(self, by_s: float) -> None:

@@ -1,13 +1,17 @@
 """The policies of the nights: those that ship, and some that ask for trouble."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from json import loads
 from typing import Any, Final
 
 from palingenesis import shipped
 from palingenesis.core.events import PolicyAdopted
+from palingenesis.core.policy.build import build
 from palingenesis.core.policy.compile import compile_text
+from palingenesis.core.policy.model import Policy
 from palingenesis.runtime.outside import outside_of
 
 _SHIPPED: Final = ("default", "cautious", "overnight")
@@ -23,6 +27,26 @@ class Prepared:
 
     def adopted(self, at: datetime) -> PolicyAdopted:
         return PolicyAdopted(at=at, name=self.name, digest=self.digest, resolved=self.resolved)
+
+
+_built: dict[int, tuple[Mapping[str, Any], Policy]] = {}
+
+
+def build_once(resolved: Mapping[str, Any]) -> Policy:
+    """`build`, once for the same object: a night is short, and building takes longer."""
+    found = _built.get(id(resolved))
+    if found is None:
+        if len(_built) > 200:
+            _built.clear()
+        found = _built[id(resolved)] = (resolved, build(resolved))
+    return found[1]
+
+
+@cache
+def resolved_of(text: str) -> Mapping[str, Any]:
+    """The resolved form that the journal keeps as text."""
+    plain: Mapping[str, Any] = loads(text)
+    return plain
 
 
 @cache

@@ -33,7 +33,7 @@ def script_of(seed: int) -> Script:
     """The night of that seed."""
     dice = random.Random(f"night {seed}")
     policy = dice.choice(_POLICIES)
-    until = (3 if policy == "stubborn" else 9) * 3600.0
+    until = (2 if policy == "stubborn" else 9) * 3600.0
     state = dice.getstate()
 
     def house() -> House:
@@ -47,7 +47,7 @@ def script_of(seed: int) -> Script:
 def _house(dice: random.Random, policy: str) -> House:
     house = House(begins=dice.choice(_BEGINS), policy=policy)
     house.later(0.0, "wake", local=False)
-    for number in range(1, dice.choice((1, 1, 1, 2, 2, 3)) + 1):
+    for number in range(1, dice.choice((1, 1, 1, 1, 1, 1, 2, 2, 3)) + 1):
         id_ = f"ses_{number}"
         beats = _beats(dice)
         house.talks[id_] = Talk(id=id_, script=beats, total=_steps(beats), title=f"night {number}")
@@ -62,7 +62,7 @@ def _steps(beats: list[Beat]) -> int:
 
 def _beats(dice: random.Random) -> list[Beat]:
     beats = []
-    for _ in range(dice.choice((1, 1, 2, 2, 3))):
+    for _ in range(dice.choice((1, 1, 1, 1, 2, 2, 3))):
         if dice.random() < 0.5:
             beats.append(Beat("work", dice.choice((3.0, 20.0, 45.0))))
         beats.append(_trouble(dice))
