@@ -24,7 +24,7 @@ from tests.core.life import (
     told_to,
     working,
 )
-from tests.core.policies import NIGHT, policy, rule
+from tests.core.policies import NIGHT, RATE, policy, rule
 
 
 def seconds(count: float) -> timedelta:
@@ -190,6 +190,27 @@ def test_our_abort_may_be_seen_after_its_outcome():
 
     life << Status.WAITING
     assert not life.session.latched
+
+
+def test_what_follows_an_interrupt_of_ours_stands_on_where_it_left_the_session():
+    life = Life(policy(RATE, rule("silent", "", "interrupt", "resume", event=["stalled"])))
+    life >> stopped("rate_limit", retry_after=1, key="old") >> passed(1) << "resume"
+    life >> ended("resume") >> working >> alive >> passed(615) << "interrupt"
+
+    life >> ended("interrupt", stop="msg_9:end") << "resume"
+
+    resume = life.last["resume"]
+    assert isinstance(resume, effects.Resume)
+    assert resume.stop == "msg_9:end"  # not "old": it has answered since
+    life >> stopped("user_abort", key="msg_9:end") >> ended("resume") >> working >> alive
+    life << Status.WORKING
+    assert not life.session.latched
+
+
+def test_nothing_is_left_to_an_assistant_that_does_not_try():
+    life = Life(policy(rule("own", "", {"delegate": {}})))
+
+    life >> stopped("rate_limit") << Status.ATTENTION
 
 
 def test_when_the_assistant_gives_up_its_retries_we_decide():

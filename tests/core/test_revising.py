@@ -7,7 +7,7 @@ from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import Status
 from palingenesis.core.world import Decision
-from tests.core.life import Life, asked, passed, stopped, told_to
+from tests.core.life import Life, asked, ended, passed, stopped, told_to
 from tests.core.policies import CRASH, RATE, policy, rule, shadow, with_rule
 
 TEN = {"wait": {"for": "10m"}}
@@ -34,6 +34,18 @@ def waiting(*steps: object, **options: object) -> Policy:
 def a_wait(made: Policy) -> Life:
     """Four minutes into a wait."""
     return Life(made) >> stopped("quota") >> passed(240)
+
+
+def test_a_retry_that_we_took_over_is_not_left_to_the_assistant_by_another_policy():
+    steps = ("interrupt", {"wait": {"until": "retry_after"}}, "resume")
+    life = Life(policy(rule("long", "stop.retrying", *steps)))
+    life >> stopped("rate_limit", retry_after=3600, retrying=True) << "interrupt"
+    life >> stopped("user_abort", key="aborted") >> ended("interrupt") << Status.WAITING
+
+    adopts(life, policy(rule("own", "stop.retrying", {"delegate": {}}), RATE))
+
+    life << timedelta(hours=1)
+    life >> passed(3600) << "resume"
 
 
 def test_an_unrelated_rule_changes_nothing():

@@ -339,6 +339,13 @@ def test_an_interrupt_waits_until_the_session_is_idle() -> None:
     performed(ef.Interrupt(**BASE, id="7.5"), expect, before=busy)
 
 
+def test_an_interrupt_tells_where_it_left_the_session() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.data == {"stop": f"{fake.messages['ses_1'][-1]['info']['id']}:end"}
+
+    performed(ef.Interrupt(**BASE, id="7.5"), expect, before=busy)
+
+
 def test_a_summary_is_believed_when_it_is_there() -> None:
     def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
         assert outcome == Outcome(result=Result.OK, detail="summarised")

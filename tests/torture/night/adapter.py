@@ -447,7 +447,9 @@ class Actuator:
         if view.doing == "rest":
             return _ok("it was idle")
         await self._ask("abort", effect.session, effect.id, False)
-        return _ok("interrupted")
+        after = await self._ask("look", effect.session, effect.id)
+        stop = {"stop": after.stop.key} if after is not None and after.stop is not None else {}
+        return Outcome(result=Result.OK, detail="interrupted", data=stop)
 
 
 def _stale(view: View, stop: str, house: House) -> str:

@@ -33,7 +33,7 @@ def script_of(seed: int) -> Script:
     """The night of that seed."""
     dice = random.Random(f"night {seed}")
     policy = dice.choice(_POLICIES)
-    until = (2 if policy == "stubborn" else 9) * 3600.0
+    until = (1 if policy == "stubborn" else dice.choice((3, 3, 3, 3, 3, 3, 3, 9))) * 3600.0
     state = dice.getstate()
 
     def house() -> House:
@@ -81,7 +81,7 @@ def _trouble(dice: random.Random) -> Beat:
             reason = dice.choice(("rate_limit", "overloaded"))
             return Beat("limit", dice.choice((5.0, 40.0, 90.0, 600.0)), reason, shown)
         case "quota":
-            return Beat("limit", dice.choice((1800.0, 7200.0, 18000.0)), "quota", shown)
+            return Beat("limit", dice.choice((1200.0, 3600.0, 5400.0, 18000.0)), "quota", shown)
         case "retry":
             return Beat("retry", dice.choice((20.0, 240.0, 1500.0)), "rate_limit", shown)
         case "stop":

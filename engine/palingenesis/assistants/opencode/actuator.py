@@ -33,6 +33,7 @@ from palingenesis.assistants.opencode.signals import Retry as OwnRetry
 from palingenesis.assistants.opencode.versions import is_supported
 from palingenesis.core import effects
 from palingenesis.core.errors import (
+    AssistantError,
     AssistantSilentError,
     AssistantUnreachableError,
     PalingenesisError,
@@ -261,8 +262,21 @@ class OpenCodeActuator:
         if standing.status is None:
             return Outcome(result=Result.OK, detail="it was idle")
         if await self._abort(effect.session, standing, client, grace_s=effect.grace_s):
-            return Outcome(result=Result.OK, detail="interrupted")
+            return Outcome(
+                result=Result.OK,
+                detail="interrupted",
+                data=await self._stands_at(effect.session, client),
+            )
         return _failed(f"it is still at work {effect.grace_s:g} s after the abort")
+
+    async def _stands_at(self, session: str, client: OpenCode) -> dict[str, str]:
+        """The key of the stop that our abort has made; empty when nothing can be told."""
+        try:
+            after = await read_standing(client, session)
+        except AssistantError:
+            return {}
+        last = after.said[-1] if after is not None and after.said else None
+        return {"stop": f"{last.id}:end"} if last is not None else {}
 
     async def _abort(
         self, session: str, standing: Standing, client: OpenCode, *, grace_s: float

@@ -12,7 +12,7 @@ from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.plans import word_of
-from palingenesis.core.values import Result, SessionId, Severity, Status
+from palingenesis.core.values import Result, SessionId, Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
 
 _ITS_OWN: Final = frozenset({"session.context_used", "session.cost", "session.messages"})
@@ -111,11 +111,24 @@ def _done(
         index -= not isinstance(step, plans.Snapshot)
     elif isinstance(effect, effects.Restart):
         index -= not isinstance(step, plans.Restart)
+    if isinstance(effect, effects.Interrupt):
+        session = _standing_at(session, event.data.get("stop", ""))
     prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
     done = replace(plan, index=index, snapshot=snapshot, effect=None, deadline=None, because="")
     return draft.put(
         replace(session, plan=done, rails=(), aborting=session.aborting and not prompted)
     )
+
+
+def _standing_at(session: Session, key: str) -> Session:
+    """Where our interrupt has left the session: what follows answers that, and nothing older.
+
+    The sensor tells of it too, and may come later than the next step.
+    """
+    if not key:
+        return session
+    before = session.stop or Stop(key=key, reason=StopReason.USER_ABORT, words=True)
+    return replace(session, stop=replace(before, key=key, retrying=False))
 
 
 def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectEnded) -> None:

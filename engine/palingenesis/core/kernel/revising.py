@@ -113,7 +113,14 @@ def _facts_then(draft: Draft, session: Session, plan: Plan) -> dict[str, FactVal
     open_then = {
         within_key(name): calendar.covers(then) for name, calendar in policy.calendars.items()
     }
-    return {**counted, **plan.facts, **open_then}
+    return {**counted, **plan.facts, **open_then, **_ended_by_us(session, plan)}
+
+
+def _ended_by_us(session: Session, plan: Plan) -> dict[str, FactValue]:
+    """A retry of the assistant's own that we have ended since can be left to it no more."""
+    if session.stop is None or session.stop.retrying or not plan.facts.get("stop.retrying"):
+        return {}
+    return {"stop.retrying": False, "agent.retrying": False}
 
 
 def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:

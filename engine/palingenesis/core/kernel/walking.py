@@ -175,7 +175,7 @@ def _ended(draft: Draft, session: Session, plan: Plan) -> Session:
         until = draft.at + draft.policy.verify_within
         session = draft.put(replace(session, verify_until=until))
         return verified(draft, session) if proven else session
-    if plan.event in {"stopped", "action_failed"} and not _was_delegated(plan):
+    if plan.event in {"stopped", "action_failed"} and not _is_delegated(session, plan):
         outlook = f"rule {plan.rule} ended without going on"
         return end_plan(draft, session, "need_attention", outlook)
     session = draft.put(replace(session, plan=None))
@@ -185,8 +185,10 @@ def _ended(draft: Draft, session: Session, plan: Plan) -> Session:
     return draft.move(session, "went_on", "")
 
 
-def _was_delegated(plan: Plan) -> bool:
-    return any(isinstance(step, plans.Delegate) for step in plan.steps)
+def _is_delegated(session: Session, plan: Plan) -> bool:
+    """Whether it is left to the assistant, which tries by itself."""
+    retrying = session.stop is not None and session.stop.retrying
+    return retrying and any(isinstance(step, plans.Delegate) for step in plan.steps)
 
 
 def verified(draft: Draft, session: Session) -> Session:
