@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from palingenesis.assistants.opencode.offers import OPENCODE
+from palingenesis.assistants.opencode.offers import MANAGED, OPENCODE
 from palingenesis.core import effects, events
 from palingenesis.core.contract import Offers
 from palingenesis.core.errors import JournalError
@@ -308,7 +308,7 @@ def _stop_of(stop: Stopped, house: House) -> Stop:
     if stop.retry_after_s is not None:
         retry_at = house.instant(round(stop.wall + stop.retry_after_s, 3))
     elif stop.reset_at is not None:
-        retry_at = house.instant(round(stop.reset_at, 3))
+        retry_at = house.instant(round(stop.reset_at + (0 if stop.dated else stop.offset), 3))
     return Stop(
         key=stop.key,
         reason=StopReason(stop.reason),
@@ -317,6 +317,7 @@ def _stop_of(stop: Stopped, house: House) -> Stop:
         retrying=stop.retrying,
         attempt=stop.attempt or None,
         words=stop.reason in _WORDS,
+        evidence={"reset_unchecked": True} if stop.dated else {},
     )
 
 
@@ -330,6 +331,7 @@ class Actuator:
     quiet: set[str]
     fresh: bool = True
     keyed: bool = True
+    offers: Offers = MANAGED
     offers: Offers = OPENCODE[Way.MANAGED]
 
     async def perform(self, effect: effects.Effect) -> Outcome:

@@ -15,7 +15,7 @@ from palingenesis.core.effects import Run
 from palingenesis.core.errors import JournalError
 from palingenesis.core.values import Result
 from palingenesis.journal.rows import BEGINNING, PolicyText, Row, draft, policy_of, read, seal
-from palingenesis.runtime.ports import Entry, Handoff, Notice, Outcome, Recorded
+from palingenesis.runtime.ports import Entry, Handoff, Notice, Outcome, Reading, Recorded
 from tests.torture.night.house import House
 from tests.torture.night.policies import resolved_of
 from tests.torture.night.virtual import VirtualLoop
@@ -122,6 +122,14 @@ class Doors:
 
     def now(self) -> datetime:
         return self.house.instant(self.house.wall)
+
+    def reading(self) -> Reading:
+        elapsed = self.house.now - self.house.booted
+        return Reading(
+            at=self.now(),
+            elapsed_s=round(elapsed, 6),
+            awake_s=round(elapsed - self.house.slept, 6),
+        )
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))

@@ -76,6 +76,8 @@ class Night:
             count=number + 1,
             **self._options(),
         )
+        if dice[4] % 10 == 0:
+            play.house.reboot()
         play.names.insert(0, f"{number} {kept.name}")
         play.run()
         crashes = (number, again) if twice else (number,)

@@ -62,6 +62,10 @@ class Stopped(NamedTuple):
     reset_at: float | None
     """An instant that the provider named, in true time."""
     wall: float
+    offset: float
+    """How far the machine's clock was ahead then."""
+    dated: bool = False
+    """The instant came without the provider's own clock to hold it against."""
     retrying: bool = False
     attempt: int = 0
 
@@ -119,6 +123,10 @@ class House:
     """True time 0."""
     now: float = 0.0
     wall_offset: float = 0.0
+    boot: int = 1
+    """The machine's boot, and when it was: counts from there what a suspend does not stop."""
+    booted: float = -600.0
+    slept: float = 0.0
     policy: str = "default"
     """What the policy file holds."""
     commands: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -163,6 +171,7 @@ class House:
         """The machine sleeps; what is not on it goes on."""
         self.mark("suspend", "", more=f"{span_s:g}")
         self.now += span_s
+        self.slept += span_s
         self.heap = [
             (at + span_s if local else max(at, self.now), serial, local, name, args)
             for at, serial, local, name, args in self.heap
@@ -316,7 +325,15 @@ class House:
         last = talk.said[-1].id if talk.said else "msg_0"
         key = f"{last}:retry-{talk.attempt}"
         talk.stop = Stopped(
-            key, reason, wait, reset, self.wall, retrying=True, attempt=talk.attempt
+            key,
+            reason,
+            wait,
+            reset,
+            self.wall,
+            self.wall_offset,
+            dated=shown.endswith("dated"),
+            retrying=True,
+            attempt=talk.attempt,
         )
         self.mark("retrying", talk.id, key, reason)
         self.signal("retry", talk.id)
@@ -338,7 +355,7 @@ class House:
         match shown:
             case "after":
                 return left + 0.2, None
-            case "reset":
+            case "reset" | "dated":
                 return None, until + 0.2
             case "early":
                 return max(left - 120.0, 1.0), None
@@ -354,7 +371,9 @@ class House:
         talk.run += 1
         talk.doing, talk.block = "rest", ""
         key = talk.said[-1].id + suffix
-        talk.stop = Stopped(key, reason, after, reset, self.wall)
+        talk.stop = Stopped(
+            key, reason, after, reset, self.wall, self.wall_offset, dated=shown == "dated"
+        )
         self.mark("quiet-stop" if quietly else "stop", talk.id, key, reason)
         if not quietly:
             self.signal("idle", talk.id)
@@ -417,9 +436,16 @@ class House:
             talk.failed.add(talk.key)
             last = talk.said[-1].id if talk.said else "msg_0"
             reason = "user_abort_by_us" if by_us else "crash"
-            talk.stop = Stopped(last, "crash", None, None, self.wall)
+            talk.stop = Stopped(last, "crash", None, None, self.wall, self.wall_offset)
             self.mark("stop", talk.id, last, reason)
         self.later(SIGNAL_S, "gone", self.server.pid, how)
+
+    def reboot(self) -> None:
+        """The machine is started anew: every process on it has ended."""
+        self.die("SIGKILL")
+        self.boot += 1
+        self.booted, self.slept = self.now, 0.0
+        self.mark("reboot", "")
 
     def on_kill(self) -> None:
         """Something ends the server."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from json import dumps
 from typing import Any
 
-from palingenesis.core.events import DaemonStarted, PolicyAdopted
+from palingenesis.core.events import DaemonStarted, PolicyAdopted, Ticked
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.record import to_plain
 from palingenesis.core.safety import why_void
@@ -76,6 +76,7 @@ class Machine:
             candidate=recovered.candidate,
             journal=doors,
             clock=doors,
+            clocks=doors.reading,
         )
         loop.seq = recovered.seq
         self._loop = loop
@@ -85,10 +86,20 @@ class Machine:
             if session.supervised and (session.paused_from or session.status) in ACTIVE
         )
         loop.attend(self._snapshot_now_and_then)
-        await loop.take(DaemonStarted(at=doors.now(), version="night", seed=doors.token()))
+        reading = doors.reading()
+        started = DaemonStarted(
+            at=reading.at,
+            version="night",
+            seed=doors.token(),
+            boot_id=f"boot-{doors.house.boot}",
+            booted_at=reading.booted_at,
+        )
+        await loop.take(started)
         if loop.world.policy != self._policy.digest:
             adopted = self._policy.adopted(doors.now())
             await loop.take(adopted)
+        if recovered.broken is not None:
+            await loop.hold_safe(recovered.broken)
         server = ServerDoor(doors)
 
         def void(effect: Any) -> str:
@@ -116,6 +127,7 @@ class Machine:
                     dispatch.drop(effect, "it had been decided otherwise when it happened")
                 else:
                     dispatch.take_up(effect)
+            loop.emit(Ticked(at=doors.now()))
 
     def adopt(self, policy: Prepared) -> None:
         """The policy file has changed."""

@@ -75,7 +75,7 @@ def _trouble(dice: random.Random) -> Beat:
         ("limit", "quota", "retry", "stop", "pause", "die", "ask", "silent", "full"),
         (6, 3, 3, 6, 3, 4, 2, 1, 2),
     )[0]
-    shown = dice.choice(("after", "reset", "none", "early"))
+    shown = dice.choice(("after", "after", "reset", "reset", "dated", "none", "early"))
     match kind:
         case "limit":
             reason = dice.choice(("rate_limit", "overloaded"))
