@@ -4,7 +4,16 @@ from datetime import timedelta
 
 from palingenesis.core import commands, effects
 from palingenesis.core.events import AgentDown, AgentUp, SessionSeen
-from palingenesis.core.values import AgentId, DownCause, SessionId, Severity, Status, Way, WorkState
+from palingenesis.core.values import (
+    AgentId,
+    DownCause,
+    SessionId,
+    Severity,
+    Status,
+    StopReason,
+    Way,
+    WorkState,
+)
 from tests.core.life import (
     AGENT,
     SES,
@@ -24,7 +33,7 @@ from tests.core.life import (
     told_to,
     working,
 )
-from tests.core.policies import NIGHT, RATE, policy, rule
+from tests.core.policies import CRASH, NIGHT, RATE, policy, rule
 
 
 def seconds(count: float) -> timedelta:
@@ -190,6 +199,19 @@ def test_our_abort_may_be_seen_after_its_outcome():
 
     life << Status.WAITING
     assert not life.session.latched
+
+
+def test_a_prompt_whose_server_died_under_it_is_a_crash_though_it_had_arrived():
+    life = Life(policy(RATE, CRASH)) >> stopped("rate_limit", retry_after=1) >> passed(1)
+    life << "resume" >> working >> alive  # its answer is lost, so nobody knows yet
+    life >> passed(5) >> died() << "restart" >> ended("restart")
+
+    life >> passed(5) >> ended("resume")
+
+    life << Status.WAITING
+    assert life.session.stop is not None
+    assert life.session.stop.reason is StopReason.CRASH
+    life >> passed(5) << "resume"
 
 
 def test_what_follows_an_interrupt_of_ours_stands_on_where_it_left_the_session():

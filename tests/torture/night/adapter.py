@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from palingenesis.assistants.opencode.offers import MANAGED, OPENCODE
+from palingenesis.assistants.opencode.offers import OPENCODE
 from palingenesis.core import effects, events
 from palingenesis.core.contract import Offers
 from palingenesis.core.errors import JournalError
@@ -331,7 +331,6 @@ class Actuator:
     quiet: set[str]
     fresh: bool = True
     keyed: bool = True
-    offers: Offers = MANAGED
     offers: Offers = OPENCODE[Way.MANAGED]
 
     async def perform(self, effect: effects.Effect) -> Outcome:

@@ -120,16 +120,17 @@ def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
 def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
     """What she said, oldest first: when, whether it means stop, of whom, and in which words."""
     words = [
-        (m.at, True, m.session, "abort at the assistant") for m in evidence.all("person-abort")
+        (mark.at, mark.what == "person-abort", mark.session, f"{mark.what} at the assistant")
+        for mark in evidence.house.ledger
+        if mark.what in {"person-abort", "person-prompt"}
     ]
-    words += [(m.at, False, m.session, "prompt") for m in evidence.all("person-prompt")]
     for line in evidence.lines:
         if line.kind != "CommandGiven":
             continue
         command = line.event["command"]
         stops, session = command["is"] in _STOPS, command.get("session") or ""
         words.append((line.at, stops, session, f"command {command['is']}"))
-    return sorted(words)
+    return sorted(words, key=lambda word: word[0])
 
 
 def _is_hers(evidence: Evidence, key: str, since: float) -> bool:
@@ -164,9 +165,9 @@ def on_time(evidence: Evidence) -> Iterator[Violation]:
             if expected is None:
                 continue
             intent = prompted.get((session, decided.plain["id"]))
-            start = decided.line.at
+            start = evidence.true_of(decided.line)
             if intent is not None and intent.kind in PROMPTS:
-                took = intent.line.at - start
+                took = evidence.true_of(intent.line) - start
                 if took < expected.earliest - EARLY_S and not unsure(decided):
                     text = f"{intent.id} came {expected.earliest - took:.1f} s early"
                     yield Violation("I4", intent.line.at, text)

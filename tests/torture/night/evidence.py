@@ -92,6 +92,17 @@ class Evidence:
         found = [mark for what in whats for mark in self.marks.get(what, ())]
         return sorted(found, key=lambda mark: mark.at) if len(whats) > 1 else found
 
+    def true_of(self, line: Line) -> float:
+        """When the event of a line happened, in true time: it may have been written down later."""
+        offsets = [(0.0, 0.0)]
+        for mark in self.all("step"):
+            offsets.append((mark.at, offsets[-1][1] + float(mark.more)))
+        for start, offset in reversed(offsets):
+            at = line.wall - offset
+            if start - 1.0 <= at <= line.at + 1.0:
+                return min(at, line.at)
+        return line.at
+
     def standing(self) -> list[tuple[float, float]]:
         """When nothing could be done: no daemon ran, the machine slept, the disk was full."""
         spans = list(self.downs)

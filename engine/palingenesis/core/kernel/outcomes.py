@@ -67,7 +67,12 @@ def _ended(
         case Result.OK if isinstance(effect, effects.NewSession):
             _continued(draft, session, plan, event)
         case Result.OK:
-            walk(draft, _done(draft, session, plan, effect, event))
+            cut_off = isinstance(effect, effects.Resume | effects.Retry) and _was_cut_off(
+                draft, session, plan
+            )
+            # It had arrived, and ended with its server: then that is what is decided about.
+            if not (cut_off and died_meanwhile(draft, session)):
+                walk(draft, _done(draft, session, plan, effect, event))
         case Result.SUPERSEDED:
             session = cancel(draft, session, event.detail or "the session has moved on")
             draft.move(session, "superseded", event.detail)
@@ -77,6 +82,14 @@ def _ended(
             alone = isinstance(effect, effects.Restart | effects.Stop | effects.Run)
             if alone or not died_meanwhile(draft, session):
                 act_failed(draft, session, event.result.value, event.detail)
+
+
+def _was_cut_off(draft: Draft, session: Session, plan: Plan) -> bool:
+    """Whether a prompt of ours came to life, and its server has died since."""
+    agent, alive_at = draft.agents.get(session.agent), session.alive_at
+    if agent is None or alive_at is None or plan.acted_at is None or alive_at < plan.acted_at:
+        return False
+    return not agent.up or agent.started_at > alive_at
 
 
 def _is_left(effect: effects.Effect, event: events.EffectEnded) -> bool:
