@@ -1,6 +1,6 @@
 """Several sessions that share a limit, driven by hand: who is asked, and when."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -35,6 +35,9 @@ class Fleet:
     orders: list[Effect] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     told: list[Event] = field(default_factory=list)
+    slow: bool = False
+    """Outcomes come only when somebody tells them."""
+    watch: Callable[[Event, Turn], None] = lambda _event, _turn: None
 
     def __post_init__(self) -> None:
         self.take(events.DaemonStarted(at=self.now, version="test", seed="5eed5eed5eed"))
@@ -75,11 +78,19 @@ class Fleet:
         self.told.append(event)
         self.orders += turn.effects
         self.decisions += turn.decisions
+        self.watch(event, turn)
         for effect in turn.effects:
             if isinstance(effect, PROMPTS):
                 self.asked.append((self.now, self.number(effect.session)))
-            self.take(events.EffectEnded(at=self.now, effect=effect.id, result=Result.OK))
+            if not self.slow or isinstance(effect, effects.Notify):
+                self.end(effect)
         return turn
+
+    def end(self, effect: Effect, result: Result = Result.OK) -> None:
+        data = {"path": "backup.md"}
+        if isinstance(effect, effects.NewSession):
+            data = {"session": f"{effect.session}9"}
+        self.take(events.EffectEnded(at=self.now, effect=effect.id, result=result, data=data))
 
     def up(self, number: int) -> None:
         self.take(

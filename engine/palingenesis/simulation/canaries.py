@@ -18,6 +18,9 @@ from palingenesis.core.world import Session, World
 
 _SILENT: Final = timedelta(minutes=10)
 """A prompt that came to nothing for so long holds nobody up."""
+_AT_WORK: Final = frozenset(
+    {Status.ACTING, Status.VERIFYING, Status.WORKING, Status.STALLED, Status.BLOCKED}
+)
 _Prompt = effects.Resume | effects.Retry | effects.NewSession
 
 
@@ -131,5 +134,5 @@ class Canaries:
 
 
 def _is_there(session: Session | None) -> bool:
-    """Whether the session can still be answered: nobody holds it, and it was not deleted."""
-    return session is not None and session.status is not Status.PAUSED
+    """Whether an answer is still waited for: nobody holds it, and it was not given up."""
+    return session is not None and session.status in _AT_WORK
