@@ -5,6 +5,8 @@ line waits for. The first in line goes if it may, and whoever stays has its reas
 brought up to date, quietly: what it waits for is the same.
 """
 
+from datetime import datetime
+
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.quota import gap_after
@@ -41,9 +43,9 @@ def _plan(session: Session) -> Plan:
 
 
 def _bring_up_to_date(draft: Draft, line: list[Session]) -> None:
-    """Reason and deadline of everybody who is left; in an open line everyone has a slot."""
+    """Reason and deadline of everybody who is left."""
     told: dict[tuple[str, bool], Later | None] = {}
-    places: dict[str, int] = {}
+    slots: dict[str, list[datetime]] = {}
     for session in line:
         if not in_line(session):
             continue
@@ -54,12 +56,13 @@ def _bring_up_to_date(draft: Draft, line: list[Session]) -> None:
         later = told[kind]
         if later is None:
             continue
-        quota = draft.world.quota[plan.line]
         until = later.until
-        if not quota.closed:
-            place = places[plan.line] = places.get(plan.line, -1) + 1
-            for ahead in range(place):
-                until += gap_after(draft, plan.line, quota.turns + ahead)
+        quota = draft.world.quota[plan.line]
+        if not quota.closed:  # in an open line everyone has a slot
+            taken = slots.setdefault(plan.line, [])
+            if taken:
+                until = taken[-1] + gap_after(draft, plan.line, quota.turns + len(taken) - 1)
+            taken.append(until)
         if (until, later.rail) != (plan.deadline, plan.because):
-            waiting = replace(plan, deadline=until, because=later.rail)
+            waiting = replace(plan, deadline=until, because=later.rail, boot=draft.world.boot_id)
             draft.put(replace(session, plan=waiting, rails=(later.rail,), outlook=later.rail))
