@@ -157,6 +157,11 @@ class Session:
     """Who paused this one."""
 
     alive_at: datetime | None = None
+    answered_at: datetime | None = None
+    """When its model was seen to answer last, by text, a tool, a turn that was completed.
+
+    None: not since our newest prompt.
+    """
     progressed_at: datetime | None = None
     healthy_since: datetime | None = None
     stall_told_at: datetime | None = None
@@ -169,6 +174,8 @@ class Session:
     model: str | None = None
     """A model chosen by the policy, for the prompts to come."""
     model_until: datetime | None = None
+    went_to: str = ""
+    """Where its newest turn went, `provider/model`, as the newest stop that tells it says."""
 
     happened: tuple[tuple[str, datetime], ...] = ()
     """Events and stop reasons, newest last; the newest 200."""

@@ -13,11 +13,12 @@ from palingenesis.core import commands, effects, events
 from palingenesis.core.events import Event
 from palingenesis.core.safety import PROVIDER_REFUSED
 from palingenesis.core.step import Turn
-from palingenesis.core.values import Result, SessionId, Status, Stop
+from palingenesis.core.values import Result, SessionId, Status, Stop, StopReason
 from palingenesis.core.world import Session, World
 
 _SILENT: Final = timedelta(minutes=10)
 """A prompt that came to nothing for so long holds nobody up."""
+_ANSWERED: Final = frozenset({StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.REFUSED})
 _AT_WORK: Final = frozenset(
     {Status.ACTING, Status.VERIFYING, Status.WORKING, Status.STALLED, Status.BLOCKED}
 )
@@ -83,8 +84,10 @@ class Canaries:
         if told in self._told:
             return
         self._told.add(told)
-        self._over([session])
         self._limits[session] = limit = self._limit(stop, self._limits.get(session, event.agent))
+        if stop.reason in _ANSWERED:
+            self._answered(session, event.at, surely=True)
+        self._over([session])
         if stop.reason in PROVIDER_REFUSED:
             self._closed[limit] = event.at
 

@@ -193,6 +193,7 @@ def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
         facts={**inherited, **known.facts},
         episode=session.episode or known.episode,
         model=session.model,
+        went_to=known.went_to or session.went_to,
         model_until=session.model_until,
         happened=(*session.happened, *known.happened)[-200:],
         decided=(*session.decided, *known.decided)[-200:],

@@ -59,7 +59,7 @@ _SURELY: Final = timedelta(minutes=1)
 """A turn that was completed so long after a refusal was not over when that came."""
 _KEPT: Final = timedelta(days=1)
 _WITH_MODEL: Final = plans.Resume | plans.Retry | plans.NewSession
-_PROMPTS: Final = effects.Resume | effects.Retry | effects.NewSession | effects.Compact
+PROMPTS: Final = effects.Resume | effects.Retry | effects.NewSession | effects.Compact
 
 
 def learn(draft: Draft, event: events.Event) -> None:
@@ -116,24 +116,26 @@ def asked_until(scene: Scene, quota: Quota, session: Session) -> datetime | None
 
 
 def _asked_at(scene: Scene, quota: Quota, session: Session) -> datetime | None:
-    """When the prompt was sent that is under way; it is so until an answer opens the limit."""
+    """When the prompt was sent that is under way: it is so until it is answered or stops."""
     agent, plan = scene.agents.get(session.agent), session.plan
     if agent is None or not agent.up or not session.prompts:
         return None
     newest = session.prompts[-1]
     match session.status:
         case Status.ACTING if plan is not None:
-            prompting = isinstance(scene.open.get(plan.effect or ""), _PROMPTS)
-            return (plan.acted_at or session.since) if prompting else None
-        case Status.VERIFYING:
-            return newest
-        case Status.WORKING | Status.STALLED:
-            return newest if newest >= quota.closed_at else None
+            if not isinstance(scene.open.get(plan.effect or ""), PROMPTS):
+                return None
+            newest = plan.acted_at or session.since
         case Status.WAITING if plan is not None and plan.index < len(plan.steps):
             left_to_it = isinstance(plan.steps[plan.index], plans.Delegate)
-            return newest if left_to_it and quota.probe == session.id else None
+            if not (left_to_it and quota.probe == session.id):
+                return None
+        case Status.VERIFYING | Status.WORKING | Status.STALLED:
+            pass
         case _:
             return None
+    answered = session.answered_at
+    return newest if answered is None or answered < newest else None
 
 
 def _model_of(plan: Plan | None) -> str | None:
@@ -188,6 +190,9 @@ def _stopped(draft: Draft, event: events.SessionStopped) -> None:
     session, stop = draft.sessions.get(event.session), event.stop
     if session is None or not _is_ours(draft, session) or _is_known(session, stop):
         return
+    if stop.provider and stop.model:
+        went_to = f"{stop.provider}/{stop.model}"
+        session = draft.put(replace(session, went_to=went_to))
     if stop.reason in _ANSWERED:
         _answered_by(draft, session.id, completed=True)
     if stop.reason not in PROVIDER_REFUSED:
@@ -291,7 +296,7 @@ def _answered_by(draft: Draft, id_: SessionId, *, completed: bool = False) -> No
     A turn that was under way before the refusal proves it only by what it completes later.
     """
     session = draft.sessions.get(id_)
-    if session is None or not draft.world.quota:
+    if session is None:
         return
     began, at = _began(session), draft.at
     for key, quota in _met(draft.world, session):
@@ -299,6 +304,7 @@ def _answered_by(draft: Draft, id_: SessionId, *, completed: bool = False) -> No
         surely = completed and (quota.shown or quota.refused_at + _SURELY) <= at
         if since or surely or _went_on(session, quota, at):
             remember(draft, key, _opened(draft, key, quota))
+    draft.put(replace(session, answered_at=at))
 
 
 def _met(world: World, session: Session) -> Iterator[tuple[str, Quota]]:

@@ -47,10 +47,11 @@ def place_of(session: Session, model: str | None = None) -> Place:
 
 
 def place_of_stop(session: Session, stop: Stop | None) -> Place:
-    """Where the session's turn went that ended so; what the stop does not say its facts may."""
+    """Where the session's turn went that ended so; else what is known of it."""
     if stop is not None and stop.provider and stop.model:
         return _checked(stop.provider, _account(stop), stop.model, session.agent)
-    provider, _, model = str(session.facts.get("session.model", "")).partition("/")
+    known = session.went_to or str(session.facts.get("session.model", ""))
+    provider, _, model = known.partition("/")
     return _checked(provider, "", model, session.agent)
 
 

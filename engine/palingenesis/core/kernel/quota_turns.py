@@ -9,7 +9,7 @@ from datetime import datetime
 
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.quota import gap_after
+from palingenesis.core.kernel.quota import PROMPTS, gap_after
 from palingenesis.core.kernel.quota_line import held_back, in_line, is_refused_by, rank
 from palingenesis.core.kernel.walking import again
 from palingenesis.core.safety import Later
@@ -18,6 +18,7 @@ from palingenesis.core.world import Plan, Session
 
 def take_turns(draft: Draft) -> None:
     """Let whoever's turn it is go, and tell the others what they wait for now."""
+    _asked_anew(draft)
     if not draft.world.quota:
         return
     line = sorted((one for one in draft.sessions.values() if in_line(one)), key=rank)
@@ -34,7 +35,16 @@ def take_turns(draft: Draft) -> None:
             again(draft, session)
         else:
             stuck[kind] = later
+    _asked_anew(draft)
     _bring_up_to_date(draft, [draft.sessions[one.id] for one in line])
+
+
+def _asked_anew(draft: Draft) -> None:
+    """Whoever was prompted in this turn has not been answered yet."""
+    for effect in draft.effects:
+        session = draft.sessions.get(effect.session) if isinstance(effect, PROMPTS) else None
+        if session is not None and session.answered_at is not None:
+            draft.put(replace(session, answered_at=None))
 
 
 def _plan(session: Session) -> Plan:
