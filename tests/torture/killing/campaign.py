@@ -24,8 +24,6 @@ from tests.torture.killing.stage import Stage
 from tests.torture.killing.zygote import Zygote
 from tests.torture.preload import Mode, compiled
 
-PLAIN_RUNS = 2
-"""How often a night is played without a death before its boundaries are numbered."""
 BATCH = 50
 """Runs of one night in a row: between nights a stage is set up anew."""
 STARTING = 130
@@ -82,6 +80,8 @@ class Campaign:
     kept: Path | None
     planted: str = ""
     """The wrong design that is to be found; "" for the daemon as it is."""
+    plain_runs: int = 2
+    """How often a night is played without a death before its boundaries are numbered."""
     done: list[Done] = field(default_factory=list)
     took_s: float = 0.0
 
@@ -119,7 +119,7 @@ class Campaign:
         try:
             async with Zygote(compiled(root), self.planted) as zygote:
                 ends = began + self.minutes * 60
-                plain = [(night, [Plan()] * PLAIN_RUNS) for night in self._uncounted()]
+                plain = [(night, [Plan()] * self.plain_runs) for night in self._uncounted()]
                 await self._work(plain, root, zygote, ends, say)
                 await self._work(list(self._batches()), root, zygote, ends, say)
         finally:

@@ -1,0 +1,43 @@
+"""The short form of kills.py: a few deaths in four nights, and a mistake that must be found."""
+
+import asyncio
+import os
+
+import pytest
+
+from tests.torture.killing.campaign import Campaign, nights_named
+from tests.torture.preload import has_compiler
+
+NIGHTS = "cut-off,new-session,exit-in-wait,crash"
+
+
+def played(nights: str, *, kills: int, planted: str = "") -> Campaign:
+    if not has_compiler():
+        assert "CI" not in os.environ, "no C compiler in CI"
+        pytest.skip("there is no C compiler")
+    campaign = Campaign(
+        nights=nights_named(nights),
+        seed=7,
+        count=kills,
+        minutes=2,
+        lanes=4,
+        kept=None,
+        planted=planted,
+        plain_runs=1,
+    )
+    asyncio.run(campaign.run(print))
+    return campaign
+
+
+def test_whatever_we_die_beside_nothing_happens_twice_and_nothing_is_lost():
+    campaign = played(NIGHTS, kills=12)
+
+    assert campaign.kills >= 12
+    assert [problem for one in campaign.done for problem in one.told.problems] == []
+
+
+def test_a_daemon_that_skips_what_was_open_when_it_died_is_found_out():
+    campaign = played("new-session", kills=8, planted="skip")
+
+    problems = [problem for one in campaign.done for problem in one.told.problems]
+    assert any(problem.startswith("lost:") for problem in problems)
