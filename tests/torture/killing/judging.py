@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from palingenesis.assistants.opencode.freshness import keys_of
+from palingenesis.core.effects import Effect, NewSession, Resume, Retry
 from palingenesis.core.errors import JournalError
+from palingenesis.core.record import effect_from_plain
 from palingenesis.demo.provider import ModelRequest
 from palingenesis.journal.readonly import ReadOnlyJournal
 from tests.torture.killing.night import Night
@@ -72,10 +74,16 @@ def _prompts(seen: Evidence) -> Iterator[str]:
         for message in conversation["messages"]
         if message["info"]["id"][_HEAD : _HEAD + len(MARK)] == MARK
     )
+    orders = [effect_from_plain(effect) for effect in seen.journal.ordered.values()]
+    yield from doubled(sent, orders)
+
+
+def doubled(sent: "Counter[str]", orders: list[Effect]) -> Iterator[str]:
+    """What is wrong with these prompts of ours (by message id), given all that was ordered."""
     keys = {
-        keys_of(id_, effect["stop"])[0]: (effect["session"], effect["stop"])
-        for id_, effect in seen.journal.ordered.items()
-        if "stop" in effect and effect["session"]
+        keys_of(effect.id, effect.stop)[0]: (effect.session, effect.stop)
+        for effect in orders
+        if isinstance(effect, Resume | Retry | NewSession)
     }
     for key, count in sent.items():
         if key not in keys:
