@@ -57,7 +57,8 @@ def test_a_long_limit_is_taken_over_and_the_same_question_is_asked_once_more(ope
 
             first, second = night.asked(session)
             until = instant(waits[form]["until"])
-            assert timedelta(seconds=-1) <= second.at - until < timedelta(seconds=4)
+            # They share the limit, so they go one by one, a few seconds apart.
+            assert timedelta(seconds=-1) <= second.at - until < timedelta(seconds=15)
             assert second.at - first.at >= timedelta(seconds=5)
             assert first.messages == second.messages  # not a word was added
             assert night.rules(session) == ["own-retry-long", "finished"]

@@ -44,6 +44,8 @@ CANARY_FOR: Final = timedelta(minutes=10)
 """A canary that gave neither a sign nor a stop for so long is none any more."""
 GAP: Final = timedelta(seconds=5)
 """The least time between two of the line; the dice add up to as much again."""
+SHORT_GAP: Final = timedelta(seconds=2)
+"""The same for a limit that passes within minutes."""
 DRIFT_MAX: Final = timedelta(minutes=30)
 """No more is learnt; a reset that is displayed this far ahead is a new one."""
 ON_TIME: Final = 3
@@ -162,9 +164,10 @@ def drift_of(world: World, session: Session) -> timedelta:
     return known.drift if known is not None else timedelta(0)
 
 
-def gap_after(draft: Draft, key: str, turns: int) -> timedelta:
-    """The time between one of the line and the next; the seed determines it."""
-    return GAP + GAP * fraction(draft.world.seed, f"quota:{key}:{turns}")
+def gap_after(draft: Draft, key: str, quota: Quota, ahead: int = 0) -> timedelta:
+    """The time between one of the line and the next, or so many places ahead: the seed says it."""
+    least = SHORT_GAP if is_short(quota.window) else GAP
+    return least + least * fraction(draft.world.seed, f"quota:{key}:{quota.turns + ahead}")
 
 
 def remember(draft: Draft, key: str, quota: Quota) -> None:
@@ -342,7 +345,7 @@ def _opened(draft: Draft, key: str, quota: Quota) -> Quota:
         probe=None,
         probed_at=None,
         answered_at=draft.at,
-        next_at=draft.at + gap_after(draft, key, quota.turns),
+        next_at=draft.at + gap_after(draft, key, quota),
         drift=drift,
         on_time=on_time,
     )

@@ -44,7 +44,7 @@ def in_turn(
     if later is not None:
         return later
     for key, quota in _limits(draft, session, step):
-        gap = gap_after(draft, key, quota.turns)
+        gap = gap_after(draft, key, quota)
         remember(draft, key, replace(quota, next_at=draft.at + gap, turns=quota.turns + 1))
     return verdict
 
@@ -116,7 +116,7 @@ def _before(draft: Draft, session: Session, plan: Plan, key: str, quota: Quota) 
         return Later(until=slot, rail=f"its turn at {name}", line=key)
     better = any(_is_ready(draft, one) and rank(one) < rank(session) for one in others)
     if better:
-        until = draft.at + gap_after(draft, key, quota.turns)
+        until = draft.at + gap_after(draft, key, quota)
         return Later(until=until, rail=f"its turn at {name}", line=key)
     return None
 

@@ -71,7 +71,7 @@ def _bring_up_to_date(draft: Draft, line: list[Session]) -> None:
         if not quota.closed:  # in an open line everyone has a slot
             taken = slots.setdefault(plan.line, [])
             if taken:
-                until = taken[-1] + gap_after(draft, plan.line, quota.turns + len(taken) - 1)
+                until = taken[-1] + gap_after(draft, plan.line, quota, len(taken) - 1)
             taken.append(until)
         if (until, later.rail) != (plan.deadline, plan.because):
             waiting = replace(plan, deadline=until, because=later.rail, boot=draft.world.boot_id)
