@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from palingenesis.core import events, plans
 from palingenesis.core.events import Event
-from palingenesis.core.kernel.stepping import moved
+from palingenesis.core.kernel.stepping import SETTLED, moved
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.policy.calendars import DAYS, UTC_ZONE, Calendar
 from palingenesis.core.record import from_plain, to_plain
@@ -214,6 +214,18 @@ def test_a_wait_from_before_a_boot_goes_by_the_clock():
     life << timedelta(hours=6)
     assert life.session.stop is not None
     assert life.session.stop.retry_at == START + timedelta(hours=5)
+
+
+def test_once_the_machine_has_been_up_for_a_while_a_step_is_as_any_other():
+    life = Life(NIGHT)
+    life.take(started(life, boot="one"))
+    life >> stopped("rate_limit", retry_after=18_000)
+    life.take(started(life, boot="two", booted_at=life.now))
+    life >> passed(SETTLED.total_seconds())
+
+    life >> clock_set(-HOURS)
+
+    life << timedelta(hours=5) - SETTLED
 
 
 @pytest.mark.parametrize("by", [HOURS, -HOURS])

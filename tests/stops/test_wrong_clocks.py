@@ -127,6 +127,14 @@ def test_without_a_date_header_a_span_needs_no_check(form: str) -> None:
     assert not found.unchecked
 
 
+def test_a_body_that_holds_nothing_but_a_time_is_read():
+    body = f'{{"error": {{"resets_at": "{iso(AT + WAIT)}"}}}}'
+
+    verdict = classify(Evidence(at=AT, error_name="APIError", status=429, response_body=body))
+
+    assert verdict.retry_at == AT + WAIT
+
+
 def test_the_verdict_says_that_a_date_could_not_be_checked() -> None:
     told = {
         name: classify(

@@ -6,8 +6,10 @@ has run backwards. So all that is remembered moves by as much, and whatever coun
 on counting it: waits, the windows of rails and limits, ages, what has to stay true a while. What
 stays is what was read from a calendar or a date, because that is about the wall clock itself: the
 end of quiet hours, a date that a server named by a clock of its own that nothing could be held
-against. What a wait counts from stays too when it began before the machine was booted: then only
-the wall clock knows how much time has passed.
+against.
+
+A clock that is set soon after the machine was booted was wrong since then: it is set right. Waits
+from before the boot were right all the time, and stay, too.
 
 How much the clock was set is seen by holding it against the time since boot, which counts a
 suspend and is never set. The world keeps when that was zero (`booted_at`).
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 NOTICED: Final = timedelta(milliseconds=500)
 """A smaller difference is not worth a line: no wait may end more than a second early."""
+SETTLED: Final = timedelta(minutes=15)
+"""A machine that has been up for so long had a clock that was right."""
 
 
 def daemon_started(draft: Draft, event: events.DaemonStarted) -> None:
@@ -50,12 +54,13 @@ def clock_stepped(draft: Draft, by: timedelta) -> None:
     """The wall clock was set forward (or, below zero, back) by that much."""
     if abs(by) < NOTICED:
         return
-    boot = draft.world.boot_id
+    booted_at = draft.world.booted_at
+    is_settled = booted_at is None or draft.at - by - booted_at >= SETTLED
     draft.world = moved(draft.world, by)
     for agent in list(draft.agents.values()):
         draft.agents[agent.id] = moved(agent, by)
     for session in list(draft.sessions.values()):
-        _step(draft, session, by, boot)
+        _step(draft, session, by, is_settled=is_settled)
 
 
 def machine_slept(draft: Draft, span: timedelta) -> None:
@@ -111,11 +116,11 @@ def _plan(plan: Plan, by: timedelta) -> Plan:
     return replace(after, deadline=min(plan.deadline, begun + WAIT_MAX))
 
 
-def _step(draft: Draft, session: Session, by: timedelta, boot: str) -> None:
+def _step(draft: Draft, session: Session, by: timedelta, *, is_settled: bool) -> None:
     """Move one session; a pending wait says what has become of it."""
     plan, after = session.plan, moved(session, by)
-    if plan is not None and plan.boot != boot and plan.boot and after.plan is not None:
-        # It was worked out before this boot, and its end is known by the wall clock alone.
+    is_older = plan is not None and plan.boot not in {"", draft.world.boot_id}
+    if plan is not None and after.plan is not None and is_older and not is_settled:
         ends = min(plan.deadline, draft.at + WAIT_MAX) if plan.deadline is not None else None
         after = replace(after, stop=session.stop, plan=replace(after.plan, deadline=ends))
     draft.put(after)

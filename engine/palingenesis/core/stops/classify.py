@@ -70,7 +70,8 @@ def _take_apart(evidence: Evidence) -> _Clues:
     body = read_body(evidence.response_body)
     inner = read_body(evidence.message)
     if not body.codes and not body.message:
-        body = replace(inner, html=body.html)  # some assistants give the body as the message
+        # Some assistants give the body as the message; a body of nothing but times keeps them.
+        body = replace(inner, html=body.html, times=body.times or inner.times)
     words = [evidence.message, body.message]
     text = _SPACES.sub(" ", " ".join(dict.fromkeys(word[:_TEXT_LIMIT] for word in words if word)))
     status = evidence.status

@@ -1,0 +1,1 @@
+"""One daemon on a machine whose clocks are set, that sleeps, and that is booted in the wait."""
