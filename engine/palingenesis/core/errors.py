@@ -67,6 +67,12 @@ class JournalError(PalingenesisError):
     """The journal cannot be read or written."""
 
 
+class ForeignJournalError(JournalError):
+    """What lies in the journal's place is no journal, another program's, or a newer one."""
+
+    exit_code = ExitCode.INVALID
+
+
 class EntryRefusedError(JournalError):
     """The journal will never take this entry: a mistake in palingenesis; no next try cures it."""
 

@@ -14,7 +14,7 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from palingenesis.core.errors import JournalError
+from palingenesis.core.errors import ForeignJournalError
 
 APPLICATION_ID = 0x50414C4E
 """`PALN`: marks the file as ours, for us and for file(1)."""
@@ -116,15 +116,15 @@ def check_header(path: Path) -> int:
     Returns its format.
 
     Raises:
-        JournalError: it is refused; nothing was changed.
+        ForeignJournalError: it is refused; nothing was changed.
         OSError: it cannot be read.
     """
     if not path.is_file() or path.is_symlink():
-        raise JournalError(f"{path} is not a regular file", "move it away and start again")
+        raise ForeignJournalError(f"{path} is not a regular file", "move it away and start again")
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise JournalError(
+        raise ForeignJournalError(
             f"{path} is not a journal: {'it is empty' if not header else 'not a database'}",
             "move it away (or restore it from a backup); a new journal is begun then",
         )
@@ -136,12 +136,12 @@ def check_header(path: Path) -> int:
 def check_marks(path: Path, application: int, *, version: int) -> None:
     """Refuse another application's database, and a journal newer than this program."""
     if application != APPLICATION_ID:
-        raise JournalError(
+        raise ForeignJournalError(
             f"{path} is not a journal: it is another program's database",
             "move it away (or restore it from a backup); a new journal is begun then",
         )
     if not 1 <= version <= FORMAT_VERSION:
-        raise JournalError(
+        raise ForeignJournalError(
             f"the journal {path} has format {version}, this palingenesis writes {FORMAT_VERSION}",
             "use the version of palingenesis that wrote it, or another state directory",
         )
