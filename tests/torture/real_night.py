@@ -36,10 +36,10 @@ from palingenesis.core.errors import PalingenesisError
 from tests.live.bench import SCRIPTED_BIG, SCRIPTED_CLAUDE, wait_until
 from tests.live.executable import opencode_executable
 from tests.live.night import Night, default_policy
+from tests.systemd_user import UserManager, missing
 from tests.torture.judging import judge
 from tests.torture.misbehaviour import Misbehaviour
 from tests.torture.night_files import NightFiles, past_of
-from tests.torture.systemd_user import UserManager, missing
 
 UNIT = "palingenesis-night.service"
 START_S_MAX = 300.0

@@ -160,7 +160,7 @@ class Daemon:
             self._config.notifications, environ=self._environ, clock=self._clock
         )
         front = self._front(policy_file, agents, [channel.name for channel in channels])
-        control = ControlServer(front, self._paths.socket)
+        control, opened = ControlServer(front, self._paths.socket), asyncio.Event()
         self._listen_to_signals(policy_file)
         loop.attend(self._keeping.noticed)
         loop.attend(lambda *_: self._look_for_projects(policy_file))
@@ -177,7 +177,7 @@ class Daemon:
             host = Host(clock=self._clock, disk=self._paths.state)
             running = [
                 tasks.create_task(loop.run(dispatch)),
-                tasks.create_task(control.serve()),
+                tasks.create_task(control.serve(opened)),
                 tasks.create_task(policy_file.watch(self._say)),
                 tasks.create_task(host.watch(loop.emit)),
                 tasks.create_task(self._keeping.watch()),
@@ -188,6 +188,7 @@ class Daemon:
                     dispatch.drop(effect, "it had been decided otherwise when it happened")
                 else:
                     dispatch.take_up(effect)
+            await opened.wait()
             self._liveness.reconciled()
             loop.emit(Ticked(at=self._clock.now()))
             log.info("watching; policy %s (%s)", self._policy_path(), self._choice.origin)

@@ -107,8 +107,36 @@ def restart(
     """Stop the daemon if it runs, and start it."""
     refuse_sudo(desk, allow_root)
     _check_before_stopping(desk, policy)
+    flags = _flags(policy, server, debug)
+    if _restart_service(desk, flags):
+        return
     _stop(desk)
-    _start(desk, _flags(policy, server, debug))
+    _start(desk, flags)
+
+
+def _restart_service(desk: Desk, flags: Sequence[str]) -> bool:
+    """Have systemd restart the daemon that it keeps; False: it keeps none.
+
+    Raises:
+        UsageError: the options would be lost.
+    """
+    from palingenesis.surfaces.cli.service_texts import UNIT
+    from palingenesis.surfaces.cli.systemd import Systemd, keeps
+
+    try:
+        pid = desk.client().status()["pid"]
+    except PalingenesisError:
+        return False
+    if not keeps(pid, UNIT):
+        return False
+    if flags:
+        raise click.UsageError(
+            "the daemon runs as a service, whose options are in its unit:"
+            " palingenesis service install, with these options"
+        )
+    Systemd(desk.environ).order("restart", UNIT)
+    click.echo(f"the service was restarted (pid {desk.client().status()['pid']})")
+    return True
 
 
 def _check_before_stopping(desk: Desk, policy: Path | None) -> None:

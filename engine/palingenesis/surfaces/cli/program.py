@@ -40,6 +40,7 @@ SECTIONS: Sections = {
         "doctor": ("checkup:doctor", "Whether everything is in order, with a way out for each."),
         "preflight": ("checkup:preflight", "Will this night go well? Go, or no-go."),
         "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
+        "service": ("service:service", "Let systemd or launchd run the daemon."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
         "explain-code": ("explain_code:explain_code", "What a diagnostic such as E009 means."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 PROGRAMS = (Path("/usr/lib/systemd/systemd"), Path("/lib/systemd/systemd"))
 START_S_MAX = 20.0
 STOP_S_MAX = 30.0
@@ -40,6 +42,15 @@ def missing() -> str:
     words = ["unshare", *_user_namespace(), "--mount", "mount", "-t", "tmpfs", "tmpfs", "/run"]
     tried = subprocess.run(words, capture_output=True, text=True, check=False)
     return "" if tried.returncode == 0 else f"no mount namespace: {tried.stderr.strip()}"
+
+
+def needed() -> None:
+    """Skip the test where no manager can run; where one is promised, that is a failure."""
+    reason = missing()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"systemd's user manager cannot run: {reason}")
+    if reason:
+        pytest.skip(f"needs a user manager of systemd: {reason}")
 
 
 class UserManager:
