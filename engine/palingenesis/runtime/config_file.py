@@ -32,7 +32,8 @@ from palingenesis.runtime.config import (
 from palingenesis.runtime.paths import Paths, expanded
 from palingenesis.runtime.trust import is_readable_by_others, way_out, why_untrusted
 
-CONFIG_BYTES_MAX = 256 * 1024
+CONFIG_BYTES_MAX = 64 * 1024
+"""tomllib takes quadratic time for a key of many parts: half a second for so many bytes."""
 _WITHOUT = "without it the defaults hold"
 _MARK = "\ufeff"
 
