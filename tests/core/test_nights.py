@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from palingenesis.core import commands, effects
-from palingenesis.core.events import AgentDown, AgentUp, SessionSeen
+from palingenesis.core.events import AgentDown, AgentUp, DaemonStarted, SessionSeen
 from palingenesis.core.values import (
     AgentId,
     DownCause,
@@ -17,6 +17,8 @@ from palingenesis.core.values import (
 from tests.core.life import (
     AGENT,
     SES,
+    START,
+    Act,
     Life,
     agent_up,
     alive,
@@ -227,6 +229,57 @@ def test_what_follows_an_interrupt_of_ours_stands_on_where_it_left_the_session()
     life >> stopped("user_abort", key="msg_9:end") >> ended("resume") >> working >> alive
     life << Status.WORKING
     assert not life.session.latched
+
+
+SILENT = policy(RATE, rule("silent", "", "interrupt", "resume", event=["stalled"]))
+
+
+def test_an_abort_while_ours_is_under_way_is_hers_if_there_was_nothing_left_to_abort():
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> stopped("user_abort", key="msg_1:end") >> ended("interrupt", idle_since=at(-60))
+
+    life << Status.STOOD_DOWN
+    assert life.session.latched
+    life.claim_nothing_more()
+
+
+def test_an_abort_of_a_former_try_of_ours_is_ours():
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> stopped("user_abort", key="msg_1:end")
+    life >> passed(10) >> ended("interrupt", idle_since=at(616), again="yes")
+
+    life << "resume"
+    assert not life.session.latched
+
+
+def test_a_session_that_came_to_rest_before_our_interrupt_has_its_stop_told_first():
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> ended("interrupt", idle_since=at(-1)) << Status.WORKING
+    life.claim_nothing_more()
+    life >> stopped("user_abort", key="msg_1:end") << Status.STOOD_DOWN
+
+
+def test_nobody_is_stalled_right_after_our_start_because_nobody_watched():
+    life = Life(SILENT)
+
+    life >> passed(0) >> restarted_after(620) >> passed(1) << Status.WORKING
+    life.claim_nothing_more()
+    life >> passed(620) << "interrupt"
+
+
+def at(seconds: float) -> str:
+    return (START + timedelta(seconds=seconds)).isoformat()
+
+
+def restarted_after(seconds: float) -> Act:
+    def act(life: Life) -> DaemonStarted:
+        life.now += timedelta(seconds=seconds)
+        return DaemonStarted(at=life.now, version="test", seed="another seed")
+
+    return act
 
 
 def test_nothing_is_left_to_an_assistant_that_does_not_try():

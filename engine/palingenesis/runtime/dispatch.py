@@ -167,7 +167,7 @@ class Dispatch:
                 return outcome if attempt else Outcome(result=Result.FAILED, detail=why)
             outcome = await self._limited(actuator.perform(effect))
             if outcome.result is not Result.UNKNOWN:
-                return outcome
+                return _again(outcome) if reconcile or attempt else outcome
             await self._clock.sleep(_BETWEEN_S)
         return outcome
 
@@ -214,6 +214,13 @@ class Dispatch:
             log.warning("%s did not take a notice: %s", channel.name, outcome.detail)
             await self._clock.sleep(pause_s)
         return Outcome(result=Result.FAILED, detail=f"{channel.name} never took it")
+
+
+def _again(outcome: Outcome) -> Outcome:
+    """What a former try of ours may have done already."""
+    if "idle_since" not in outcome.data:
+        return outcome
+    return replace(outcome, data={**outcome.data, "again": "yes"})
 
 
 def _left(outcome: Outcome) -> Outcome:

@@ -446,7 +446,9 @@ class Actuator:
         if view is None:
             return _superseded("the session was deleted")
         if view.doing == "rest":
-            return _ok("it was idle")
+            since = view.stop.wall if view.stop is not None else None
+            idle = self.doors.house.instant(since).isoformat() if since is not None else ""
+            return Outcome(result=Result.OK, detail="it was idle", data={"idle_since": idle})
         await self._ask("abort", effect.session, effect.id, False)
         after = await self._ask("look", effect.session, effect.id)
         stop = {"stop": after.stop.key} if after is not None and after.stop is not None else {}

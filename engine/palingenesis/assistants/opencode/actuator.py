@@ -260,7 +260,7 @@ class OpenCodeActuator:
         if standing is None:
             return _superseded("the session was deleted")
         if standing.status is None:
-            return Outcome(result=Result.OK, detail="it was idle")
+            return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))
         if await self._abort(effect.session, standing, client, grace_s=effect.grace_s):
             return Outcome(
                 result=Result.OK,
@@ -341,6 +341,13 @@ class OpenCodeActuator:
             await self._clock.sleep(_BETWEEN_LOOKS_S)
             waited_s += _BETWEEN_LOOKS_S
         return None
+
+
+def _idle_since(standing: Standing) -> dict[str, str]:
+    """Since when there is nothing to abort; "" when that cannot be told."""
+    last = standing.said[-1] if standing.said else None
+    ended = (last.completed or last.created) if last is not None else None
+    return {"idle_since": ended.isoformat() if ended is not None else ""}
 
 
 def _failed(detail: str) -> Outcome:

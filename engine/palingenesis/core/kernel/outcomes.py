@@ -8,11 +8,12 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.agents import died_meanwhile
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.interrupted import interrupted
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.plans import word_of
-from palingenesis.core.values import Result, SessionId, Severity, Status, Stop, StopReason
+from palingenesis.core.values import Result, SessionId, Severity, Status
 from palingenesis.core.world import Plan, Session
 
 _ITS_OWN: Final = frozenset({"session.context_used", "session.cost", "session.messages"})
@@ -66,6 +67,10 @@ def _ended(
     match event.result:
         case Result.OK if isinstance(effect, effects.NewSession):
             _continued(draft, session, plan, event)
+        case Result.OK if isinstance(effect, effects.Interrupt):
+            on = interrupted(draft, session, plan, event)
+            if on is not None:
+                walk(draft, _done(draft, on, on.plan or plan, effect, event))
         case Result.OK:
             cut_off = isinstance(effect, effects.Resume | effects.Retry) and _was_cut_off(
                 draft, session, plan
@@ -124,24 +129,11 @@ def _done(
         index -= not isinstance(step, plans.Snapshot)
     elif isinstance(effect, effects.Restart):
         index -= not isinstance(step, plans.Restart)
-    if isinstance(effect, effects.Interrupt):
-        session = _standing_at(session, event.data.get("stop", ""))
     prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
     done = replace(plan, index=index, snapshot=snapshot, effect=None, deadline=None, because="")
     return draft.put(
         replace(session, plan=done, rails=(), aborting=session.aborting and not prompted)
     )
-
-
-def _standing_at(session: Session, key: str) -> Session:
-    """Where our interrupt has left the session: what follows answers that, and nothing older.
-
-    The sensor tells of it too, and may come later than the next step.
-    """
-    if not key:
-        return session
-    before = session.stop or Stop(key=key, reason=StopReason.USER_ABORT, words=True)
-    return replace(session, stop=replace(before, key=key, retrying=False))
 
 
 def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectEnded) -> None:
@@ -218,8 +210,12 @@ def _under_pause(
         case Result.OK if isinstance(effect, effects.NewSession) and event.data.get("session"):
             _continued(draft, session, plan, event)
         case Result.OK:
-            session = _done(draft, session, plan, effect, event)
-            draft.put(replace(session, paused_from=Status.DECIDING))
+            on: Session | None = session
+            if isinstance(effect, effects.Interrupt):
+                on = interrupted(draft, session, plan, event)
+            if on is not None:
+                done = _done(draft, on, on.plan or plan, effect, event)
+                draft.put(replace(done, paused_from=Status.DECIDING))
         case Result.SUPERSEDED:
             draft.put(replace(session, plan=None, paused_from=Status.WORKING))
         case Result.UNKNOWN if _is_left(effect, event):

@@ -7,6 +7,7 @@ from palingenesis.core import effects, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.interrupted import taken_for_ours
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.safety import PROVIDER_REFUSED
@@ -147,7 +148,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     if _is_behind_our_summary(session, stop):
         return  # the stop that our plan deals with, read again after a crash of ours
     if session.aborting and stop.reason is StopReason.USER_ABORT:
-        _our_own_abort(draft, session, stop)
+        draft.put(taken_for_ours(session, stop, event.at))
         return
     if not session.supervised or session.status is Status.DETACHED:
         return
@@ -322,14 +323,6 @@ def _is_behind_our_summary(session: Session, stop: Stop) -> bool:
     if plan is None or before is None or not stop.key.startswith(f"{before.key}:"):
         return False
     return any(isinstance(step, plans.Compact) for step in plan.steps[: plan.index + 1])
-
-
-def _our_own_abort(draft: Draft, session: Session, stop: Stop) -> None:
-    """The abort we asked for has arrived: remember where the session stands, decide nothing."""
-    before = session.stop or stop
-    merged = replace(before, key=stop.key, retrying=False, words=before.words or stop.words)
-    plan = replace(session.plan, stop=stop.key) if session.plan is not None else None
-    draft.put(replace(session, stop=merged, stopped_at=draft.at, aborting=False, plan=plan))
 
 
 def _without_plan(draft: Draft, session: Session, why: str) -> Session:

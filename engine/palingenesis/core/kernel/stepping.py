@@ -26,7 +26,7 @@ from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.safety import WAIT_MAX
 from palingenesis.core.values import Source, Status, Stop
-from palingenesis.core.world import Held, Plan, Quota, Session
+from palingenesis.core.world import Held, Hold, Plan, Quota, Session
 
 T = TypeVar("T")
 
@@ -48,6 +48,8 @@ def daemon_started(draft: Draft, event: events.DaemonStarted) -> None:
         boot_id=event.boot_id,
         booted_at=event.booted_at,
     )
+    for session in list(draft.sessions.values()):
+        _nobody_saw(draft, session, tuple(_anew(hold, draft.at) for hold in session.holds))
 
 
 def clock_stepped(draft: Draft, by: timedelta) -> None:
@@ -66,15 +68,27 @@ def clock_stepped(draft: Draft, by: timedelta) -> None:
 def machine_slept(draft: Draft, span: timedelta) -> None:
     """The machine was suspended: nobody could give a sign of life, or see one, meanwhile."""
     for session in list(draft.sessions.values()):
-        if session.status is Status.VERIFYING and session.verify_until is not None:
-            until = max(session.verify_until, draft.at + draft.policy.verify_within)
-            draft.put(replace(session, verify_until=until))
-        elif session.status is Status.WORKING:
-            holds = tuple(
-                replace(hold, deadline=hold.deadline + span) if hold.event == "stalled" else hold
-                for hold in session.holds
-            )
-            draft.put(replace(session, stall_told_at=draft.at, holds=holds))
+        holds = tuple(
+            replace(hold, deadline=hold.deadline + span) if hold.event == "stalled" else hold
+            for hold in session.holds
+        )
+        _nobody_saw(draft, session, holds)
+
+
+def _anew(hold: Hold, at: datetime) -> Hold:
+    """What has to stay true a while has to do so before our eyes, if it is that nothing is seen."""
+    if hold.event != "stalled" or hold.began is None:
+        return hold
+    return replace(hold, deadline=max(hold.deadline, at + (hold.deadline - hold.began)))
+
+
+def _nobody_saw(draft: Draft, session: Session, holds: tuple[Hold, ...]) -> None:
+    """Nobody could see a sign of life: the time for one begins anew."""
+    if session.status is Status.VERIFYING and session.verify_until is not None:
+        until = max(session.verify_until, draft.at + draft.policy.verify_within)
+        draft.put(replace(session, verify_until=until))
+    elif session.status is Status.WORKING:
+        draft.put(replace(session, stall_told_at=draft.at, holds=holds))
 
 
 def moved(value: T, by: timedelta) -> T:

@@ -1,0 +1,100 @@
+"""What an interrupt of ours came to: whose doing it was that the session rests, and where it rests.
+
+Theory of operation. An abort has no author: an assistant tells that a turn was aborted, and not by
+whom. While an interrupt of ours is under way the abort that is told is taken for ours. Its outcome
+knows better: where there was nothing to abort any more, somebody else was first. If that was told
+as an abort meanwhile, it was the person's, and it is her stop.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from palingenesis.core import events
+from palingenesis.core.copies import replace
+from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.values import Status, Stop, StopReason
+from palingenesis.core.world import Plan, Session
+
+ENDED_BY: Final = "ended_by"
+US: Final = "us"
+_AT_ONCE: Final = timedelta(seconds=5)
+"""An abort of which we did not see the outcome came to something within this time."""
+_AT_REST: Final = frozenset({"stopped", "action_failed", "operator"})
+"""Events about a session that rests, or of which nothing is believed."""
+
+
+def taken_for_ours(session: Session, stop: Stop, at: datetime) -> Session:
+    """The abort we asked for is told: remember where the session stands."""
+    before = session.stop or stop
+    merged = replace(
+        before,
+        key=stop.key,
+        retrying=False,
+        words=before.words or stop.words,
+        evidence={**before.evidence, ENDED_BY: US},
+    )
+    plan = replace(session.plan, stop=stop.key) if session.plan is not None else None
+    return replace(session, stop=merged, stopped_at=at, aborting=False, plan=plan)
+
+
+def interrupted(
+    draft: Draft, session: Session, plan: Plan, event: events.EffectEnded
+) -> Session | None:
+    """The session as its plan goes on with it; None: the plan is over."""
+    since = event.data.get("idle_since")
+    if since is None or (event.data.get("again") and _was_at_once(session, since)):
+        return _standing_at(session, event.data.get("stop", ""))
+    if not session.aborting and _was_taken_for_ours(session):
+        _hers(draft, session)
+        return None
+    session = replace(session, aborting=False)
+    if plan.event in _AT_REST and not (session.stop is not None and session.stop.retrying):
+        return session
+    # It was believed at work, and had come to rest: why, is told now.
+    session = cancel(draft, session, "it had come to rest by itself")
+    if session.status is Status.PAUSED:
+        draft.put(replace(session, paused_from=Status.WORKING))
+    else:
+        draft.move(session, "superseded", "it had come to rest by itself")
+    return None
+
+
+def _was_at_once(session: Session, since: str) -> bool:
+    """Whether it came to rest right after we ordered it: then a former try of ours did it."""
+    try:
+        idle_since = datetime.fromisoformat(since)
+    except ValueError:
+        return False
+    return timedelta(0) <= idle_since - session.since <= _AT_ONCE
+
+
+def _was_taken_for_ours(session: Session) -> bool:
+    return session.stop is not None and session.stop.evidence.get(ENDED_BY) == US
+
+
+def _standing_at(session: Session, key: str) -> Session:
+    """Where our interrupt has left the session: what follows answers that, and nothing older.
+
+    The sensor tells of it too, and may come later than the next step.
+    """
+    if not key:
+        return session
+    before = session.stop or Stop(key=key, reason=StopReason.USER_ABORT, words=True)
+    plan = replace(session.plan, stop=key) if session.plan is not None else None
+    return replace(session, stop=replace(before, key=key, retrying=False), plan=plan)
+
+
+def _hers(draft: Draft, session: Session) -> None:
+    """The abort that was told was the person's: it is her stop."""
+    told = session.stop
+    assert told is not None, "an abort was told"
+    session = cancel(draft, session, "the person ended it before we did")
+    stop = Stop(key=told.key, reason=StopReason.USER_ABORT, words=told.words)
+    session = draft.note(
+        replace(session, stop=stop, latched=True), "stopped", StopReason.USER_ABORT.value
+    )
+    if session.status is Status.PAUSED:
+        draft.put(replace(session, paused_from=Status.DECIDING))
+    else:
+        decide_stop(draft, begin_episode(draft, session, StopReason.USER_ABORT))
