@@ -10,10 +10,11 @@ from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.executable import database, find_executable
 from palingenesis.assistants.opencode.observed import ObservedSensor
 from palingenesis.assistants.opencode.running import Server
-from palingenesis.assistants.opencode.sensor import OpenCodeSensor
+from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
 from palingenesis.core.errors import PalingenesisError
-from palingenesis.core.values import AgentId, SessionId, Way
+from palingenesis.core.values import AgentId, SessionId, Status, Way
+from palingenesis.core.world import World
 from palingenesis.runtime import door
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Void, Work, stands
@@ -76,6 +77,8 @@ class Surroundings:
     """Somebody's server to attach to, instead of running one."""
     at_work: Callable[[], Collection[SessionId]] = tuple
     """Sessions that were at work when we last ran."""
+    believed: Callable[[AgentId], Collection[SessionId]] = nobody
+    """Sessions of an agent that we take to be at work now."""
     owned: Callable[[], Collection[SessionId]] = tuple
     """Sessions of our own servers, which the person's programs may list too."""
     void: Void = stands
@@ -89,7 +92,6 @@ class Surroundings:
 def make_agents(around: Surroundings) -> Agents:
     """Make what watches and acts, as the configuration says. Nothing is started yet."""
     config, environ, clock = around.config, around.environ, around.clock
-    work = around.work
     interval_s = config.daemon.check_interval.total_seconds()
     executable = _executable(config, environ)
     server: Server | None = None
@@ -110,16 +112,17 @@ def make_agents(around: Surroundings) -> Agents:
         sensor = OpenCodeSensor(
             agent,
             server,
-            work,
+            around.work,
             clock,
             interval_s=interval_s,
             supervised=around.at_work,
+            believed=around.believed,
             quiet=quiet,
             zones=zone,
         )
         sensors.append(sensor)
         actuators[agent] = OpenCodeActuator(
-            server, work, clock, way=way, quiet=quiet, void=around.void
+            server, around.work, clock, way=way, quiet=quiet, void=around.void
         )
     if around.observes:
         sensors.append(
@@ -137,6 +140,17 @@ def make_agents(around: Surroundings) -> Agents:
         managed=managed,
         server=server,
         executable=executable,
+    )
+
+
+def at_work(world: World, agent: AgentId) -> frozenset[SessionId]:
+    """The sessions of an agent that work as far as the kernel knows."""
+    return frozenset(
+        session.id
+        for session in world.sessions.values()
+        if session.agent == agent
+        and session.supervised
+        and session.status in {Status.WORKING, Status.VERIFYING}
     )
 
 

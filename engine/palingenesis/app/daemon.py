@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from palingenesis import __version__, shipped
-from palingenesis.app.agents import Agents, Surroundings, make_agents
+from palingenesis.app.agents import Agents, Surroundings, at_work, make_agents
 from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
 from palingenesis.app.hooks import ConfiguredHooks
@@ -209,6 +209,7 @@ class Daemon:
             dice=self._dice,
             server_url=server_url,
             at_work=lambda: self._at_start,
+            believed=lambda agent: at_work(self.loop.world, agent),
             owned=self._owned,
             void=self._why_void,
         )

@@ -78,6 +78,7 @@ class FakeOpenCode:
         self.raw: dict[str, bytes] = {}
         """Raw answers by path, instead of what it would say."""
         self.on_prompt: Callable[[str, Json], None] = lambda _session, _body: None
+        self.on_ask: Callable[[str], None] = lambda _path: None
         self.origin = ""
         self._streams: list[asyncio.StreamWriter] = []
         self._writers: set[asyncio.StreamWriter] = set()
@@ -162,6 +163,7 @@ class FakeOpenCode:
     ) -> bool:
         path = urlsplit(target).path
         self.asked.append((method, path))
+        self.on_ask(path)
         if self.password is not None:
             good = base64.b64encode(f"opencode:{self.password}".encode()).decode().lower()
             if headers.get("authorization") != f"basic {good}":

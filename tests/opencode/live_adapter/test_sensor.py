@@ -199,6 +199,61 @@ def test_what_became_of_a_supervised_session_while_we_were_away_is_told() -> Non
     watched(scene, before=before, supervised=lambda: [ONE], running=new)
 
 
+def test_words_that_overtake_a_poll_do_not_hide_that_the_session_works() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+        fake.status["ses_1"] = {"type": "busy"}
+        fake.sessions["ses_1"].update(time={"updated": int(LATER.timestamp() * 1000), "created": 1})
+        words = {"messageID": "msg_2", "partID": "prt_2", "field": "text", "delta": "and "}
+
+        def speak(path: str) -> None:
+            if path == "/session/status":
+                fake.push("message.part.delta", sessionID="ses_1", **words)
+
+        fake.on_ask = speak
+
+    async def scene(_fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await told.wait(ev.SessionWorking)
+
+        assert told.of(ev.SessionAlive)
+
+    watched(scene, before=before)
+
+
+def test_a_session_that_is_believed_at_work_and_rests_is_asked_about_again() -> None:
+    believed: list[SessionId] = []
+
+    def before(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), answer(2)]
+
+    async def scene(_fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        assert told.of(ev.SessionStopped) == []
+
+        believed.append(ONE)
+        stop = await told.wait(ev.SessionStopped)
+        assert stop.stop.reason is StopReason.COMPLETED
+
+    watched(scene, before=before, believed=lambda _agent: believed)
+
+
+def test_who_is_found_waiting_for_a_person_is_not_told_to_work() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+        fake.status["ses_1"] = {"type": "busy"}
+        fake.permissions = [{"id": "per_1", "sessionID": "ses_1", "permission": "bash"}]
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await told.wait(ev.SessionBlocked)
+        await asyncio.sleep(0.05)
+        assert told.of(ev.SessionWorking) == []
+
+        fake.permissions = []
+        await told.wait(ev.SessionUnblocked)
+
+    watched(scene, before=before, supervised=lambda: [ONE])
+
+
 class BusyMeanwhile(FakeWork):
     """While the facts of a stop are read, somebody's prompt reaches the session."""
 

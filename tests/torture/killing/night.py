@@ -55,7 +55,9 @@ def policy_of(rules: str) -> str:
 
 async def is_taken_over(run: "Run") -> None:
     await ends_well(run)
-    run.claim(was_in_time=run.journal.rules[0] != "done")
+    # Else the assistant went on by itself, before we took it over or in that very moment.
+    is_cut_off = any(one.ended == "client gone" for one in run.asked())
+    run.claim(was_in_time=run.journal.rules[0] != "done" and not is_cut_off)
 
 
 async def ends_well(run: "Run") -> None:

@@ -42,6 +42,11 @@ _PATIENCE = 3
 _RETRY_START_S = 30.0
 
 
+def nobody(_agent: AgentId) -> Collection[SessionId]:
+    """Nobody is taken to be at work."""
+    return ()
+
+
 class OpenCodeSensor:
     """Watches one agent.
 
@@ -53,6 +58,8 @@ class OpenCodeSensor:
         interval_s: seconds between two reconciliations while something is going on.
         supervised: the sessions that were at work as far as the kernel knows; asked when the
             server is first reached, to find out what became of them while we were away.
+        believed: the sessions of an agent that whoever decides takes to be at work now. Where we
+            know of no work, one of us has missed something, and they are asked about again.
         quiet: sessions that the actuator is summarising: their idle is no stop.
         zones: time-zone data, see `core.stops.times`.
     """
@@ -66,6 +73,7 @@ class OpenCodeSensor:
         *,
         interval_s: float = 5.0,
         supervised: Callable[[], Collection[SessionId]] = tuple,
+        believed: Callable[[AgentId], Collection[SessionId]] = nobody,
         quiet: Collection[str] = (),
         zones: Zones | None = None,
     ) -> None:
@@ -74,6 +82,7 @@ class OpenCodeSensor:
         self._clock = clock
         self._interval_s = interval_s
         self._supervised = supervised
+        self._believed = believed
         self._book = Book(agent, clock.now)
         self._settling = Settling(agent, self._book, work, clock, quiet=quiet, zones=zones)
         self._emit: Emit = _nobody
@@ -209,13 +218,14 @@ class OpenCodeSensor:
         is_first = True
         while True:
             errands.hasten.clear()
+            soon = is_first  # what was under way while we were away comes to light in a moment
             try:
                 await self._look(running, client, errands, is_first=is_first)
                 is_first = False
             except AssistantError:
                 pass  # the stream will tell whether it is gone; we ask again
             busy = any(watched.is_at_work for watched in self._book.watched.values())
-            pause = self._interval_s * (1 if busy or is_first else _QUIET_FACTOR)
+            pause = self._interval_s * (1 if busy or soon else _QUIET_FACTOR)
             try:
                 async with asyncio.timeout(pause):
                     await errands.hasten.wait()
@@ -226,6 +236,7 @@ class OpenCodeSensor:
         self, running: Running, client: OpenCode, errands: "_Errands", *, is_first: bool
     ) -> None:
         expected = await self._list(running, client) if is_first else []
+        self._doubt(errands)
         at_work = [w for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
         for watched in at_work:
             self._book.look_at_tools(watched)
@@ -235,6 +246,13 @@ class OpenCodeSensor:
         for directory in dict.fromkeys([*self._book.directories([*at_work, *in_doubt]), *expected]):
             for errand in await self._look_into(client, directory):
                 errands.run(errand)
+
+    def _doubt(self, errands: "_Errands") -> None:
+        for session in self._believed(self._agent):
+            watched = self._book.watched.get(session)
+            rests = watched is None or watched.life.activity is Activity.IDLE
+            if rests and not errands.ask_about(session):
+                self._book.doubt(session)
 
     async def _list(self, running: Running, client: OpenCode) -> list[str]:
         """List the sessions; returns the directories where somebody may be at work."""
@@ -257,14 +275,19 @@ class OpenCodeSensor:
         return list(dict.fromkeys(recent))[:_DIRECTORIES_MAX]
 
     async def _look_into(self, client: OpenCode, directory: str) -> list[Errand]:
-        before = {key: w.signals for key, w in self._book.watched.items()}
+        before = {key: (w.signals, w.moves) for key, w in self._book.watched.items()}
         statuses = await client.statuses(directory)
         asked = await client.asked(directory)
 
-        overtaken = {k for k, w in self._book.watched.items() if w.signals != before.get(k, 0)}
+        now = {key: (w.signals, w.moves) for key, w in self._book.watched.items()}
+        overtaken = {k for k, (signals, _) in now.items() if signals != before.get(k, (0, 0))[0]}
+        moved = {k for k, (_, moves) in now.items() if moves != before.get(k, (0, 0))[1]}
         errands: list[Errand] = []
+        for one in asked:
+            if one.session not in overtaken:
+                errands += self._book.take(one)
         for session, status in statuses.items():
-            if session not in overtaken:
+            if session not in moved:
                 errands += self._found(session, status)
         for watched in tuple(self._book.watched.values()):
             key = watched.info.id
@@ -273,9 +296,6 @@ class OpenCodeSensor:
             if key not in statuses:
                 errands += self._book.poll_idle(watched)
             errands += self._settle_blocks(watched, {one.id for one in asked})
-        for one in asked:
-            if one.session not in overtaken:
-                errands += self._book.take(one)
         return errands
 
     def _found(self, session: str, status: Busy | Retry) -> list[Errand]:
@@ -319,6 +339,10 @@ class _Errands:
         task = self._group.create_task(self._settling.run(errand, self._client, self._running))
         self._tasks[key] = task
         task.add_done_callback(lambda done: self._forget(key, done))
+
+    def ask_about(self, session: str) -> bool:
+        """Whether it is being found out why that session rests."""
+        return f"stop {session}" in self._tasks
 
     def cancel(self) -> None:
         """Let all of them be."""

@@ -13,10 +13,13 @@ from palingenesis.assistants.opencode import life as lives
 from palingenesis.assistants.opencode.life import Activity, Life, fold, root_of
 from palingenesis.assistants.opencode.signals import (
     Asked,
+    Busy,
+    Errored,
     Idle,
     MessageSeen,
     PartSeen,
     Retry,
+    SessionDeleted,
     SessionInfo,
     SessionSummary,
     Signal,
@@ -44,6 +47,8 @@ class Watched:
     info: SessionSummary
     signals: int = 0
     """Grows with every signal: what was asked before the latest one is out of date."""
+    moves: int = 0
+    """Grows with every signal about whether it works: words do not say that."""
     alive_at: datetime | None = None
     """When a sign of life was last told; None: the next one is told at once."""
     answered: bool = False
@@ -164,6 +169,7 @@ class Book:
         watched = self._of(root_of(session, self._parents), None, directory=signal.directory)
         if not isinstance(signal, SessionInfo):
             watched.signals += 1
+            watched.moves += isinstance(signal, Busy | Idle | Retry | Errored | SessionDeleted)
         if self._is_out_of_order(watched, signal):
             watched.life = replace(watched.life, user="")
         self._learn(watched, signal)
@@ -199,6 +205,11 @@ class Book:
             if watched.is_at_work:
                 watched.life = Life(session=watched.info.id, user=watched.life.user)
                 watched.told = ""
+
+    def doubt(self, session: SessionId) -> None:
+        """Somebody takes this session to be at work, and we do not: find out anew."""
+        watched = self.expect(session, None)
+        watched.life, watched.told = replace(watched.life, activity=Activity.UNKNOWN), ""
 
     def directories(self, of: Iterable[Watched]) -> list[str]:
         """Where these sessions live, each once."""
@@ -253,7 +264,8 @@ class Book:
         match hint:
             case lives.Working():
                 watched.alive_at, watched.told, watched.answered = None, "", False
-                self._emit(events.SessionWorking(at=at, session=watched.id, agent=self._agent))
+                if not watched.life.blocks:  # else it was found waiting for a person
+                    self._emit(events.SessionWorking(at=at, session=watched.id, agent=self._agent))
                 return [Began(watched)]
             case lives.Ended():
                 return [Settle(watched)]
