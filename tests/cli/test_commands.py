@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,24 @@ def test_status_says_first_of_all_that_palingenesis_holds_itself(say: Say, daemo
         "! 'palingenesis daemon act-again' ends it; please report those lines",
     ]
     assert "but holds itself" in say("daemon", "status").out
+
+
+def test_status_names_every_rail_that_is_touched_and_until_when(say: Say, daemon: Served):
+    at = datetime(2026, 11, 21, 3, 20, tzinfo=UTC)
+    daemon.door.rails = [{"rail": "30 restarts an hour in all", "until": "2026-11-21T03:20:00Z"}]
+    daemon.door.agent_rails = [{"rail": "a rule stopped this server", "until": None}]
+
+    said = say("status").out
+
+    assert f"! rail: 30 restarts an hour in all, until {at.astimezone():%H:%M}\n" in said
+    assert "! rail: a rule stopped this server\n" in said
+
+
+def test_status_tells_in_local_time_until_when_notices_are_held(say: Say, daemon: Served):
+    at = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
+    daemon.door.warnings = ["2 notices held, the next until 2026-11-21T06:00:00Z"]
+
+    assert f"! 2 notices held, the next until {at.astimezone():%H:%M}\n" in say("status").out
 
 
 def test_the_hold_is_ended_by_one_command(say: Say, daemon: Served):

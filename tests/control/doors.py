@@ -17,6 +17,7 @@ from palingenesis.runtime.door import (
     EventRow,
     Explanation,
     PolicyText,
+    RailStatus,
     RemovedStatus,
     SafeHoldStatus,
     SessionStatus,
@@ -193,6 +194,9 @@ class StandInDoor:
         self.begun = threading.Event()
         self.pid = 4242
         self.held: SafeHoldStatus | None = None
+        self.rails: list[RailStatus] = []
+        self.agent_rails: list[RailStatus] = []
+        self.warnings: list[str] = []
         self._changed = asyncio.Event()
 
     def status(self) -> Status:
@@ -219,8 +223,10 @@ class StandInDoor:
                     "since": "2026-11-21T01:00:05Z",
                     "pid": 4243,
                     "detail": "",
+                    "rails": self.agent_rails,
                 }
             ],
+            "rails": self.rails,
             "sessions": [row for row in self.listed if row["supervised"]],
             "limits": [],
             "notifications": {"channels": ["ntfy"], "pending": 0, "failed": 0, "last": None},
@@ -232,7 +238,7 @@ class StandInDoor:
                 "bytes_max": 67_108_864,
                 "removed": self.removed,
             },
-            "warnings": [],
+            "warnings": self.warnings,
         }
 
     def sessions(self) -> Sequence[SessionStatus]:

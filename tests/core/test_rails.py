@@ -4,9 +4,23 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.core.safety import BREAKER, PROMPTS_PER_HOUR, RESTARTS_MAX, UNPRODUCTIVE_MAX
-from palingenesis.core.values import Status, Way
+from palingenesis.core import commands, events
+from palingenesis.core.safety import (
+    BREAKER,
+    NEW_SESSIONS_PER_HOUR_IN_ALL,
+    PROMPTS_PER_HOUR,
+    PROMPTS_PER_HOUR_IN_ALL,
+    RESTARTS_MAX,
+    RESTARTS_PER_HOUR_IN_ALL,
+    UNPRODUCTIVE_MAX,
+    WAIT_MAX,
+    caps_reached,
+)
+from palingenesis.core.values import Result, SessionId, Status, Way
 from tests.core.life import (
+    AGENT,
+    SES,
+    Act,
     Life,
     agent_up,
     alive,
@@ -16,6 +30,8 @@ from tests.core.life import (
     passed,
     progressed,
     stopped,
+    text_of,
+    told_to,
 )
 from tests.core.policies import CRASH, STUBBORN, policy, rule
 
@@ -103,3 +119,190 @@ def test_after_the_persons_stop_no_step_touches_the_server_or_the_session(step: 
 
     life.claim_nothing_more() << Status.STOOD_DOWN
     assert [one.kind for one in life.decisions if one.kind == "kept"] == []
+
+
+# ── everything together ───────────────────────────────────────────────────────────────────────
+
+
+def others(count: int) -> list[SessionId]:
+    return [SessionId(f"ses_{number}") for number in range(2, count + 2)]
+
+
+def test_all_sessions_together_have_room_for_so_many_prompts_an_hour():
+    life = Life(STUBBORN)
+    sessions = others(PROMPTS_PER_HOUR_IN_ALL // PROMPTS_PER_HOUR + 1)
+    for session in sessions:
+        life.work(session)
+
+    for n in range(PROMPTS_PER_HOUR):
+        for session in sessions:
+            life >> stopped("completed", key=f"{session}{n}", session=session)
+            life >> progress_of(session) >> passed(1)
+
+    assert life.names().count("resume") == PROMPTS_PER_HOUR_IN_ALL
+    waiting = [one for one in life.world.sessions.values() if one.status is Status.WAITING]
+    assert {one.rails for one in waiting} == {("60 prompts an hour in all",)}
+
+
+def progress_of(session: SessionId) -> Act:
+    return lambda life: events.SessionProgressed(at=life.now, session=session, what="a turn")
+
+
+def test_a_session_that_is_deleted_gives_no_room_back():
+    life = Life(STUBBORN) >> stopped("completed", key="k") << "resume"
+
+    life.take(events.SessionGone(at=life.now, session=SES))
+
+    assert life.world.prompted == (life.now,)
+
+
+def test_a_prompt_is_counted_once_although_two_sessions_remember_it():
+    life = Life(policy(rule("full", "", "new-session", event=["stopped"])))
+
+    life >> stopped("context_exhausted") << "snapshot" >> ended("snapshot", path="p")
+    life << "new-session" >> ended("new-session", session="ses_2")
+
+    assert len(life.world.sessions[SES].prompts) == 1
+    assert len(life.world.sessions[SessionId("ses_2")].prompts) == 1
+    assert len(life.world.prompted) == 1
+
+
+def test_no_more_than_so_many_new_sessions_are_begun_an_hour():
+    life = Life(policy(rule("full", "", "new-session", event=["stopped"])))
+    sessions = others(NEW_SESSIONS_PER_HOUR_IN_ALL + 5)
+    for session in sessions:
+        life.work(session)
+        life >> stopped("context_exhausted", session=session, key=session)
+        snapshot = life.last["snapshot"]
+        life.take(
+            events.EffectEnded(
+                at=life.now, effect=snapshot.id, result=Result.OK, data={"path": "p"}
+            )
+        )
+
+    assert life.names().count("new-session") == NEW_SESSIONS_PER_HOUR_IN_ALL
+    left = life.world.sessions[sessions[-1]]
+    assert (left.status, left.rails) == (Status.WAITING, ("20 new sessions an hour in all",))
+
+
+def test_progress_between_two_deaths_does_not_lift_the_cap_on_restarts():
+    life = Life(policy(CRASH))
+
+    for _ in range(RESTARTS_PER_HOUR_IN_ALL + 5):
+        life >> died() >> passed(2)
+        if "restart" not in life.names():
+            break
+        life << "restart" >> agent_up >> ended("restart")
+        life.orders.clear()
+        life >> alive >> progressed >> passed(30)
+
+    assert len(life.world.restarted) == RESTARTS_PER_HOUR_IN_ALL
+    assert [one.rail for one in caps_reached(life.world, life.now)] == [
+        "30 restarts an hour in all"
+    ]
+
+
+def test_a_summary_takes_room_as_a_prompt_does():
+    summing = policy(rule("sum", "", "compact", event=["progress"]))
+    life = Life(summing)
+
+    for _ in range(PROMPTS_PER_HOUR + 5):
+        life >> progressed
+        if "compact" in life.names():
+            life >> ended("compact")
+            life.orders.clear()
+
+    assert len(life.session.prompts) == PROMPTS_PER_HOUR
+    assert life.session.rails == ("12 prompts an hour for one session",)
+
+
+# ── waits ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_left_to_the_assistant_is_probed_after_the_longest_wait():
+    life = Life(policy(rule("own", "stop.retrying", {"delegate": {}}, {"interrupt": {}})))
+    a_year = timedelta(days=365).total_seconds()
+
+    life >> stopped("quota", retry_after=a_year, retrying=True) << WAIT_MAX
+    life >> passed(WAIT_MAX.total_seconds()) << "interrupt"
+
+    life.claim_nothing_more()
+
+
+# ── what cannot be seen ───────────────────────────────────────────────────────────────────────
+
+
+def sensor_broke(life: Life) -> events.Event:
+    return events.SensorBroke(at=life.now, sensor=AGENT, detail="KeyError: 'x'")
+
+
+def sensor_mended(life: Life) -> events.Event:
+    return events.SensorMended(at=life.now, sensor=AGENT)
+
+
+def test_nothing_is_done_where_our_sensor_broke_until_it_watches_again():
+    life = Life(STUBBORN)
+
+    life >> sensor_broke << "notify" >> sensor_broke
+    life >> stopped("completed") << Status.WAITING >> passed(3600)
+    life.claim_nothing_more()
+    life >> sensor_mended << "resume"
+
+    life.claim_nothing_more()
+
+
+def test_no_server_is_restarted_that_cannot_be_watched():
+    life = Life(policy(CRASH))
+
+    life >> sensor_broke << "notify" >> died() >> passed(600)
+    life.claim_nothing_more()
+    life >> sensor_mended << "restart"
+
+
+def test_facts_of_the_machine_are_unknown_when_their_sensor_broke():
+    life = Life(STUBBORN)
+    life.take(events.FactsObserved(at=life.now, facts={"host.network": True}))
+
+    life.take(events.SensorBroke(at=life.now, sensor="host"))
+
+    assert life.world.host == {}
+
+
+def test_a_new_start_of_ours_begins_every_sensor_anew():
+    life = Life(STUBBORN) >> sensor_broke
+
+    life.take(events.DaemonStarted(at=life.now, version="test", seed="5eed5eed5ee2"))
+
+    assert life.world.unseen == {}
+
+
+# ── pause ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_rule_beside_runs_no_hook_and_backs_nothing_up_in_a_pause_but_tells():
+    steps = ({"run": {"hook": "h"}}, {"snapshot": {}}, {"notify": {"message": "still so"}})
+    beside = rule("beside", "", *steps, event=["blocked"]) | {"for": "5m", "continue": True}
+    life = Life(policy(beside))
+
+    life >> asked() << "notify" >> told_to(commands.Hold()) >> passed(300)
+
+    assert life.names() == ["notify"]
+    assert text_of(life.orders[0]) == "still so"
+
+
+def test_a_server_that_dies_while_nobody_works_there_is_not_brought_back_in_a_pause():
+    life = Life(policy(CRASH))
+    life.take(events.SessionGone(at=life.now, session=SES))
+
+    life >> told_to(commands.Hold()) >> died()
+
+    life.claim_nothing_more()
+
+
+def test_a_server_that_dies_while_it_is_brought_back_is_not_brought_back_twice_at_once():
+    life = Life(policy(CRASH))
+    life.take(events.SessionGone(at=life.now, session=SES))
+
+    life >> died() << "restart" >> died()
+
+    life.claim_nothing_more()

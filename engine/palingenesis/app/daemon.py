@@ -47,6 +47,7 @@ from palingenesis.runtime.ports import Clock, Clocks, one_clock
 from palingenesis.runtime.project_policy import file_in, projects_of
 from palingenesis.runtime.recovery import recover
 from palingenesis.runtime.reload import Answer, on_hangup
+from palingenesis.runtime.watchkeeper import watch_all
 from palingenesis.sensors.host import Host
 from palingenesis.sensors.policy_file import PolicyFile
 from palingenesis.sensors.work import FolderWork
@@ -178,10 +179,9 @@ class Daemon:
             running = [
                 tasks.create_task(loop.run(dispatch)),
                 tasks.create_task(control.serve(opened)),
-                tasks.create_task(policy_file.watch(self._say)),
-                tasks.create_task(host.watch(loop.emit)),
                 tasks.create_task(self._keeping.watch()),
-                *(tasks.create_task(sensor.watch(loop.emit)) for sensor in agents.sensors),
+                *watch_all(tasks, self._clock, {policy_file: self._say}),
+                *watch_all(tasks, self._clock, dict.fromkeys((host, *agents.sensors), loop.emit)),
             ]
             for effect in list(loop.world.open.values()):
                 if effect.id in self._unordered:

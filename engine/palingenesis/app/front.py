@@ -96,26 +96,27 @@ class Front:
 
     def status(self) -> door.Status:
         """See `Door`."""
-        world, loop = self._loop.world, self._loop
+        world, loop, now = self._loop.world, self._loop, self._clock.now()
         trouble = loop.journal_trouble
         return {
             "schema_version": door.SCHEMA_VERSION,
             "running": True,
-            "at": views.instant(self._clock.now()),
+            "at": views.instant(now),
             "pid": os.getpid(),
             "version": __version__,
             "since": views.instant(self._about.since),
             "paused": world.paused,
             "safe_hold": touched.safe_hold(world),
+            "rails": touched.rails(world, now),
             "policy": {
                 "name": world.policy_name,
                 "digest": world.policy,
                 "path": str(self._about.policy_path()),
                 "stale": list(world.policy_problems),
             },
-            "agents": views.agents(world),
-            "sessions": views.supervised(world),
-            "limits": limits(world, self._clock.now()),
+            "agents": touched.agents(world, now),
+            "sessions": views.supervised(world, now),
+            "limits": limits(world, now),
             "notifications": {
                 "channels": list(self._about.channels),
                 "pending": views.pending_notices(world),
@@ -146,7 +147,9 @@ class Front:
 
     def sessions(self) -> Sequence[door.SessionStatus]:
         """See `Door`."""
-        return [views.session_status(session) for session in self._loop.world.sessions.values()]
+        now = self._clock.now()
+        sessions = self._loop.world.sessions.values()
+        return [views.session_status(session, now) for session in sessions]
 
     def events(
         self, *, after: int, since: datetime | None, session: str | None, limit: int

@@ -155,6 +155,22 @@ class AgentDown(_Happened):
     """These two tell who an agent would be that was never up; not needed for a known one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorBroke(_Happened):
+    """A sensor of ours broke: what it watches cannot be seen, so nothing may be done there."""
+
+    sensor: str
+    """Its name: of an agent, or `host`, `programs`, `policy file`."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorMended(_Happened):
+    """A sensor that broke watches again."""
+
+    sensor: str
+
+
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -268,6 +284,8 @@ Event = (
     | CommandGiven
     | AgentUp
     | AgentDown
+    | SensorBroke
+    | SensorMended
     | SessionSeen
     | SessionWorking
     | SessionAlive

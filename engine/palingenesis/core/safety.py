@@ -17,6 +17,10 @@ PROMPTS_PER_HOUR: Final = 12
 """Prompts to one session in any hour."""
 PROMPTS_PER_HOUR_IN_ALL: Final = 60
 """Prompts to all sessions together in any hour."""
+NEW_SESSIONS_PER_HOUR_IN_ALL: Final = 20
+"""New sessions begun in any hour, whichever they continue."""
+RESTARTS_PER_HOUR_IN_ALL: Final = 30
+"""Restarts of all servers together in any hour, progress or not."""
 UNPRODUCTIVE_MAX: Final = 3
 """Prompts in a row after which nothing was achieved."""
 PROBE: Final = timedelta(minutes=10)
@@ -78,7 +82,12 @@ HER_STOP: Final = Refused(rail="the person stopped this session", quiet=True)
 """The person said stop: neither the session nor, on its behalf, its server is touched."""
 
 
-def may_touch(world: World, session: Session, *, by_person: bool = False) -> Verdict:
+def cannot_see(agent: str) -> str:
+    """The rail that holds back what would be done where our sensor broke."""
+    return f"{agent} cannot be watched now, so nothing is done there"
+
+
+def may_touch(world: World, session: Session, at: datetime, *, by_person: bool = False) -> Verdict:
     """Whether anything at all may be done to the session."""
     if session.latched and not by_person:
         return HER_STOP
@@ -91,12 +100,14 @@ def may_touch(world: World, session: Session, *, by_person: bool = False) -> Ver
         )
     if agent.way is Way.OBSERVED:
         return Refused(rail="this agent is only observed: told about, not touched")
+    if agent.id in world.unseen:
+        return Later(until=at + RECHECK, rail=cannot_see(agent.id))
     return Allowed() if agent.up else NeedsAgent()
 
 
 def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool = False) -> Verdict:
     """Whether a prompt may be sent to the session now."""
-    verdict = may_touch(world, session, by_person=by_person)
+    verdict = may_touch(world, session, at, by_person=by_person)
     if not isinstance(verdict, Allowed):
         return verdict
     if session.block is not None:
@@ -115,10 +126,20 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
     full = _room_at(session.prompts, PROMPTS_PER_HOUR, at)
     if full is not None:
         return Later(until=full, rail=f"{PROMPTS_PER_HOUR} prompts an hour for one session")
-    everyone = (instant for other in world.sessions.values() for instant in other.prompts)
-    full = _room_at(everyone, PROMPTS_PER_HOUR_IN_ALL, at)
+    full = _room_at(world.prompted, PROMPTS_PER_HOUR_IN_ALL, at)
     if full is not None:
         return Later(until=full, rail=f"{PROMPTS_PER_HOUR_IN_ALL} prompts an hour in all")
+    return verdict
+
+
+def may_begin(world: World, session: Session, at: datetime, *, by_person: bool = False) -> Verdict:
+    """Whether a new session may be begun now that continues this one."""
+    verdict = may_prompt(world, session, at, by_person=by_person)
+    if not isinstance(verdict, Allowed) or by_person:
+        return verdict
+    full = _room_at(world.begun, NEW_SESSIONS_PER_HOUR_IN_ALL, at)
+    if full is not None:
+        return Later(until=full, rail=f"{NEW_SESSIONS_PER_HOUR_IN_ALL} new sessions an hour in all")
     return verdict
 
 
@@ -154,7 +175,7 @@ def may_stop(agent: Agent | None) -> Verdict:
     return Allowed()
 
 
-def may_restart(agent: Agent, at: datetime, *, by_person: bool = False) -> Verdict:
+def may_restart(world: World, agent: Agent, at: datetime, *, by_person: bool = False) -> Verdict:
     """Whether the agent's server may be restarted now."""
     if agent.way is not Way.MANAGED:
         return Refused(rail=f"a server that is {agent.way} is never restarted by us")
@@ -162,15 +183,50 @@ def may_restart(agent: Agent, at: datetime, *, by_person: bool = False) -> Verdi
         return Refused(rail=f"{agent.assistant} {agent.version} was not tested")
     if agent.stopped and not by_person:
         return Refused(rail="a rule stopped this server; no rule starts it again")
-    if not agent.tripped:
-        return Allowed()
-    open_until = agent.restarts[-1] + BREAKER
-    if at >= open_until:
-        return Allowed()
-    minutes = RESTARTS_WITHIN.seconds // 60
-    return Later(
-        until=open_until, rail=f"{RESTARTS_MAX} restarts within {minutes} minutes: breaker open"
+    if agent.id in world.unseen:
+        return Later(until=at + RECHECK, rail=cannot_see(agent.id))
+    if (until := breaker_until(agent)) is not None and at < until:
+        return Later(until=until, rail=BREAKER_OPEN)
+    full = _room_at(world.restarted, RESTARTS_PER_HOUR_IN_ALL, at)
+    if full is not None:
+        return Later(until=full, rail=f"{RESTARTS_PER_HOUR_IN_ALL} restarts an hour in all")
+    return Allowed()
+
+
+BREAKER_OPEN: Final = (
+    f"{RESTARTS_MAX} restarts within {RESTARTS_WITHIN.seconds // 60} minutes: breaker open"
+)
+
+
+def breaker_until(agent: Agent) -> datetime | None:
+    """When an open breaker lets one more restart through, as a probe; None: it is closed."""
+    return agent.restarts[-1] + BREAKER if agent.tripped and agent.restarts else None
+
+
+def caps_reached(world: World, at: datetime) -> tuple[Later, ...]:
+    """What concerns everything together and is full now."""
+    caps = (
+        (world.prompted, PROMPTS_PER_HOUR_IN_ALL, "prompts"),
+        (world.begun, NEW_SESSIONS_PER_HOUR_IN_ALL, "new sessions"),
+        (world.restarted, RESTARTS_PER_HOUR_IN_ALL, "restarts"),
     )
+    found = (
+        (_room_at(instants, most, at), f"{most} {what} an hour in all")
+        for instants, most, what in caps
+    )
+    return tuple(Later(until=until, rail=rail) for until, rail in found if until is not None)
+
+
+def touched(session: Session, at: datetime) -> tuple[str, ...]:
+    """The rails that would hold a prompt to this session back now, or did when it last tried."""
+    rails = list(session.rails)
+    if session.latched:
+        rails.append(HER_STOP.rail)
+    if session.unproductive >= UNPRODUCTIVE_MAX:
+        rails.append(f"{session.unproductive} prompts in a row achieved nothing")
+    if _room_at(session.prompts, PROMPTS_PER_HOUR, at) is not None:
+        rails.append(f"{PROMPTS_PER_HOUR} prompts an hour for one session")
+    return tuple(dict.fromkeys(rails))
 
 
 def trips(restarts: tuple[datetime, ...]) -> bool:

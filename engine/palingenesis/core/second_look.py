@@ -27,9 +27,12 @@ from palingenesis.core.effects import (
 )
 from palingenesis.core.safety import (
     BREAKER,
+    NEW_SESSIONS_PER_HOUR_IN_ALL,
     PROBE,
     PROMPTS_PER_HOUR,
+    PROMPTS_PER_HOUR_IN_ALL,
     RESTARTS_MAX,
+    RESTARTS_PER_HOUR_IN_ALL,
     RESTARTS_WITHIN,
     UNPRODUCTIVE_MAX,
     WAIT_MAX,
@@ -39,8 +42,8 @@ from palingenesis.core.world import Session, World
 
 _HOUR: Final = timedelta(hours=1)
 _SLACK: Final = timedelta(seconds=1)
-_PROMPTS: Final = Resume | Retry | NewSession
-"""Effects that begin a turn of the assistant, and are counted."""
+_PROMPTS: Final = Resume | Retry | NewSession | Compact
+"""Effects that have a model at work."""
 
 
 def objection(
@@ -123,6 +126,10 @@ def _no_restart(before: World, after: World, agent: AgentId, at: datetime, *, he
     under_way = sum(isinstance(e, Restart) and e.agent == agent for e in after.open.values())
     if under_way > 1:
         return "a restart of that server is under way"
+    if _within(after.restarted, at) > RESTARTS_PER_HOUR_IN_ALL:
+        return f"more than {RESTARTS_PER_HOUR_IN_ALL} restarts within an hour in all"
+    if agent in after.unseen:
+        return "its sensor is broken"
     known = before.agents.get(agent)
     if known is None:
         return ""
@@ -150,6 +157,8 @@ def _no_touch(after: World, effect: SessionEffect, at: datetime, *, hers: bool) 
         return "the agent is only watched"
     if not agent.up:
         return "the agent does not run"
+    if agent.id in after.unseen:
+        return "its sensor is broken"
     if session.latched and not hers:
         return "the person stopped this session"
     if session.status is Status.PAUSED:
@@ -157,18 +166,25 @@ def _no_touch(after: World, effect: SessionEffect, at: datetime, *, hers: bool) 
     aside = isinstance(effect, Snapshot) and effect.aside
     if not aside and (session.plan is None or session.plan.effect != effect.id):
         return "no plan of the session waits for it"
-    if isinstance(effect, _PROMPTS | Compact) and session.block is not None:
+    if isinstance(effect, _PROMPTS) and session.block is not None:
         return f"a {session.block.kind} waits for the person"
     if isinstance(effect, _PROMPTS) and not hers:
-        return _too_often(session, at)
+        return _too_often(after, session, effect, at)
     return ""
 
 
-def _too_often(session: Session, at: datetime) -> str:
+def _too_often(
+    after: World, session: Session, effect: Resume | Retry | NewSession | Compact, at: datetime
+) -> str:
     """The prompt in question is counted already: it is the newest."""
     if _within(session.prompts, at) > PROMPTS_PER_HOUR:
         return f"more than {PROMPTS_PER_HOUR} prompts within an hour"
-    if session.unproductive <= UNPRODUCTIVE_MAX:
+    if _within(after.prompted, at) > PROMPTS_PER_HOUR_IN_ALL:
+        return f"more than {PROMPTS_PER_HOUR_IN_ALL} prompts within an hour in all"
+    if isinstance(effect, NewSession) and _within(after.begun, at) > NEW_SESSIONS_PER_HOUR_IN_ALL:
+        return f"more than {NEW_SESSIONS_PER_HOUR_IN_ALL} new sessions within an hour in all"
+    vain = session.unproductive - (0 if isinstance(effect, Compact) else 1)
+    if vain < UNPRODUCTIVE_MAX:
         return ""
     stalled = session.plan is not None and session.plan.event == "stalled"
     reason = session.stop.reason if session.stop is not None and not stalled else None
@@ -177,7 +193,7 @@ def _too_often(session: Session, at: datetime) -> str:
     earlier = session.prompts[:-1]
     if reason in NOBODY_ANSWERED and earlier and at >= earlier[-1] + PROBE:
         return ""
-    return f"{session.unproductive - 1} prompts in a row achieved nothing"
+    return f"{vain} prompts in a row achieved nothing"
 
 
 def _within(instants: Iterable[datetime], at: datetime) -> int:

@@ -26,6 +26,7 @@ from palingenesis.core.kernel.outcomes import effect_ended
 from palingenesis.core.kernel.quota import learn
 from palingenesis.core.kernel.quota_turns import take_turns
 from palingenesis.core.kernel.revising import policy_adopted
+from palingenesis.core.kernel.sensing import sensor_broke, sensor_mended
 from palingenesis.core.kernel.sessions import (
     forget_old,
     person_prompted,
@@ -107,8 +108,27 @@ def _fold(draft: Draft, event: Event) -> None:
             person_prompted(draft, event)
         case events.EffectEnded():
             effect_ended(draft, event)
+        case events.AgentUp() | events.AgentDown() | events.SensorBroke() | events.SensorMended():
+            _fold_agents(draft, event)
         case _:
             _fold_ours(draft, event)
+
+
+def _fold_agents(
+    draft: Draft,
+    event: events.AgentUp | events.AgentDown | events.SensorBroke | events.SensorMended,
+) -> None:
+    match event:
+        case events.AgentUp():
+            agent_up(draft, event)
+        case events.AgentDown():
+            agent_down(draft, event)
+        case events.SensorBroke():
+            sensor_broke(draft, event)
+        case events.SensorMended():
+            sensor_mended(draft, event)
+        case _:
+            assert_never(event)
 
 
 def _fold_ours(
@@ -122,9 +142,7 @@ def _fold_ours(
     | events.ShadowStopped
     | events.ClockStepped
     | events.MachineSlept
-    | events.CommandGiven
-    | events.AgentUp
-    | events.AgentDown,
+    | events.CommandGiven,
 ) -> None:
     match event:
         case events.DaemonStarted():
@@ -148,10 +166,6 @@ def _fold_ours(
             machine_slept(draft, event.span)
         case events.CommandGiven():
             command_given(draft, event)
-        case events.AgentUp():
-            agent_up(draft, event)
-        case events.AgentDown():
-            agent_down(draft, event)
         case _:
             assert_never(event)
 

@@ -307,11 +307,19 @@ class World:
     """Who asked for that."""
     safe_hold: SafeHold | None = None
     """Why we only watch; None: all is well."""
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    """What cannot be watched now because its sensor broke, by the sensor's name, and why."""
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     host: Mapping[str, FactValue] = field(default_factory=dict)
     open: Mapping[str, Effect] = field(default_factory=dict)
     """Effects that were ordered and have no outcome yet."""
+    prompted: tuple[datetime, ...] = ()
+    """When we prompted any session, also one that is gone by now; the newest 100."""
+    begun: tuple[datetime, ...] = ()
+    """When we began a new session; the newest 50."""
+    restarted: tuple[datetime, ...] = ()
+    """When we restarted any server; the newest 50."""
     questions: Mapping[str, str] = field(default_factory=dict)
     """What became of the questions that are settled, by their short names; the newest 50."""
     used: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)

@@ -82,6 +82,11 @@ class NightSensor:
         self._sensor = sensor
         self._clock = clock
 
+    @property
+    def name(self) -> str:
+        """See `ports.Sensor`."""
+        return self._sensor.name
+
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
 

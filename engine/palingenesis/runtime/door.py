@@ -50,6 +50,13 @@ class PolicyStatus(TypedDict):
     """Why the newest file was refused, one line each; empty: it is in force."""
 
 
+class RailStatus(TypedDict):
+    """A rail that is touched, in words, and when it lets go; null: not by time alone."""
+
+    rail: str
+    until: str | None
+
+
 class AgentStatus(TypedDict):
     """One agent."""
 
@@ -62,6 +69,7 @@ class AgentStatus(TypedDict):
     since: str
     pid: int | None
     detail: str
+    rails: Sequence[RailStatus]
 
 
 class WorkStatus(TypedDict):
@@ -180,6 +188,8 @@ class Status(TypedDict):
     paused: bool
     safe_hold: SafeHoldStatus | None
     """Null: all is well."""
+    rails: Sequence[RailStatus]
+    """The ones that concern everything together; agents and sessions have their own."""
     policy: PolicyStatus
     agents: Sequence[AgentStatus]
     sessions: Sequence[SessionStatus]

@@ -84,7 +84,14 @@ class Dice(Protocol):
 class Sensor(Protocol):
     """Turns a part of the world into events until it is cancelled."""
 
-    async def watch(self, emit: Emit) -> None: ...
+    @property
+    def name(self) -> str:
+        """What it watches: the id of an agent, or a word such as `host`."""
+        ...
+
+    async def watch(self, emit: Emit) -> None:
+        """Watch for ever. It may be begun anew after it raised."""
+        ...
 
 
 class Actuator(Protocol):

@@ -17,8 +17,9 @@ from palingenesis.core.events import Event
 from palingenesis.core.facts import show, show_duration
 from palingenesis.core.plans import Ask, Delegate, Restart, Wait, word_of
 from palingenesis.core.record import from_plain
-from palingenesis.core.values import DownCause, FactValue, Status, Way
-from palingenesis.core.world import Agent, Decision, Plan, Session, World
+from palingenesis.core.safety import touched
+from palingenesis.core.values import AgentId, DownCause, FactValue, Status
+from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.runtime import door
 from palingenesis.runtime.ports import Recorded
 from palingenesis.simulation.rehearsal import name_of
@@ -54,31 +55,7 @@ def instant(at: datetime) -> str:
 # ── status ────────────────────────────────────────────────────────────────────────────────────
 
 
-def agent_status(agent: Agent) -> door.AgentStatus:
-    """One agent."""
-    return {
-        "id": agent.id,
-        "assistant": agent.assistant,
-        "way": agent.way.value,
-        "version": agent.version,
-        "supported": agent.supported,
-        "up": agent.up,
-        "since": instant(agent.since),
-        "pid": agent.pid,
-        "detail": agent.detail,
-    }
-
-
-def agents(world: World) -> list[door.AgentStatus]:
-    """The agents that concern somebody; a program of the person's own that has ended does not."""
-    return [
-        agent_status(agent)
-        for agent in world.agents.values()
-        if agent.up or agent.way is not Way.OBSERVED
-    ]
-
-
-def session_status(session: Session) -> door.SessionStatus:
+def session_status(session: Session, at: datetime) -> door.SessionStatus:
     """One session: what it does, and if it waits: for what, until when, and what then."""
     plan, stop, block = session.plan, session.stop, session.block
     blocked = session.status is Status.BLOCKED and block is not None
@@ -100,7 +77,7 @@ def session_status(session: Session) -> door.SessionStatus:
         "next": _next(plan, session),
         "rule": plan.rule if plan else None,
         "decision": plan.decision if plan else None,
-        "rails": list(session.rails),
+        "rails": list(touched(session, at)),
         "attempts": session.episode.attempts if session.episode else 0,
         "context_used": _ratio(session.facts.get("session.context_used")),
         "work": _work(session.facts),
@@ -149,7 +126,7 @@ def _ratio(value: FactValue | None) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def supervised(world: World) -> list[door.SessionStatus]:
+def supervised(world: World, at: datetime) -> list[door.SessionStatus]:
     """The sessions that are ours, the ones that need somebody first."""
     order = [Status.ATTENTION, Status.BLOCKED, Status.PAUSED, Status.WAITING, Status.ACTING]
 
@@ -158,7 +135,7 @@ def supervised(world: World) -> list[door.SessionStatus]:
         return place, session.id
 
     ours = (s for s in world.sessions.values() if s.supervised and s.successor is None)
-    return [session_status(session) for session in sorted(ours, key=urgency)]
+    return [session_status(session, at) for session in sorted(ours, key=urgency)]
 
 
 def warnings(world: World) -> list[str]:
@@ -178,6 +155,11 @@ def warnings(world: World) -> list[str]:
     if world.held:
         first = min(held.until for held in world.held)
         lines.append(f"{_count(len(world.held), 'notice')} held, the next until {instant(first)}")
+    lines += (
+        f"the sensor of {name} broke, it is begun anew again and again: {why}"
+        for name, why in world.unseen.items()
+        if AgentId(name) not in world.agents
+    )
     if world.paused:
         lines.append("paused: nothing is done until `palingenesis resume`")
     return lines

@@ -29,6 +29,8 @@ _SMALL = 0.1
 class Host:
     """Sensor: observes the machine every 30 s and tells what changed."""
 
+    name = "host"
+
     def __init__(
         self,
         *,

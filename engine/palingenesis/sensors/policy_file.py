@@ -43,6 +43,8 @@ _Place = tuple[str, int, int]
 class PolicyFile:
     """Sensor: watches one policy file until it is cancelled."""
 
+    name = "policy file"
+
     def __init__(
         self,
         path: Path,

@@ -96,6 +96,8 @@ class ObservedSensor:
         zones: time-zone data, see `core.stops.times`.
     """
 
+    name = "programs"
+
     def __init__(
         self,
         clock: Clock,

@@ -89,6 +89,11 @@ class OpenCodeSensor:
         self._told_down = False
         self._was_reached = False
 
+    @property
+    def name(self) -> str:
+        """See `ports.Sensor`."""
+        return self._agent
+
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
         self._emit = emit

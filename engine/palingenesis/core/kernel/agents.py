@@ -221,7 +221,9 @@ def _bring_back(draft: Draft, agent: Agent, at: datetime) -> None:
     """
     if draft.world.paused or not draft.acts or _is_restarted(draft, agent):
         return
-    if draft.policy.mode is not Mode.ENFORCE or not isinstance(may_restart(agent, at), Allowed):
+    if draft.policy.mode is not Mode.ENFORCE or not isinstance(
+        may_restart(draft.now(), agent, at), Allowed
+    ):
         return
     decision = draft.decide(
         "told", event="", rule="kernel", why=f"{agent.id} died while nobody worked there"

@@ -123,9 +123,11 @@ def _take(draft: Draft, session: Session, plan: Plan) -> None:
     match plan.steps[plan.index]:
         case plans.Notify() | plans.Log() as step:
             observe(draft, session, plan, step)
-        case plans.Run() as step:
+        case plans.Run() as step if not _is_held(draft, session):
             draft.order(hook_of(session, plan, step, key))
-        case plans.Snapshot() if isinstance(may_touch(draft.now(), session), Allowed):
+        case plans.Snapshot() if not _is_held(draft, session) and isinstance(
+            may_touch(draft.now(), session, draft.at), Allowed
+        ):
             draft.order(
                 effects.Snapshot(
                     id=key,
@@ -138,6 +140,11 @@ def _take(draft: Draft, session: Session, plan: Plan) -> None:
             )
         case _:
             pass
+
+
+def _is_held(draft: Draft, session: Session) -> bool:
+    """Whether the operator has us do nothing there; people are told all the same."""
+    return draft.world.paused or session.status is Status.PAUSED
 
 
 def _watch(draft: Draft, session: Session, aside: Aside, event: str) -> Session:

@@ -105,21 +105,32 @@ def _ordered(draft: Draft, session: Session, plan: Plan, effect: effects.Session
     acting = replace(plan, effect=effect.id, deadline=None, because="")
     if isinstance(effect, effects.Resume | effects.Retry | effects.NewSession):
         acting = replace(acting, acted=True, acted_at=draft.at)
-        session = _counted(draft, session)
+        session = _tried(session)
+    if not isinstance(effect, effects.Interrupt | effects.Snapshot):
+        session = _counted(draft, session, effect)
     if isinstance(effect, effects.Interrupt):
         session = replace(session, aborting=True)
     session = draft.put(replace(session, plan=acting, rails=()))
     return draft.move(session, "act", type(effect).__name__)
 
 
-def _counted(draft: Draft, session: Session) -> Session:
+def _tried(session: Session) -> Session:
+    """A prompt is an attempt until something comes of it."""
     episode = session.episode
     return replace(
         session,
-        prompts=(*session.prompts, draft.at)[-50:],
         unproductive=session.unproductive + 1,
         episode=replace(episode, attempts=episode.attempts + 1) if episode else None,
     )
+
+
+def _counted(draft: Draft, session: Session, effect: effects.SessionEffect) -> Session:
+    """Whatever has a model at work counts as a prompt, in the windows of the rails."""
+    world = draft.world
+    draft.world = replace(world, prompted=(*world.prompted, draft.at)[-100:])
+    if isinstance(effect, effects.NewSession):
+        draft.world = replace(draft.world, begun=(*world.begun, draft.at)[-50:])
+    return replace(session, prompts=(*session.prompts, draft.at)[-50:])
 
 
 # ── the agent ─────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +176,7 @@ def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
     if agent.way is not Way.MANAGED and not isinstance(plan.steps[plan.index], plans.Restart):
         later = Later(until=draft.at + RECHECK, rail=f"{agent.id} does not answer")
         return postpone(draft, session, plan, later)
-    verdict = may_restart(agent, draft.at, by_person=is_hers(plan))
+    verdict = may_restart(draft.now(), agent, draft.at, by_person=is_hers(plan))
     match verdict:
         case Later():
             return postpone(draft, session, plan, verdict)
@@ -188,6 +199,7 @@ def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effec
     restarts = (*agent.restarts, draft.at)[-50:]
     tripped = agent.tripped or trips(restarts)
     draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped)
+    draft.world = replace(draft.world, restarted=(*draft.world.restarted, draft.at)[-50:])
     draft.order(effect)
     return effect
 

@@ -121,7 +121,7 @@ def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:
             unproductive=0,
             repeats=0,
             half_open=False,
-            rails=(),
+            rails=session.rails if session.status is Status.WAITING else (),
             episode=replace(episode, attempts=0, tries={}) if episode else None,
         )
     )

@@ -47,6 +47,7 @@ def daemon_started(draft: Draft, event: events.DaemonStarted) -> None:
         started_at=event.at,
         boot_id=event.boot_id,
         booted_at=event.booted_at,
+        unseen={},  # every sensor is begun anew
     )
     for session in list(draft.sessions.values()):
         _nobody_saw(draft, session, tuple(_anew(hold, draft.at) for hold in session.holds))

@@ -15,7 +15,7 @@ from palingenesis.core.kernel.ordering import act, inherited, restart, run_hook,
 from palingenesis.core.kernel.quota_line import in_turn
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.policy.model import Mode
-from palingenesis.core.safety import may_prompt, may_touch
+from palingenesis.core.safety import WAIT_MAX, may_begin, may_prompt, may_touch
 from palingenesis.core.values import Severity, Source, Status
 from palingenesis.core.world import Plan, Session
 
@@ -86,12 +86,13 @@ def _take(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sessi
             return _last_word(draft, session, plan, step)
         case plans.Snapshot() | plans.Interrupt():
             session = inherited(draft, session)
-            verdict = may_touch(draft.now(), session, by_person=is_hers(plan))
+            verdict = may_touch(draft.now(), session, draft.at, by_person=is_hers(plan))
             return act(draft, session, plan, step, verdict)
         case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact():
             by_person = is_hers(plan)
             session = inherited(draft, session)
-            verdict = may_prompt(draft.now(), session, draft.at, by_person=by_person)
+            asked = may_begin if isinstance(step, plans.NewSession) else may_prompt
+            verdict = asked(draft.now(), session, draft.at, by_person=by_person)
             verdict = in_turn(draft, session, plan, step, verdict)
             return act(draft, session, plan, step, verdict)
         case _:
@@ -141,12 +142,14 @@ def _delegate(draft: Draft, session: Session, plan: Plan, step: plans.Delegate) 
         return onward(draft, session, plan)
     if step.until is not None and stop.retry_at - draft.at > step.until:
         return onward(draft, session, plan)
-    deadline = stop.retry_at + _DELEGATE_GRACE
+    begun = plan.wait_from or draft.at
+    deadline = min(stop.retry_at + _DELEGATE_GRACE, begun + WAIT_MAX)
     if deadline <= draft.at:
         return onward(draft, session, plan)
     because = "the assistant tries again by itself"
     waiting = replace(
         plan,
+        wait_from=begun,
         deadline=deadline,
         because=because,
         source=Source.ASSISTANT,

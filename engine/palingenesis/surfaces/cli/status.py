@@ -6,13 +6,26 @@ from datetime import datetime, timedelta
 import click
 
 from palingenesis.core.errors import DeadlineError, ExitCode, NotRunningError
-from palingenesis.runtime.door import SCHEMA_VERSION, SafeHoldStatus, SessionStatus, Status
+from palingenesis.runtime.door import (
+    SCHEMA_VERSION,
+    RailStatus,
+    SafeHoldStatus,
+    SessionStatus,
+    Status,
+)
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.limit_text import say_limit
 from palingenesis.surfaces.cli.span import Span
-from palingenesis.surfaces.cli.wording import read_time, say_json, say_session, say_time, short_ids
+from palingenesis.surfaces.cli.wording import (
+    local_times,
+    read_time,
+    say_json,
+    say_session,
+    say_time,
+    short_ids,
+)
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
@@ -118,7 +131,9 @@ def say_status(told: Status) -> None:
     for warning in told["warnings"]:
         if policy["stale"] and warning.startswith("the newest policy file"):
             continue  # said above, with the problems
-        _warn(plain(warning, 500))
+        _warn(local_times(plain(warning, 500), now))
+    for rail in told["rails"]:
+        _warn(f"rail: {_say_rail(rail, now)}")
     if not told["journal"]["ok"]:
         _warn(f"the journal cannot be written: {plain(told['journal']['detail'])}")
     _say_agents(told, now)
@@ -149,6 +164,13 @@ def _say_agents(told: Status, now: datetime) -> None:
         if not agent["supported"]:
             line += " · this version is only watched, never acted on"
         click.echo(line + (f" · {plain(agent['detail'])}" if agent["detail"] else ""))
+        for rail in agent["rails"]:
+            _warn(f"rail: {_say_rail(rail, now)}")
+
+
+def _say_rail(rail: RailStatus, now: datetime) -> str:
+    until = read_time(rail["until"])
+    return plain(rail["rail"]) + (f", until {say_time(until, now)}" if until else "")
 
 
 def _say_notifications(told: Status, now: datetime) -> None:

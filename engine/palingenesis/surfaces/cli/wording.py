@@ -1,6 +1,7 @@
 """How the command line speaks: foreign text made harmless, local time, JSON, one line a session."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 
 _SHORT_ID = 12
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _COLORS = {
     "working": "green",
     "verifying": "green",
@@ -58,6 +60,16 @@ def say_time(at: datetime, now: datetime) -> str:
         return f"{here:%H:%M}"
     near = timedelta(days=6) >= abs(here - today)
     return f"{here:%a %H:%M}" if near else f"{here:%Y-%m-%d %H:%M}"
+
+
+def local_times(text: str, now: datetime) -> str:
+    """A line of the daemon's with its instants (`2026-01-31T22:00:00Z`) in local time."""
+
+    def said(found: re.Match[str]) -> str:
+        at = read_time(found[0])
+        return say_time(at, now) if at is not None else found[0]
+
+    return _INSTANT.sub(said, text)
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
