@@ -21,6 +21,7 @@ from palingenesis.control.wire_format import (
     HEARTBEAT_S,
     ORDERS_AT_ONCE,
     ORDERS_PER_S,
+    READERS_MAX,
     STREAMS_MAX,
     UsageError,
     encode_error,
@@ -70,6 +71,8 @@ class _Routes:
         self._door = door
         self._closing = closing
         self._streams = 0
+        self._readers = 0
+        self._reading = asyncio.Lock()
         self._stops = Rate(ORDERS_AT_ONCE, ORDERS_PER_S)
         self._others = Rate(ORDERS_AT_ONCE, ORDERS_PER_S)
 
@@ -80,13 +83,16 @@ class _Routes:
         return _answer({"sessions": list(self._door.sessions())})
 
     async def events(self, request: Request) -> Response:
-        rows = self._door.events(
-            after=_number(request, "after", 0, _SEQ_MAX),
-            since=_instant(request, "since"),
-            session=request.query_params.get("session") or None,
-            limit=_number(request, "limit", 100, EVENTS_MAX),
-        )
-        return _answer({"events": list(rows)})
+        after = _number(request, "after", 0, _SEQ_MAX)
+        since = _instant(request, "since")
+        session = request.query_params.get("session") or None
+        limit = _number(request, "limit", 100, EVENTS_MAX)
+
+        def read() -> Response:
+            rows = self._door.events(after=after, since=since, session=session, limit=limit)
+            return _answer({"events": list(rows)})
+
+        return await self._in_turn(read)
 
     async def stream(self, request: Request) -> Response:
         if self._streams >= STREAMS_MAX:
@@ -101,12 +107,33 @@ class _Routes:
 
     async def explain(self, request: Request) -> Response:
         asked = request.query_params.get("decision")
-        told = self._door.explain(
-            session=request.query_params.get("session") or None,
-            decision=_number(request, "decision", 0, _SEQ_MAX) if asked else None,
-            limit=_number(request, "limit", 1, EVENTS_MAX),
-        )
-        return _answer({"decisions": list(told)})
+        session = request.query_params.get("session") or None
+        decision = _number(request, "decision", 0, _SEQ_MAX) if asked else None
+        limit = _number(request, "limit", 1, EVENTS_MAX)
+
+        def read() -> Response:
+            told = self._door.explain(session=session, decision=decision, limit=limit)
+            return _answer({"decisions": list(told)})
+
+        return await self._in_turn(read)
+
+    async def _in_turn(self, read: Callable[[], Response]) -> Response:
+        """Read from the journal one after another, and leave as much time as each one took.
+
+        A long read holds up everything else in the daemon; a crowd of them would hold it for long.
+        """
+        if self._readers >= READERS_MAX:
+            raise BusyError(f"{READERS_MAX} clients read the journal already")
+        self._readers += 1
+        try:
+            async with self._reading:
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                answer = read()
+                await asyncio.sleep(loop.time() - began)
+                return answer
+        finally:
+            self._readers -= 1
 
     async def open(self, request: Request) -> Response:
         return _answer(self._door.open(request.query_params.get("session") or None))

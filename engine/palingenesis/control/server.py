@@ -157,6 +157,13 @@ class _OneRequest(H11Protocol):
             if not self.scope["path"].endswith("/stream"):
                 self._deadline = self.loop.call_later(_ANSWERED_S_MAX, self.transport.abort)
 
+    def send_400_response(self, msg: str) -> None:
+        """Say that it is no request; one that has begun to be answered is only let go."""
+        if self._has_asked():
+            self.transport.abort()
+        else:
+            super().send_400_response(msg)
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._refused:
             return

@@ -19,6 +19,8 @@ HEAD_BYTES_MAX: Final = 64 * 1024
 CLIENTS_MAX: Final = 32
 STREAMS_MAX: Final = 16
 """Streams stay open, so they may take only half of the places: a command always gets in."""
+READERS_MAX: Final = 8
+"""Clients that wait for a piece of the journal: the daemon does not only read aloud."""
 ORDERS_AT_ONCE: Final = 60
 ORDERS_PER_S: Final = 10.0
 """Each order is written to the journal: one that asks in a loop must not fill it."""
