@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 import pytest
 
@@ -29,7 +30,12 @@ for tree in {trees}; do
 done
 unset NAME
 exec unshare {user} --mount sh -c '
-  mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec "$0" --user' "{program}"
+  mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system || exit 1
+  if [ -n "$BOOT_ID" ]; then
+    mount --bind "$BOOT_ID" /proc/sys/kernel/random/boot_id || exit 1
+  fi
+  unset BOOT_ID
+  exec "$0" --user' "{program}"
 """
 
 
@@ -62,6 +68,7 @@ class UserManager:
         self._home = home
         self._log = root / "systemd.log"
         self._name = f"palin-{os.getpid()}-{root.name}"
+        self._boot_id = root / "boot_id"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -75,7 +82,11 @@ class UserManager:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        self._remove_cgroups()
+        self.remove_cgroups()
+
+    def boot(self) -> None:
+        """From the next start on everything below the manager sees another boot of the machine."""
+        self._boot_id.write_text(f"{uuid4()}\n")
 
     def start(self) -> None:
         """Start the manager; returns when it answers."""
@@ -87,7 +98,12 @@ class UserManager:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", begin],
-                env={**self.environment(), "NAME": self._name},
+                env=self.environment(
+                    {
+                        "NAME": self._name,
+                        "BOOT_ID": str(self._boot_id) if self._boot_id.exists() else "",
+                    }
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -99,12 +115,12 @@ class UserManager:
             assert time.monotonic() < deadline, f"systemd does not answer: {self.log()}"
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """End the manager, and with it all its units."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End the manager, and with SIGTERM all its units before it."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         try:
             process.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:
@@ -155,7 +171,8 @@ class UserManager:
         except subprocess.TimeoutExpired:
             return False
 
-    def _remove_cgroups(self) -> None:
+    def remove_cgroups(self) -> None:
+        """Take away what was made for it; where something still lives, later calls do."""
         for tree in _TREES:
             for folder, _, _ in os.walk(Path(tree) / self._name, topdown=False):
                 try:

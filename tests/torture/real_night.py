@@ -19,7 +19,6 @@ import http.client
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -35,14 +34,14 @@ from typing import Any, Self
 from palingenesis.core.errors import PalingenesisError
 from tests.live.bench import SCRIPTED_BIG, SCRIPTED_CLAUDE, wait_until
 from tests.live.executable import opencode_executable
-from tests.live.night import Night, default_policy
-from tests.systemd_user import UserManager, missing
+from tests.live.night import default_policy
+from tests.systemd_user import missing
 from tests.torture.judging import judge
+from tests.torture.kept import KeptNight
 from tests.torture.misbehaviour import Misbehaviour
 from tests.torture.night_files import NightFiles, past_of
+from tests.torture.telling import commit
 
-UNIT = "palingenesis-night.service"
-START_S_MAX = 300.0
 SETTLE_S_MAX = 420.0
 ACTIVE_MAX = 6
 _AT_FIRST = 4
@@ -60,15 +59,13 @@ _Failed = (PalingenesisError, OSError, http.client.HTTPException, ValueError, As
 """How a call ends while somebody is dead: the person sees an error and goes on with her evening."""
 
 
-class RealNight(Night):
-    """A night whose daemon is kept by systemd, and whose ledgers are files."""
+class RealNight(KeptNight):
+    """A night whose ledgers are files, and whose clock can be set."""
 
     def __init__(self, opencode: Path, out: Path, *, seed: int, clock: Path | None) -> None:
         super().__init__(opencode, policy=default_policy(*POLICY))
         self._files = NightFiles(out)
-        self._seed = seed
         self._clock = clock
-        self.manager: UserManager | None = None
         self.misbehaviour = Misbehaviour(seed)
         self._door: Mapping[str, Any] | None = None
 
@@ -84,9 +81,7 @@ class RealNight(Night):
         trace: TracebackType | None,
     ) -> None:
         with suppress(*_Failed):
-            self._files.keep_log(self.root / "daemon.log")
-        if self.manager is not None:
-            self.manager.__exit__(kind, error, trace)
+            self._files.keep_log(self.log_file)
         super().__exit__(kind, error, trace)
 
     @property
@@ -101,48 +96,18 @@ class RealNight(Night):
     def start(
         self, *, until_agent_up: bool = True, environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start the unit, and the manager before it; wait until daemon and agent answer."""
-        if self.manager is None:
+        """With a clock that can be set, for the daemon and all that it starts."""
+        if self._clock is not None and not self.clock_file.exists():
             self.clock_file.write_text("+0\n")
-            self.manager = UserManager(self.root, self.home.home)
-            self.manager.start()
-            (self.manager.units / UNIT).write_text(self._unit(environment or {}))
-            self.manager.systemctl("daemon-reload")
-        self.manager.systemctl("start", UNIT)
-        wait_until(lambda: self._is_up(until_agent_up), START_S_MAX, "the daemon and its agent")
-
-    def _unit(self, more: Mapping[str, str]) -> str:
-        variables = {**self.environment(), **more}
-        if self._clock is not None:
-            variables |= {
+            environment = {
                 "LD_PRELOAD": str(self._clock),
                 "FAKETIME_TIMESTAMP_FILE": str(self.clock_file),
                 "FAKETIME_CACHE_DURATION": "1",
                 "DONT_FAKE_MONOTONIC": "1",
                 "NO_FAKE_STAT": "1",
+                **(environment or {}),
             }
-        lines = [f'Environment="{name}={value}"' for name, value in variables.items()]
-        return "\n".join(
-            [
-                "[Service]",
-                f"ExecStart={sys.executable} -m palingenesis daemon run",
-                f"WorkingDirectory={self.project}",
-                "Restart=on-failure",
-                "RestartSec=1",
-                "KillMode=process",
-                f"StandardOutput=append:{self.root / 'daemon.log'}",
-                f"StandardError=append:{self.root / 'daemon.log'}",
-                *lines,
-                "",
-            ]
-        ).replace("%", "%%")
-
-    def _daemon_lives(self) -> bool:
-        return self.daemon_pid() != 0
-
-    def daemon_pid(self) -> int:
-        """The daemon's process as systemd knows it; 0: there is none."""
-        return self.manager.main_pid(UNIT) if self.manager is not None else 0
+        super().start(until_agent_up=until_agent_up, environment=environment)
 
     # ── OpenCode, past the daemon ─────────────────────────────────────────────────────────────
 
@@ -337,6 +302,10 @@ class Evening:
             time.sleep(0.5)
         self._come_to_rest()
 
+    def replies(self) -> dict[str, int]:
+        """How often the provider did what."""
+        return dict(self._night.misbehaviour.counts)
+
     def _soon(self, times: int) -> float:
         """About so often in the whole run, but not more than once in 100 seconds."""
         return max(100.0, self._length_s / times) * self._dice.uniform(0.6, 1.4)
@@ -459,7 +428,7 @@ def result(files: NightFiles, evening: Evening | None, head: str) -> int:
     ]
     if evening is not None:
         lines.append(f"happened: {dict(evening.counts)}")
-        lines.append(f"replies: {dict(evening._night.misbehaviour.counts)}")
+        lines.append(f"replies: {evening.replies()}")
         back = sorted(evening.back_s)
         lines.append(
             f"the daemon answers again after a SIGKILL in s: {[round(s, 2) for s in back]}"
@@ -495,8 +464,6 @@ def main(words: list[str] | None = None) -> int:
         shutil.rmtree(out)
     files = NightFiles(out)
     begin = datetime.now(UTC)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
-                            check=False).stdout.strip()  # fmt: skip
     clock = asked.faketime.absolute() if asked.faketime is not None else None
     with RealNight(opencode_executable(), out, seed=asked.seed, clock=clock) as night:
         evening = Evening(night, files, minutes=asked.minutes, seed=asked.seed)
@@ -504,7 +471,7 @@ def main(words: list[str] | None = None) -> int:
     took = (datetime.now(UTC) - begin).total_seconds() / 60
     head = (
         f"a real night: {begin:%F %T}Z, {asked.minutes:g} minutes ({took:.1f} with the ends),"
-        f" seed {asked.seed}, commit {commit}, clock step"
+        f" seed {asked.seed}, commit {commit()}, clock step"
         f" {f'{asked.step:+d} s' if clock else 'none'}"
     )
     return result(files, evening, head)
