@@ -5,7 +5,9 @@ Each spoils the fork that is to become a daemon, before it begins.
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 
+from palingenesis.app import daemon
 from palingenesis.app.daemon import Daemon
 from palingenesis.assistants.opencode import actuator, continuing
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
@@ -44,4 +46,14 @@ def _stale() -> None:
     Daemon._why_void = lambda *_: ""  # type: ignore[method-assign]
 
 
-PLANTED: Mapping[str, Callable[[], None]] = {"skip": _skip, "redo": _redo, "stale": _stale}
+def _unlocked() -> None:
+    """The state directory keeps no second daemon out; daemons.py has to see it."""
+    daemon.lock = nullcontext  # type: ignore[assignment]
+
+
+PLANTED: Mapping[str, Callable[[], None]] = {
+    "skip": _skip,
+    "redo": _redo,
+    "stale": _stale,
+    "unlocked": _unlocked,
+}
