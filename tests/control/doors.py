@@ -236,6 +236,7 @@ class StandInDoor:
                 "detail": "",
                 "bytes": 4_456_448,
                 "bytes_max": 67_108_864,
+                "waiting": 0,
                 "removed": self.removed,
             },
             "warnings": self.warnings,

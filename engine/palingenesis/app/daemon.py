@@ -19,6 +19,7 @@ from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
 from palingenesis.app.logs import begin_log
+from palingenesis.app.ours import owned, to_look_for
 from palingenesis.app.own_policy import guarded
 from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
@@ -26,11 +27,9 @@ from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import InvalidConfigError, PalingenesisError
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted, Ticked
-from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.renaming import renamed_ids, said_of
 from palingenesis.core.safety import why_void
-from palingenesis.core.values import SessionId, Way
 from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
@@ -55,8 +54,6 @@ from palingenesis.wire.redaction import redact
 
 log = logging.getLogger("palingenesis.daemon")
 
-_AT_WORK = ACTIVE
-"""Sessions that we look for after a start: whoever waits may have gone on while we were away."""
 _RESTART = "`palingenesis daemon restart` puts that into effect"
 
 E = TypeVar("E", bound=Event)
@@ -136,17 +133,14 @@ class Daemon:
             clock=self._clock,
             clean=_clean,
             clocks=self._clocks,
+            emergency=self._keeping.emergency,
         )
         self._liveness = Liveness(self._supervisor, self.loop)
         self.loop.pulse = self._liveness.pulse
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered
         self._broken = recovered.broken
-        self._at_start = frozenset(
-            session.id
-            for session in recovered.world.sessions.values()
-            if session.supervised and (session.paused_from or session.status) in _AT_WORK
-        )
+        self._at_start = to_look_for(recovered.world)
 
     async def run(self, server_url: str | None) -> None:
         """Run until stopped.
@@ -179,7 +173,7 @@ class Daemon:
             running = [
                 tasks.create_task(loop.run(dispatch)),
                 tasks.create_task(control.serve(opened)),
-                tasks.create_task(self._keeping.watch()),
+                tasks.create_task(self._keeping.watch(channels)),
                 *watch_all(tasks, self._clock, {policy_file: self._say}),
                 *watch_all(tasks, self._clock, dict.fromkeys((host, *agents.sensors), loop.emit)),
             ]
@@ -210,7 +204,7 @@ class Daemon:
             server_url=server_url,
             at_work=lambda: self._at_start,
             believed=lambda agent: at_work(self.loop.world, agent),
-            owned=self._owned,
+            owned=lambda: owned(self.loop.world),
             void=self._why_void,
         )
 
@@ -347,18 +341,8 @@ class Daemon:
 
     # ── while it runs ─────────────────────────────────────────────────────────────────────────
 
-    def _owned(self) -> frozenset[SessionId]:
-        """Sessions that our own or an attached server works on."""
-        world = self.loop.world
-        served = {agent.id for agent in world.agents.values() if agent.way is not Way.OBSERVED}
-        return frozenset(
-            session.id
-            for session in world.sessions.values()
-            if session.supervised and session.agent in served
-        )
-
     def _why_void(self, effect: Effect) -> str:
-        return why_void(self.loop.world, effect)
+        return why_void(self.loop.world, effect) or self.loop.overtaken(effect)
 
     def _look_for_projects(self, policy_file: PolicyFile) -> None:
         """Sessions came or went: their projects may have a policy."""

@@ -25,6 +25,7 @@ from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import candidate, door, touched, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
+from palingenesis.runtime.inbox import RESTRAINING
 from palingenesis.runtime.limits import limits
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
@@ -34,6 +35,10 @@ _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
 
 _STUCK: Final = "acting goes on by itself once writing works again; give the command then"
+_HEARD: Final = (
+    "heard, and written down before anything else as soon as that is possible; until then nothing "
+    "is sent to any session, but a daemon that ends before forgets it"
+)
 _LAST_GOOD: Final = "the last good policy stays in force; see palingenesis status"
 
 Reload = Callable[[], Awaitable[door.Answer]]
@@ -129,6 +134,7 @@ class Front:
                 "detail": trouble,
                 "bytes": self._journal.bytes_on_disk(),
                 "bytes_max": self._about.journal_bytes_max,
+                "waiting": loop.waiting,
                 "removed": self._removed(),
             },
             "warnings": [*self._about.warnings, *views.warnings(world)],
@@ -194,11 +200,15 @@ class Front:
                 "palingenesis daemon act-again",
             )
         command = self._command(name, session)
-        if trouble := self._loop.journal_trouble:
+        event = events.CommandGiven(at=self._clock.now(), command=command, by=by)
+        trouble = self._loop.journal_trouble
+        if trouble and isinstance(command, RESTRAINING) and not self._loop.lives_on_reserve:
+            self._loop.emit(event)
+            return {"ok": True, "message": f"{name}: {_HEARD}: {trouble}"}
+        if trouble and not isinstance(command, RESTRAINING):
             raise JournalError(
                 f"'{name}' cannot be written down, so it is not done: {trouble}", _STUCK
             )
-        event = events.CommandGiven(at=self._clock.now(), command=command, by=by)
         turn = await self._loop.submit(event)
         if name == "act-again":
             return {"ok": True, "message": _acting(held, turn.world)}

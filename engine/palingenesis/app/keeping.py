@@ -7,17 +7,19 @@ taken by the loop's own thread, each a short transaction, with a pause after it.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from palingenesis.app.alarm import ChannelAlarm
 from palingenesis.core.errors import JournalError
 from palingenesis.core.record import to_plain
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
-from palingenesis.journal import Retention, SqliteJournal, plan_sweep
+from palingenesis.journal import Ballast, Retention, SqliteJournal, plan_sweep
 from palingenesis.runtime.config import JournalConfig
-from palingenesis.runtime.ports import Clock, Entry
+from palingenesis.runtime.ports import Channel, Clock, Emergency, Entry
 
 log = logging.getLogger("palingenesis.journal")
 
@@ -37,6 +39,8 @@ class Keeping:
         self._journal = journal
         self._retention = Retention(bytes_max=config.max_size, keep=config.keep)
         self._clock = clock
+        self._ballast = Ballast(journal.path)
+        self._alarm = ChannelAlarm(clock)
         self._wake = asyncio.Event()
         self._is_sweeping = False
         self._looked_at: datetime | None = None
@@ -64,8 +68,19 @@ class Keeping:
         """Whether nothing is left to do for now."""
         return not self._is_sweeping and not self._wake.is_set()
 
-    async def watch(self) -> None:
-        """Remove what may go, whenever there is something."""
+    @property
+    def emergency(self) -> Emergency:
+        """What helps when the journal cannot be written."""
+        return Emergency(reserve=self._ballast, alarm=self._alarm)
+
+    async def watch(self, channels: Sequence[Channel] = ()) -> None:
+        """Remove what may go, whenever there is something; sound the alarm when it has to be."""
+        self._ballast.restore()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._alarm.watch(channels))
+            tasks.create_task(self._remove())
+
+    async def _remove(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -47,6 +47,28 @@ class DaemonStopped(_Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WritingFailed(_Happened):
+    """The disk is full. This was written into the room that is kept for it; nothing is done now."""
+
+    why: str
+    told: bool = False
+    """People were told of the same trouble a moment ago."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritingResumed(_Happened):
+    """The journal can be written again: what happened meanwhile is taken now."""
+
+    since: datetime
+    why: str
+    """What was in the way."""
+    told: bool
+    """People were told while it lasted, or a moment before."""
+    dropped: int = 0
+    """Events that were dropped meanwhile, because a later one says the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvariantBroken(_Happened):
     """Something was about to happen that must never happen: from now on we only watch."""
 
@@ -273,6 +295,8 @@ class EffectEnded(_Happened):
 Event = (
     DaemonStarted
     | DaemonStopped
+    | WritingFailed
+    | WritingResumed
     | InvariantBroken
     | PolicyAdopted
     | PolicyRefused

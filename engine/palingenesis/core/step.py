@@ -42,6 +42,7 @@ from palingenesis.core.kernel.sessions import (
 from palingenesis.core.kernel.spending import count_cost, lasting
 from palingenesis.core.kernel.stepping import clock_stepped, daemon_started, machine_slept
 from palingenesis.core.kernel.ticking import deadlines, look_again, ticked
+from palingenesis.core.kernel.writing import tell_of_writing
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.world import Decision, World
 
@@ -135,6 +136,8 @@ def _fold_ours(
     draft: Draft,
     event: events.DaemonStarted
     | events.DaemonStopped
+    | events.WritingFailed
+    | events.WritingResumed
     | events.InvariantBroken
     | events.PolicyAdopted
     | events.PolicyRefused
@@ -150,6 +153,8 @@ def _fold_ours(
             forget_old(draft)
         case events.DaemonStopped():
             pass
+        case events.WritingFailed() | events.WritingResumed():
+            tell_of_writing(draft, event)
         case events.InvariantBroken():
             hold_safe(draft, event)
         case events.PolicyAdopted():

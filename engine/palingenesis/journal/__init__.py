@@ -3,6 +3,7 @@
 `SqliteJournal` is the one writer; `ReadOnlyJournal` reads beside it, or when nobody writes.
 """
 
+from palingenesis.journal.ballast import Ballast
 from palingenesis.journal.lock import lock
 from palingenesis.journal.readonly import ReadOnlyJournal
 from palingenesis.journal.retention import Retention, Sweep, plan_sweep
@@ -11,6 +12,7 @@ from palingenesis.journal.salvage import Damage, Migration
 from palingenesis.journal.store import SqliteJournal
 
 __all__ = [
+    "Ballast",
     "Damage",
     "Migration",
     "ReadOnlyJournal",

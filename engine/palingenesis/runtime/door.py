@@ -173,6 +173,8 @@ class JournalStatus(TypedDict):
     bytes: int
     """How much room it takes on the disk."""
     bytes_max: int
+    waiting: int
+    """Events that were not taken yet; many only while nothing can be written."""
     removed: RemovedStatus | None
 
 

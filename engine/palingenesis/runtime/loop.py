@@ -4,7 +4,9 @@ Theory of operation. Everything that happens becomes an event in one queue. A tu
 event, asks the kernel what follows, writes event, decisions and intended effects to the journal in
 one transaction, and only then adopts the new world and starts the effects. Their outcomes come back
 as events. While the journal cannot be written the loop stands still: sensors go on watching, their
-events queue up, and nothing is done that is not written down.
+events wait in the inbox, and nothing is done that is not written down. When it is the disk that is
+full, the room of the reserve is given away: that the disk is full is written into it, and what ends
+something that is under way, and nothing else, until there is room again.
 
 When a turn breaks (the kernel raises, a second look objects, the journal will never take it),
 nothing of it is kept: the loop holds itself (core.kernel.holding) and takes the event once more,
@@ -19,13 +21,13 @@ turn before it. The queue keeps order, so the world is always on the clock of th
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final, Protocol
 
 from palingenesis import __version__
 from palingenesis.core import events
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Compact, Effect, Log, NewSession, Notify, Resume, Retry
 from palingenesis.core.errors import BrokenRailError, EntryRefusedError, JournalError
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.holding import holding
@@ -37,8 +39,19 @@ from palingenesis.core.second_look import objection
 from palingenesis.core.step import Turn, next_deadline, step
 from palingenesis.core.world import World
 from palingenesis.runtime.cleaning import Clean, as_it_is
+from palingenesis.runtime.inbox import Inbox, Waiting
 from palingenesis.runtime.mistakes import told
-from palingenesis.runtime.ports import Clock, Clocks, Entry, Journal, Reading, one_clock
+from palingenesis.runtime.ports import (
+    NO_EMERGENCY,
+    Clock,
+    Clocks,
+    Emergency,
+    Entry,
+    Journal,
+    Reading,
+    one_clock,
+)
+from palingenesis.runtime.standstill import PAUSE_S, Standstill
 
 log = logging.getLogger("palingenesis.loop")
 
@@ -46,7 +59,6 @@ TICK: Final = timedelta(seconds=5)
 """Time is looked at at least this often: after a suspend, deadlines are late by no more."""
 _SLEPT_S: Final = 5.0
 """A shorter suspend is not worth a line."""
-_UNWRITABLE_PAUSE_S: Final = 1.0
 
 Listener = Callable[[int, Entry, World], None]
 """Called after every written turn with its sequence number; must not block or raise."""
@@ -57,8 +69,6 @@ Pulse = Callable[[], None]
 
 Step = Callable[[World, Event, Policy, Policy | None], Turn]
 """`core.step.step`, or what a test puts in its place."""
-
-_Waiting = tuple[Event, "asyncio.Future[Turn] | None", Reading | None]
 
 
 class Performer(Protocol):
@@ -80,18 +90,16 @@ class Loop:
         journal: Journal,
         clock: Clock,
         candidate: Policy | None = None,
-        listeners: Sequence[Listener] = (),
         stepping: Step = step,
         clean: Clean = as_it_is,
         clocks: Clocks = one_clock,
+        emergency: Emergency = NO_EMERGENCY,
     ) -> None:
         self.world = world
         self.policy = policy
         self.candidate = candidate
         """What decides beside it while the world has a shadow; never acted upon."""
         self.seq = 0
-        self.journal_trouble = ""
-        """Why nothing can be written now; empty when all is well."""
         self.pulse: Pulse = lambda: None
         self._step = stepping
         self._clean = clean
@@ -99,19 +107,50 @@ class Loop:
         self._clock = clock
         self._clocks = clocks
         self._slept_s: float | None = None
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._inbox = Inbox()
+        self._still = Standstill(
+            clock=clock,
+            inbox=self._inbox,
+            emergency=emergency,
+            note=self._noted,
+            pulse=self._beat,
+        )
         self._turned = asyncio.Event()
-        self._listeners = list(listeners)
+        self._listeners = list[Listener]()
         self._performer: Performer | None = None
+
+    def _beat(self) -> None:
+        self.pulse()
+
+    @property
+    def journal_trouble(self) -> str:
+        """Why nothing can be written now; empty when all is well."""
+        return self._still.why
+
+    @property
+    def lives_on_reserve(self) -> bool:
+        """Whether what only restrains us can still be taken, although the disk is full."""
+        return self._still.lives_on_reserve
+
+    @property
+    def waiting(self) -> int:
+        """How many events were not taken yet."""
+        return len(self._inbox)
+
+    def overtaken(self, effect: Effect) -> str:
+        """Why an effect is void that the world still knows nothing of: a person has spoken."""
+        if not isinstance(effect, Resume | Retry | NewSession | Compact):
+            return ""
+        return "a person has spoken since" if self._inbox.told_of(effect.session) else ""
 
     def emit(self, event: Event) -> None:
         """Hand an event in; it is taken in turn."""
-        self._queue.put_nowait((event, None, self._clocks()))
+        self._inbox.put(Waiting(event, None, self._clocks()))
 
     async def submit(self, event: Event) -> Turn:
         """Hand an event in and return what came of it, once that is written down."""
         taken: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((event, taken, self._clocks()))
+        self._inbox.put(Waiting(event, taken, self._clocks()))
         return await taken
 
     def attend(self, listener: Listener) -> None:
@@ -129,15 +168,12 @@ class Loop:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
             while True:
-                await self._take_next(*await self._queue.get())
+                await self._take_next(await self._inbox.get())
 
-    async def _take_next(
-        self, event: Event, taken: "asyncio.Future[Turn] | None", reading: Reading | None
-    ) -> None:
-        turn = await self._take_at(event, reading)
+    async def _take_next(self, waiting: Waiting) -> None:
+        turn = await self._take_at(waiting.event, waiting.reading)
         self.pulse()
-        if taken is not None and not taken.done():
-            taken.set_result(turn)
+        waiting.answer(turn)
 
     async def take(self, event: Event) -> Turn:
         """Take an event in that happened just now."""
@@ -163,20 +199,20 @@ class Loop:
 
     async def _turn(self, event: Event) -> Turn:
         """One turn: clean, fold, write, adopt, act. A turn that breaks is taken only watching."""
-        if self.world.safe_hold is None:
+        while self.world.safe_hold is None:
             try:
                 event = self._clean(event)
                 turn = self._decided(event)
                 if not _matters(event, turn, self.world):
                     self.world = turn.world
                     return turn
-                entry = _entry(event, turn)
-                seq = await self._write(entry)
+                return self._written(event, turn)
+            except EntryRefusedError as error:
+                await self.hold_safe(error, event)
+            except JournalError as error:
+                await self._still.last(error)  # and then decide anew: the world may have changed
             except Exception as error:  # noqa: BLE001 - the loop's edge: it becomes the safe hold
                 await self.hold_safe(error, event)
-            else:
-                self._adopt(turn, entry, seq)
-                return turn
         return await self._only_watch(self._clean(event))
 
     def _decided(self, event: Event) -> Turn:
@@ -199,6 +235,16 @@ class Loop:
         ):
             raise BrokenRailError(why)
         self.policy, self.candidate = policy, candidate
+        return turn
+
+    def _written(self, event: Event, turn: Turn) -> Turn:
+        """Write a turn down and act.
+
+        Raises:
+            JournalError: it is not written down, so nothing has happened.
+        """
+        entry = _entry(event, turn)
+        self._adopt(turn, entry, self._journal.append(entry))
         return turn
 
     def _adopt(self, turn: Turn, entry: Entry, seq: int) -> None:
@@ -265,7 +311,7 @@ class Loop:
     # ── the journal ───────────────────────────────────────────────────────────────────────────
 
     async def _write(self, entry: Entry) -> int:
-        """Write an entry down, however long that takes.
+        """Write an entry down while we hold ourselves, however long that takes.
 
         Raises:
             EntryRefusedError: the journal will never take it.
@@ -276,16 +322,28 @@ class Loop:
             except EntryRefusedError:
                 raise
             except JournalError as error:
-                if not self.journal_trouble:
-                    log.warning("nothing is done until the journal can be written: %s", error)
-                self.journal_trouble = error.message
+                self._still.begin(error)
                 self.pulse()
-                await self._clock.sleep(_UNWRITABLE_PAUSE_S)
+                await self._clock.sleep(PAUSE_S)
                 continue
-            if self.journal_trouble:
-                log.warning("the journal can be written again")
-                self.journal_trouble = ""
+            self._still.end()
             return seq
+
+    async def _noted(self, event: Event, *, acts: bool = True) -> Turn | None:
+        """A turn beside the queue, if it can be written now, and, unless `acts`, only tells."""
+        try:
+            event = self._clean(event)
+            turn = self._decided(event)
+            if not acts and not all(isinstance(it, Notify | Log) for it in turn.effects):
+                return None
+            return self._written(event, turn)
+        except EntryRefusedError as error:
+            await self.hold_safe(error, event)
+        except JournalError as error:
+            self._still.begin(error)
+        except Exception as error:  # noqa: BLE001 - the loop's edge: it becomes the safe hold
+            await self.hold_safe(error, event)
+        return None
 
     async def _tick(self) -> None:
         """Hand in a tick whenever something is due, and every few seconds."""
@@ -303,10 +361,10 @@ class Loop:
                 async with asyncio.timeout(max(wait.total_seconds(), 0.001)):
                     await self._turned.wait()
                 continue  # the world changed: look again what is due
-            if self._queue.empty():
+            if not self._inbox:
                 self.emit(events.Ticked(at=self._clock.now()))
             # What is due waits as long as nothing can be written: there is nothing to hurry for.
-            await self._clock.sleep(_UNWRITABLE_PAUSE_S if self.journal_trouble else 0.005)
+            await self._clock.sleep(PAUSE_S if self.journal_trouble else 0.005)
 
 
 def _entry(event: Event, turn: Turn) -> Entry:

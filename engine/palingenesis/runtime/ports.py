@@ -205,6 +205,65 @@ class Journal(Protocol):
         ...
 
 
+class Reserve(Protocol):
+    """Room on the disk that is kept for the moment when there is none."""
+
+    def release(self) -> bool:
+        """Give the room away if the disk is full; whether there is some room now."""
+        ...
+
+    def restore(self) -> bool:
+        """Take the room again; whether it is there, with some more to go on with."""
+        ...
+
+
+class _NoReserve:
+    def release(self) -> bool:
+        return False
+
+    def restore(self) -> bool:
+        return True
+
+
+class Alarm(Protocol):
+    """Tells people what cannot be written down first: that nothing can be written down."""
+
+    def sound(self, why: str, since: datetime) -> None:
+        """Begin to tell them, in the background; once for each trouble."""
+        ...
+
+    def is_heard(self) -> bool:
+        """Whether somebody was told of the trouble that it sounds for."""
+        ...
+
+    def silence(self) -> None:
+        """The trouble is over: tell nobody any more."""
+        ...
+
+
+class _NoAlarm:
+    def sound(self, why: str, since: datetime) -> None:
+        pass
+
+    def is_heard(self) -> bool:
+        return False
+
+    def silence(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """What helps when nothing can be written down."""
+
+    reserve: Reserve = field(default_factory=_NoReserve)
+    alarm: Alarm = field(default_factory=_NoAlarm)
+
+
+NO_EMERGENCY: Emergency = Emergency()
+"""Where nothing is kept free, and nobody can be told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One turn of the loop: what happened, what was decided, what will be done. Plain data."""

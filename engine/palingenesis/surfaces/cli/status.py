@@ -19,6 +19,7 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.limit_text import say_limit
 from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import (
+    count_of,
     local_times,
     read_time,
     say_json,
@@ -135,7 +136,8 @@ def say_status(told: Status) -> None:
     for rail in told["rails"]:
         _warn(f"rail: {_say_rail(rail, now)}")
     if not told["journal"]["ok"]:
-        _warn(f"the journal cannot be written: {plain(told['journal']['detail'])}")
+        waiting = f"{count_of(told['journal']['waiting'], 'event')} not taken yet"
+        _warn(f"nothing is done, {waiting}: {plain(told['journal']['detail'])}")
     _say_agents(told, now)
     _say_notifications(told, now)
     _say_journal(told, now)
