@@ -244,7 +244,7 @@ def test_an_abort_while_ours_is_under_way_is_hers_if_there_was_nothing_left_to_a
     life.claim_nothing_more()
 
 
-def test_an_abort_of_a_former_try_of_ours_is_ours():
+def test_an_abort_of_a_former_run_of_ours_is_ours():
     life = Life(SILENT) >> passed(615) << "interrupt"
 
     life >> stopped("user_abort", key="msg_1:end")

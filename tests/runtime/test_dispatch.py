@@ -152,12 +152,12 @@ def test_what_was_called_off_before_a_crash_of_ours_is_asked_about_and_not_done(
     assert names(actuator.asked) == ["reconcile"]
 
 
-def test_what_a_former_try_of_ours_may_have_aborted_is_told_apart():
+def test_what_a_former_run_of_ours_may_have_aborted_is_told_apart():
     idle = Outcome(result=Result.OK, data={"idle_since": "2026-02-05T02:00:00+00:00"})
-    actuator = ScriptedActuator(outcomes=[UNKNOWN, idle], seen=[None])
-    first = ScriptedActuator(outcomes=[idle])
+    again = ScriptedActuator(outcomes=[idle], seen=[None])
+    first = ScriptedActuator(outcomes=[UNKNOWN, idle], seen=[None])
 
-    assert outcome_of(RESUME, actuator=actuator).data["again"] == "yes"
+    assert outcome_of(RESUME, actuator=again, taken_up=True).data["again"] == "yes"
     assert "again" not in outcome_of(RESUME, actuator=first).data
 
 

@@ -167,7 +167,7 @@ class Dispatch:
                 return outcome if attempt else Outcome(result=Result.FAILED, detail=why)
             outcome = await self._limited(actuator.perform(effect))
             if outcome.result is not Result.UNKNOWN:
-                return _again(outcome) if reconcile or attempt else outcome
+                return _again(outcome) if reconcile else outcome
             await self._clock.sleep(_BETWEEN_S)
         return outcome
 
@@ -217,7 +217,7 @@ class Dispatch:
 
 
 def _again(outcome: Outcome) -> Outcome:
-    """What a former try of ours may have done already."""
+    """What a former run of ours may have done already."""
     if "idle_since" not in outcome.data:
         return outcome
     return replace(outcome, data={**outcome.data, "again": "yes"})

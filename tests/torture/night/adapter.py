@@ -329,6 +329,8 @@ class Actuator:
     server: ServerDoor
     void: Void
     quiet: set[str]
+    aborting: set[str] = field(default_factory=set)
+    """Interrupts whose abort may have been sent, though its answer did not come."""
     fresh: bool = True
     keyed: bool = True
     offers: Offers = OPENCODE[Way.MANAGED]
@@ -445,11 +447,13 @@ class Actuator:
         view = await self._ask("look", effect.session, effect.id)
         if view is None:
             return _superseded("the session was deleted")
-        if view.doing == "rest":
+        if view.doing == "rest" and effect.id not in self.aborting:
             since = view.stop.wall if view.stop is not None else None
             idle = self.doors.house.instant(since).isoformat() if since is not None else ""
             return Outcome(result=Result.OK, detail="it was idle", data={"idle_since": idle})
-        await self._ask("abort", effect.session, effect.id, False)
+        self.aborting.add(effect.id)
+        if view.doing != "rest":
+            await self._ask("abort", effect.session, effect.id, False)
         after = await self._ask("look", effect.session, effect.id)
         stop = {"stop": after.stop.key} if after is not None and after.stop is not None else {}
         return Outcome(result=Result.OK, detail="interrupted", data=stop)

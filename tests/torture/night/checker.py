@@ -5,30 +5,29 @@ plan that the journal holds (`expecting`).
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
-from tests.torture.night.evidence import PROMPTS, TOUCHING, Decided, Evidence, Intent
+from tests.torture.night.bounds import BOUNDS
+from tests.torture.night.evidence import (
+    EARLY_S,
+    LATE_S,
+    PROMPTS,
+    Decided,
+    Evidence,
+    Intent,
+    Violation,
+)
 from tests.torture.night.expecting import expected_of
 from tests.torture.night.house import Mark
 
 WINDOW_S: Final = 0.25
 """Between the last look and the act nobody can promise anything: what a person does in it is
 shown, and is not followed by a second effect."""
-LATE_S: Final = 35.0
-EARLY_S: Final = 1.0
 NOT_OURS: Final = {
     "I14": "secrets nowhere: shown by the run that plants secrets, through the real sensors",
     "I15": "a second daemon has zero effects: shown by a thousand concurrent starts",
 }
 """What is shown elsewhere, and where."""
-
-
-class Violation(NamedTuple):
-    """A promise that was broken."""
-
-    name: str
-    at: float
-    text: str
 
 
 Rule = Callable[[Evidence], Iterator[Violation]]
@@ -237,6 +236,18 @@ def nobody_forgotten(evidence: Evidence, statuses: dict[str, str]) -> Iterator[V
             yield Violation("I3", evidence.until, text)
 
 
+def left_for_a_reason(evidence: Evidence, statuses: dict[str, str]) -> Iterator[Violation]:
+    """I3: nobody is left alone for a stop of the person's that she never said."""
+    hers = {word[2] for word in _her_words(evidence) if word[1]}
+    for id_, status in statuses.items():
+        decided = evidence.of_session.get(id_, [])
+        last = next((d for d in reversed(decided) if d.plain["kind"] == "decided"), None)
+        reason = last.plain["facts"].get("stop.reason") if last is not None else None
+        if status == "stood_down" and reason == "user_abort" and not hers & {id_, ""}:
+            text = f"{id_} is left alone for an abort that was not the person's"
+            yield Violation("I3", evidence.until, text)
+
+
 # ── written down first, and to the end ────────────────────────────────────────────────────────
 
 
@@ -275,75 +286,6 @@ def explainable(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("I11", intent.line.at, f"{intent.id} names an unknown policy")
 
 
-# ── within bounds ─────────────────────────────────────────────────────────────────────────────
-
-_BURST, _WITHIN_S, _BREAKER_S = 5, 600.0, 1800.0
-
-
-def restarts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
-    """I7: five restarts within ten minutes, then one every thirty, until there is progress."""
-    marks = evidence.all("progress")
-    restarts = [i.line for i in evidence.intents.values() if i.kind == "Restart"]
-    streak: list[float] = []
-    for line in restarts:
-        if streak and any(streak[-1] < mark.at < line.at for mark in marks):
-            streak = []
-        tripped = any(
-            later - first <= _WITHIN_S
-            for first, later in zip(streak, streak[_BURST - 1 :], strict=False)
-        )
-        if tripped and line.wall - streak[-1] < _BREAKER_S - EARLY_S:
-            yield Violation("I7", line.at, "a restart while the breaker is open")
-        streak.append(line.wall)
-
-
-def one_server(evidence: Evidence) -> Iterator[Violation]:
-    """I8: at most one process of the agent is alive."""
-    for mark in evidence.all("second-server"):
-        yield Violation("I8", mark.at, f"a second server beside {mark.key}")
-
-
-def told(evidence: Evidence) -> Iterator[Violation]:
-    """I9: every notice arrives, and no more often than crashes and lost answers excuse."""
-    came: dict[str, int] = {}
-    for mark in evidence.all("notice"):
-        came[mark.key] = came.get(mark.key, 0) + 1
-    most = 1 + evidence.crashes + evidence.house.unanswered
-    for intent in evidence.intents.values():
-        if intent.kind != "Notify":
-            continue
-        times = came.get(intent.id, 0)
-        if times > most:
-            yield Violation("I9", intent.line.at, f"{intent.id} was told {times} times")
-        if not times and evidence.by_latest(intent.line.at + 14400.0, LATE_S) < evidence.until:
-            yield Violation("I9", intent.line.at, f"{intent.id} was never told")
-    for line in evidence.lines:
-        is_told = any(effect["is"] == "Notify" for effect in line.effects)
-        if line.kind == "SessionBlocked" and line.decisions and not is_told:
-            yield Violation("I9", line.at, "a question that nobody is told of")
-
-
-def sound(evidence: Evidence) -> Iterator[Violation]:
-    """I10, I13: the journal has no gap, every row is what was written, and it stays small."""
-    previous = None
-    for place, row in enumerate(evidence.rows, 1):
-        if row.seq != place or not row.is_intact():
-            yield Violation("I10", evidence.until, f"row {row.seq} at place {place}")
-        if previous is not None and row.previous != previous:
-            yield Violation("I10", evidence.until, f"row {row.seq} follows another row")
-        previous = row.checksum
-    if len(evidence.rows) > 4000:
-        yield Violation("I13", evidence.until, f"{len(evidence.rows)} entries in one night")
-
-
-def itself(evidence: Evidence) -> Iterator[Violation]:
-    """The daemon never has to hold itself: its kernel and its journal take whatever comes."""
-    for line in evidence.lines:
-        if line.kind == "InvariantBroken":
-            text = f"it held itself: {line.event['what']} ({line.event['where']})"
-            yield Violation("-", line.at, text)
-
-
 RULES: Final[tuple[Rule, ...]] = (
     one_run_for_one_stop,
     nothing_stale,
@@ -352,11 +294,5 @@ RULES: Final[tuple[Rule, ...]] = (
     written_first,
     every_end_known,
     explainable,
-    restarts_within_bounds,
-    one_server,
-    told,
-    sound,
-    itself,
+    *BOUNDS,
 )
-
-__all__ = ["NOT_OURS", "RULES", "TOUCHING", "Violation", "judge", "nobody_forgotten"]

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from palingenesis.runtime.ports import Recorded
 from palingenesis.runtime.recovery import recover
-from tests.torture.night.checker import Violation, judge, nobody_forgotten
+from tests.torture.night.checker import judge, left_for_a_reason, nobody_forgotten
 from tests.torture.night.doors import Memory, Pages
-from tests.torture.night.evidence import evidence_of
+from tests.torture.night.evidence import Violation, evidence_of
 from tests.torture.night.machine import RIGHT, Design
 from tests.torture.night.play import Kept, Play
 from tests.torture.night.script import Script, script_of
@@ -105,6 +105,7 @@ class Night:
         found = judge(evidence)
         statuses = {id_: one.status.value for id_, one in play.world.sessions.items()}
         found += nobody_forgotten(evidence, dict(statuses))
+        found += left_for_a_reason(evidence, dict(statuses))
         if whole and play.world.started_at is not None:
             found += self._replayed(play)
         if play.differing:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from json import loads
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from palingenesis.journal.rows import Row
 from tests.torture.night.house import House, Mark
@@ -15,7 +15,19 @@ from tests.torture.night.play import Play
 
 Plain = dict[str, Any]
 PROMPTS: Final = frozenset({"Resume", "Retry", "NewSession"})
-TOUCHING: Final = PROMPTS | {"Interrupt", "Compact", "Snapshot"}
+
+
+LATE_S: Final = 35.0
+"""Half a minute, and a moment for the act itself."""
+EARLY_S: Final = 1.0
+
+
+class Violation(NamedTuple):
+    """A promise that was broken."""
+
+    name: str
+    at: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ class OpenCodeActuator:
         self._quiet = quiet
         self._settle_s = settle_s
         self._void = void
+        self._aborting: set[str] = set()
+        """Interrupts whose abort may have been sent, though its answer did not come."""
         self._prompting = Prompting(clock)
         self._continuing = Continuing(work, clock, self._prompting)
 
@@ -259,9 +261,13 @@ class OpenCodeActuator:
         standing = await read_standing(client, effect.session)
         if standing is None:
             return _superseded("the session was deleted")
-        if standing.status is None:
+        if standing.status is None and effect.id not in self._aborting:
             return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))
-        if await self._abort(effect.session, standing, client, grace_s=effect.grace_s):
+        self._aborting.add(effect.id)
+        if standing.status is None or await self._abort(
+            effect.session, standing, client, grace_s=effect.grace_s
+        ):
+            self._aborting.discard(effect.id)
             return Outcome(
                 result=Result.OK,
                 detail="interrupted",

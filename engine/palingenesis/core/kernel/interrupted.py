@@ -19,7 +19,7 @@ from palingenesis.core.world import Plan, Session
 ENDED_BY: Final = "ended_by"
 US: Final = "us"
 _AT_ONCE: Final = timedelta(seconds=5)
-"""An abort of which we did not see the outcome came to something within this time."""
+"""An abort that a former run of ours may have sent came to something within this time."""
 _AT_REST: Final = frozenset({"stopped", "action_failed", "operator"})
 """Events about a session that rests, or of which nothing is believed."""
 
@@ -61,7 +61,7 @@ def interrupted(
 
 
 def _was_at_once(session: Session, since: str) -> bool:
-    """Whether it came to rest right after we ordered it: then a former try of ours did it."""
+    """Whether it came to rest right after we ordered it: then a former run of ours did it."""
     try:
         idle_since = datetime.fromisoformat(since)
     except ValueError:

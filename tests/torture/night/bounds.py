@@ -1,0 +1,119 @@
+"""The checker's other half: what has to stay within bounds, and what is told and kept."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tests.torture.night.evidence import EARLY_S, LATE_S, PROMPTS, Evidence, Violation
+
+_BURST, _WITHIN_S, _BREAKER_S = 5, 600.0, 1800.0
+
+
+def restarts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
+    """I7: five restarts within ten minutes, then one every thirty, until there is progress."""
+    marks = evidence.all("progress")
+    restarts = [i.line for i in evidence.intents.values() if i.kind == "Restart"]
+    streak: list[float] = []
+    for line in restarts:
+        if streak and any(streak[-1] < mark.at < line.at for mark in marks):
+            streak = []
+        tripped = any(
+            later - first <= _WITHIN_S
+            for first, later in zip(streak, streak[_BURST - 1 :], strict=False)
+        )
+        if tripped and line.wall - streak[-1] < _BREAKER_S - EARLY_S:
+            yield Violation("I7", line.at, "a restart while the breaker is open")
+        streak.append(line.wall)
+
+
+def one_server(evidence: Evidence) -> Iterator[Violation]:
+    """I8: at most one process of the agent is alive."""
+    for mark in evidence.all("second-server"):
+        yield Violation("I8", mark.at, f"a second server beside {mark.key}")
+
+
+def told(evidence: Evidence) -> Iterator[Violation]:
+    """I9: every notice arrives, and no more often than crashes and lost answers excuse."""
+    came: dict[str, int] = {}
+    for mark in evidence.all("notice"):
+        came[mark.key] = came.get(mark.key, 0) + 1
+    most = 1 + evidence.crashes + evidence.house.unanswered
+    for intent in evidence.intents.values():
+        if intent.kind != "Notify":
+            continue
+        times = came.get(intent.id, 0)
+        if times > most:
+            yield Violation("I9", intent.line.at, f"{intent.id} was told {times} times")
+        if not times and evidence.by_latest(intent.line.at + 14400.0, LATE_S) < evidence.until:
+            yield Violation("I9", intent.line.at, f"{intent.id} was never told")
+    for line in evidence.lines:
+        is_told = any(effect["is"] == "Notify" for effect in line.effects)
+        if line.kind == "SessionBlocked" and line.decisions and not is_told:
+            yield Violation("I9", line.at, "a question that nobody is told of")
+
+
+def sound(evidence: Evidence) -> Iterator[Violation]:
+    """I10, I13: the journal has no gap, every row is what was written, and it stays small."""
+    previous = None
+    for place, row in enumerate(evidence.rows, 1):
+        if row.seq != place or not row.is_intact():
+            yield Violation("I10", evidence.until, f"row {row.seq} at place {place}")
+        if previous is not None and row.previous != previous:
+            yield Violation("I10", evidence.until, f"row {row.seq} follows another row")
+        previous = row.checksum
+    if len(evidence.rows) > 4000:
+        yield Violation("I13", evidence.until, f"{len(evidence.rows)} entries in one night")
+
+
+def itself(evidence: Evidence) -> Iterator[Violation]:
+    """The daemon never has to hold itself: its kernel and its journal take whatever comes."""
+    for line in evidence.lines:
+        if line.kind == "InvariantBroken":
+            text = f"it held itself: {line.event['what']} ({line.event['where']})"
+            yield Violation("-", line.at, text)
+
+
+_PROMPTS_PER_HOUR: Final = 12
+
+
+def prompts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
+    """I7: a session is prompted twelve times in an hour at most, unless a person asks for more."""
+    sent: dict[str, list[float]] = {}
+    for intent in evidence.intents.values():
+        decided = evidence.decisions.get(intent.effect["decision"])
+        hers = decided is not None and decided.plain["event"] == "operator"
+        if intent.kind not in PROMPTS or hers:
+            continue
+        before = sent.setdefault(intent.effect["session"], [])
+        before.append(intent.line.at)
+        recent = [at for at in before if at > intent.line.at - 3600.0 + EARLY_S]
+        if len(recent) > _PROMPTS_PER_HOUR:
+            yield Violation("I7", intent.line.at, f"{len(recent)} prompts in an hour")
+
+
+def backed_up_first(evidence: Evidence) -> Iterator[Violation]:
+    """No new session without a backup that was there before: nothing of the old one is lost."""
+    kept = {mark.session: mark.at for mark in reversed(evidence.all("kept"))}
+    for mark in evidence.all("create"):
+        if kept.get(mark.more, mark.at + 1.0) > mark.at:
+            yield Violation("backup", mark.at, f"{mark.session} continues {mark.more}, not kept")
+
+
+def hooks_once(evidence: Evidence) -> Iterator[Violation]:
+    """I1: a hook runs once at most."""
+    ran: set[str] = set()
+    for mark in evidence.all("hook"):
+        if mark.key in ran:
+            yield Violation("I1", mark.at, f"hook {mark.key} ran twice")
+        ran.add(mark.key)
+
+
+BOUNDS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
+    restarts_within_bounds,
+    prompts_within_bounds,
+    one_server,
+    told,
+    sound,
+    itself,
+    backed_up_first,
+    hooks_once,
+)
