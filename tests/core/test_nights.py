@@ -254,6 +254,14 @@ def test_an_abort_of_a_former_run_of_ours_is_ours():
     assert not life.session.latched
 
 
+def test_what_our_interrupt_left_behind_is_for_a_person_if_nothing_follows_it():
+    life = Life(SILENT) >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end")
+    life << "resume" >> ended("resume", "superseded") << Status.WORKING
+
+    life >> stopped("user_abort", key="msg_2:end") << Status.ATTENTION
+    assert not life.session.latched
+
+
 def test_a_session_that_came_to_rest_before_our_interrupt_has_its_stop_told_first():
     life = Life(SILENT) >> passed(615) << "interrupt"
 

@@ -73,8 +73,8 @@ class Compact(_OnStoppedSession):
 class Interrupt(_OnSession):
     """Abort the running turn (also the assistant's own retry), and wait until it is idle.
 
-    The outcome's data has `stop`, the key of the stop that this has made; or, where there was
-    nothing to abort, `idle_since`, and `again` if a former run of ours may have aborted it.
+    The outcome's data has `stop`, the key of where the session stands now. Where there was nothing
+    to abort it has `idle_since`, and `again` if a former run of ours may have aborted it.
     """
 
     grace_s: float = 10.0

@@ -450,13 +450,18 @@ class Actuator:
         if view.doing == "rest" and effect.id not in self.aborting:
             since = view.stop.wall if view.stop is not None else None
             idle = self.doors.house.instant(since).isoformat() if since is not None else ""
-            return Outcome(result=Result.OK, detail="it was idle", data={"idle_since": idle})
+            return Outcome(
+                result=Result.OK, detail="it was idle", data={"idle_since": idle} | _stands_at(view)
+            )
         self.aborting.add(effect.id)
         if view.doing != "rest":
             await self._ask("abort", effect.session, effect.id, False)
         after = await self._ask("look", effect.session, effect.id)
-        stop = {"stop": after.stop.key} if after is not None and after.stop is not None else {}
-        return Outcome(result=Result.OK, detail="interrupted", data=stop)
+        return Outcome(result=Result.OK, detail="interrupted", data=_stands_at(after))
+
+
+def _stands_at(view: View | None) -> dict[str, str]:
+    return {"stop": view.stop.key} if view is not None and view.stop is not None else {}
 
 
 def _stale(view: View, stop: str, house: House) -> str:

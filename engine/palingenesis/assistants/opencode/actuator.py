@@ -350,10 +350,11 @@ class OpenCodeActuator:
 
 
 def _idle_since(standing: Standing) -> dict[str, str]:
-    """Since when there is nothing to abort; "" when that cannot be told."""
+    """Since when there is nothing to abort ("": that cannot be told), and where it stands."""
     last = standing.said[-1] if standing.said else None
     ended = (last.completed or last.created) if last is not None else None
-    return {"idle_since": ended.isoformat() if ended is not None else ""}
+    since = {"idle_since": ended.isoformat() if ended is not None else ""}
+    return since | ({"stop": f"{last.id}:end"} if last is not None else {})
 
 
 def _failed(detail: str) -> Outcome:

@@ -24,8 +24,11 @@ _AT_REST: Final = frozenset({"stopped", "action_failed", "operator"})
 """Events about a session that rests, or of which nothing is believed."""
 
 
-def taken_for_ours(session: Session, stop: Stop, at: datetime) -> Session:
-    """The abort we asked for is told: remember where the session stands."""
+def take_for_ours(draft: Draft, session: Session, stop: Stop) -> None:
+    """The abort we asked for is told: remember where the session stands, and decide nothing.
+
+    Unless nothing is left of what was to follow it: then a rule, or a person, has to look.
+    """
     before = session.stop or stop
     merged = replace(
         before,
@@ -35,7 +38,13 @@ def taken_for_ours(session: Session, stop: Stop, at: datetime) -> Session:
         evidence={**before.evidence, ENDED_BY: US},
     )
     plan = replace(session.plan, stop=stop.key) if session.plan is not None else None
-    return replace(session, stop=merged, stopped_at=at, aborting=False, plan=plan)
+    session = draft.put(
+        replace(session, stop=merged, stopped_at=draft.at, aborting=False, plan=plan)
+    )
+    if session.plan is None and session.status is Status.WORKING:
+        failure = ("superseded", "nothing followed our interrupt")
+        session = draft.note(replace(session, failure=failure), "action_failed")
+        decide_stop(draft, draft.move(session, "decide", failure[1]), "action_failed")
 
 
 def interrupted(
@@ -43,6 +52,7 @@ def interrupted(
 ) -> Session | None:
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
+    # Where it stands is told with both: the next step answers that.
     if since is None or (event.data.get("again") and _was_at_once(session, since)):
         return _standing_at(session, event.data.get("stop", ""))
     if not session.aborting and _was_taken_for_ours(session):

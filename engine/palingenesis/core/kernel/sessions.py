@@ -7,7 +7,7 @@ from palingenesis.core import effects, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.interrupted import taken_for_ours
+from palingenesis.core.kernel.interrupted import take_for_ours
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.safety import PROVIDER_REFUSED
@@ -148,7 +148,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     if _is_behind_our_summary(session, stop):
         return  # the stop that our plan deals with, read again after a crash of ours
     if session.aborting and stop.reason is StopReason.USER_ABORT:
-        draft.put(taken_for_ours(session, stop, event.at))
+        take_for_ours(draft, session, stop)
         return
     if not session.supervised or session.status is Status.DETACHED:
         return
