@@ -13,7 +13,7 @@ import pytest
 
 from palingenesis.app.checkup.checks import CHECKS, examine, worst
 from palingenesis.app.checkup.finding import Check, Finding, Level, look, mend
-from palingenesis.app.checkup.patient import Patient
+from palingenesis.app.checkup.patient import Patient, Service
 from palingenesis.assistants.opencode.inquiry import gates_of
 from palingenesis.core.errors import JournalError
 from palingenesis.runtime.paths import find_paths
@@ -315,6 +315,24 @@ def test_a_work_tree_is_clean_or_not_or_none(tmp_path):
     git(project, "add", ".")
     git(project, "commit", "-qm", "all of it")
     assert levels("trees", here) == [Level.GOOD]
+
+
+@pytest.mark.parametrize(
+    ("service", "level", "fix"),
+    [
+        (None, Level.NOTE, ""),
+        (Service(runs=False, lingers=None, next="install it"), Level.WARNING, "install it"),
+        (Service(runs=True, lingers=False, next="linger"), Level.WARNING, "linger"),
+        (Service(runs=True, lingers=True, next="status"), Level.GOOD, ""),
+    ],
+)
+def test_a_daemon_that_nobody_starts_again_is_told(tmp_path, service, level, fix):
+    who = patient(tmp_path)
+    asked = Patient(paths=who.paths, environ=who.environ, here=tmp_path, service=lambda: service)
+
+    (one,) = found("service", asked)
+
+    assert (one.level, one.fix) == (level, fix)
 
 
 # ── how checks are asked ──────────────────────────────────────────────────────────────────────

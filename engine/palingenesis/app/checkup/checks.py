@@ -39,6 +39,12 @@ CHECKS: Final[Sequence[Check]] = (
         look=ours.daemon,
     ),
     Check(
+        id="service",
+        about="The daemon is started again after a crash, a reboot and a logout: it runs as a "
+        "service of yours, and lingers.",
+        look=night.service,
+    ),
+    Check(
         id="journal",
         about="The journal can be read, and every entry since the newest snapshot is intact.",
         look=ours.journal,
@@ -57,8 +63,8 @@ CHECKS: Final[Sequence[Check]] = (
     ),
     Check(
         id="quota",
-        about="Which sessions a limit holds up now. How much quota is left no provider says "
-        "before it refuses.",
+        about="Which limits are used up now, until when, and how many sessions wait for them. How "
+        "much is left no provider says before it refuses.",
         look=night.quota,
         doctor=False,
     ),

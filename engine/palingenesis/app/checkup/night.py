@@ -21,7 +21,6 @@ _THINKS: Final = timedelta(seconds=5)
 _GIT_WITHIN_S: Final = 10.0
 _MANY: Final = 20
 _HERS: Final = frozenset({"attention", "blocked", "asking"})
-_LIMITS: Final = frozenset({"quota", "rate_limit", "billing"})
 
 
 def sessions(patient: Patient) -> Iterator[Finding]:
@@ -44,13 +43,34 @@ def sessions(patient: Patient) -> Iterator[Finding]:
 
 
 def quota(patient: Patient) -> Iterator[Finding]:
-    """What is known about the quota: who waits for it now, and until when."""
-    limited = [one for one in patient.sessions if one["reason"] in _LIMITS and one["until"]]
-    for one in limited:
-        until = datetime.fromisoformat(str(one["until"])).astimezone()
-        yield note(f"{_named(one)} waits for {one['reason']} until {until:%a %H:%M}")
-    if not limited:
-        yield good("no session is held up by a limit now; how much is left no provider says")
+    """What is known about the limits: which are used up, until when, and who waits for them."""
+    if patient.running is None:
+        yield note("not known: the daemon is not running")
+        return
+    used_up = [one for one in patient.running["limits"] if one["state"] != "open"]
+    for one in used_up:
+        until = f" until {_local(one['until'])}" if one["until"] else ""
+        yield note(f"{one['name']} is used up{until}; sessions that wait for it: {one['waiting']}")
+    known = {one["provider"] for one in used_up}
+    for session in patient.sessions:
+        if session["reason"] == "billing" and not known:
+            yield problem(f"{_named(session)} stopped for want of money", "top your account up")
+    if not used_up:
+        yield good("no limit is known to be used up; how much is left no provider says")
+
+
+def service(patient: Patient) -> Iterator[Finding]:
+    """Whether somebody starts the daemon again: after a crash, after a reboot, after a logout."""
+    told = patient.service()
+    if told is None:
+        yield note("there is no service manager here that we know: nobody starts the daemon again")
+    elif not told.runs:
+        said = "the daemon does not run as a service: after a reboot nobody starts it again"
+        yield warning(said, told.next)
+    elif told.lingers is False:
+        yield warning("the service ends when you log out", told.next)
+    else:
+        yield good("it is started again after a crash and a reboot")
 
 
 def trees(patient: Patient) -> Iterator[Finding]:
@@ -133,6 +153,10 @@ def test_message(patient: Patient) -> Iterator[Finding]:
 
 async def _sent(channel: Channel, notice: Notice) -> Outcome:
     return await channel.send(notice)
+
+
+def _local(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant).astimezone():%a %H:%M}"
 
 
 def _named(session: SessionStatus) -> str:

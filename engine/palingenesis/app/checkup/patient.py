@@ -3,11 +3,12 @@
 Everything is found when it is first asked for, and once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from palingenesis import shipped
 from palingenesis.assistants.opencode.executable import find_executable
@@ -25,6 +26,21 @@ _ANSWERS_WITHIN_S = 3.0
 _PROJECTS_MOST = 10
 
 
+class Service(NamedTuple):
+    """How the daemon is kept alive by the machine's service manager."""
+
+    runs: bool
+    lingers: bool | None
+    """Whether it lives on when the person logs out, and starts at boot; None: not known."""
+    next: str
+    """The one command that helps most."""
+
+
+def no_service() -> Service | None:
+    """Where there is no service manager to be asked."""
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Patient:
     """One user's installation. What it asks for may raise a PalingenesisError."""
@@ -33,6 +49,7 @@ class Patient:
     environ: Mapping[str, str]
     here: Path
     """Where the person stands: the project that is meant when no session is supervised."""
+    service: Callable[[], Service | None] = no_service
 
     @cached_property
     def config(self) -> Config:

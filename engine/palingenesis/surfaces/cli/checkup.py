@@ -1,18 +1,20 @@
 """`doctor` and `preflight`: is everything in order, and will this night go well?"""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from palingenesis.core.errors import ExitCode
+from palingenesis.core.errors import ExitCode, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import count_of, say_json
 
 if TYPE_CHECKING:
     from palingenesis.app.checkup.finding import Finding
+    from palingenesis.app.checkup.patient import Service
 
 SCHEMA_VERSION: Final = 1
 _MARKS: Final = {
@@ -92,7 +94,12 @@ def _examined(
         if name not in names:
             raise click.UsageError(f"no check named '{name}' (one of: {', '.join(sorted(names))})")
     desk = ctx.ensure_object(Desk)
-    patient = Patient(paths=desk.paths, environ=desk.environ, here=Path.cwd())
+    patient = Patient(
+        paths=desk.paths,
+        environ=desk.environ,
+        here=Path.cwd(),
+        service=lambda: _service_of(desk),
+    )
     width = max(len(name) for name in names)
     found = []
     for finding in examine(
@@ -102,6 +109,17 @@ def _examined(
         if telling:
             _say(finding, width)
     return found
+
+
+def _service_of(desk: Desk) -> "Service | None":
+    """How the service is; None where there is no systemd that answers."""
+    from palingenesis.app.checkup.patient import Service
+    from palingenesis.surfaces.cli.service import service_report
+
+    with contextlib.suppress(PalingenesisError):
+        told = service_report(desk)
+        return Service(runs=told.is_running, lingers=told.lingers, next=told.next)
+    return None
 
 
 def _say(finding: "Finding", width: int) -> None:

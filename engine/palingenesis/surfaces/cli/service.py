@@ -13,7 +13,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.running import with_policy, with_server
 from palingenesis.surfaces.cli.service_file import ServiceFile
-from palingenesis.surfaces.cli.service_report import LOG, report
+from palingenesis.surfaces.cli.service_report import LOG, Report, report
 from palingenesis.surfaces.cli.service_texts import (
     LABEL,
     UNIT,
@@ -121,9 +121,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         raise PalingenesisError(
             "on macOS launchd tells that itself", hint=f"launchctl print gui/{os.getuid()}/{LABEL}"
         )
-    program = program_here(desk.environ, desk.paths, (), strict=False)
-    file, _ = _wanted(desk, program)
-    told = report(file, Systemd(desk.environ))
+    told = service_report(desk)
     if as_json:
         say_json(told.document())
     else:
@@ -132,6 +130,17 @@ def status(ctx: click.Context, as_json: bool) -> None:
         click.echo(f"{'next':11}{told.next}")
     if not told.is_running:
         ctx.exit(ExitCode.NOT_RUNNING)
+
+
+def service_report(desk: Desk) -> Report:
+    """How the service of this user is.
+
+    Raises:
+        PalingenesisError: there is no systemd, or it does not answer.
+    """
+    program = program_here(desk.environ, desk.paths, (), strict=False)
+    file, _ = _wanted(desk, program)
+    return report(file, Systemd(desk.environ))
 
 
 # ── what is to be done ────────────────────────────────────────────────────────────────────────
