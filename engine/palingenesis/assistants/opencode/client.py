@@ -123,9 +123,17 @@ class OpenCode:
     # ── sessions ──
 
     async def sessions(self, *, limit: int = SESSIONS_MAX) -> tuple[SessionSummary, ...]:
-        """The newest sessions of all projects, as the database knows them."""
+        """The newest sessions of all projects, as the database knows them; what can be read."""
         query = urlencode({"limit": limit})
         return read_sessions(await self._list(f"/experimental/session?{query}"))
+
+    async def every_session(self) -> tuple[SessionSummary, ...]:
+        """The same, or an error when one of them cannot be read: it may be the one in question."""
+        listed = await self._list(f"/experimental/session?{urlencode({'limit': SESSIONS_MAX})}")
+        found = read_sessions(listed)
+        if len(found) < len(listed):
+            raise AssistantGarbageError(f"{self.origin} listed sessions in no known shape")
+        return found
 
     async def session(self, session: str) -> SessionSummary | None:
         """One session; None: there is none of that id."""
@@ -218,16 +226,21 @@ class OpenCode:
     async def statuses(self, directory: str) -> Mapping[str, Busy | Retry]:
         """Who works in this directory; who is absent is idle."""
         found = await self._call("GET", "/session/status", directory=directory)
+        if not isinstance(found, dict):
+            raise AssistantGarbageError(f"{self.origin} told in no known shape who works")
         return read_statuses(found, directory=directory)
 
     async def asked(self, directory: str) -> tuple[Asked, ...]:
         """The permissions and questions that wait for a person in this directory."""
         permissions = await self._list("/permission", directory=directory)
         questions = await self._list("/question", directory=directory)
-        return (
+        asked = (
             *read_permissions(permissions, directory=directory),
             *read_questions(questions, directory=directory),
         )
+        if len(asked) < len(permissions) + len(questions) or any(not one.session for one in asked):
+            raise AssistantGarbageError(f"{self.origin} told in no known shape what waits")
+        return asked
 
     async def limits(self, directory: str) -> Mapping[tuple[str, str], int]:
         """Context windows in tokens by (provider, model); asked once per directory."""
@@ -244,12 +257,9 @@ class OpenCode:
         query = urlencode({"limit": limit, **({"before": before} if before else {})})
         answer = await self._answer("GET", f"/session/{quote(session)}/message?{query}")
         found = self._json(answer)
-        if not isinstance(found, list):
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise AssistantGarbageError(f"{self.origin} listed messages in no known shape")
-        return (
-            [message for message in found if isinstance(message, dict)],
-            answer.headers.get("x-next-cursor", ""),
-        )
+        return found, answer.headers.get("x-next-cursor", "")
 
     async def _list(self, path: str, *, directory: str = "") -> list[object]:
         found = await self._call("GET", path, directory=directory)

@@ -97,7 +97,7 @@ class Continuing:
 
     async def _find(self, effect: effects.NewSession, client: OpenCode) -> SessionSummary | None:
         """By the key of this effect, or an unprompted one that continues from the same stop."""
-        for info in await client.sessions():
+        for info in await client.every_session():
             mark = info.metadata.get(MARK)
             if text(mark, "key") == effect.id and text(mark, "from") == effect.session:
                 return info

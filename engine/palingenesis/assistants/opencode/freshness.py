@@ -11,7 +11,14 @@ from datetime import UTC, datetime, timedelta
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.ids import prompt_ids
 from palingenesis.assistants.opencode.messages import Message, read_message
-from palingenesis.assistants.opencode.signals import Asked, Busy, Retry, SessionSummary
+from palingenesis.assistants.opencode.signals import (
+    Asked,
+    Busy,
+    Retry,
+    SessionSummary,
+    read_summary,
+)
+from palingenesis.core.errors import AssistantGarbageError
 
 NEWEST = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,21 +48,32 @@ class Standing:
 
 
 async def read_standing(client: OpenCode, session: str) -> Standing | None:
-    """Ask for everything that matters; None: the session was deleted."""
-    info = await client.session(session)
-    if info is None:
+    """Ask for everything that matters; None: the session was deleted.
+
+    Raises:
+        AssistantError: something could not be asked, or was answered in no known shape; then
+            nothing may be done, because nobody knows where the session stands.
+    """
+    described = await client.raw_session(session)
+    if described is None:
         return None
+    info = read_summary(described)
+    if info is None or info.id != session or not info.directory:
+        raise AssistantGarbageError("the session is described in no known shape")
     statuses = await client.statuses(info.directory)
     asked = await client.asked(info.directory)
     family = {session}
     if any(one.session != session for one in asked):
         family |= {child.id for child in await client.children(session)}
     raw = await client.messages(session, limit=NEWEST)
+    said = tuple(message for message in map(read_message, raw) if message is not None)
+    if not said or len(said) < len(raw):
+        raise AssistantGarbageError("its messages cannot be read")
     return Standing(
         info=info,
         status=statuses.get(session),
         asked=tuple(one for one in asked if one.session in family),
-        said=tuple(message for message in map(read_message, raw) if message is not None),
+        said=said,
     )
 
 

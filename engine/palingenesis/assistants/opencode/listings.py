@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from palingenesis.assistants.opencode.signals import (
     Asked,
     Busy,
+    Idle,
     Retry,
     SessionSummary,
     read_asked,
@@ -16,12 +17,15 @@ from palingenesis.core.values import BlockKind
 
 
 def read_statuses(value: object, *, directory: str = "") -> Mapping[str, Busy | Retry]:
-    """`GET /session/status`: the sessions that work, by id; who is absent is idle."""
+    """`GET /session/status`: the sessions that work, by id; who is absent is idle.
+
+    Whose status is of no known kind is at work for all we know: only "idle" is idle.
+    """
     found: dict[str, Busy | Retry] = {}
     for session, one in table(value).items():
         status = read_status(one, session=session, directory=directory)
-        if isinstance(status, Busy | Retry):
-            found[session] = status
+        if not isinstance(status, Idle):
+            found[session] = status or Busy(session=session, directory=directory)
     return found
 
 
