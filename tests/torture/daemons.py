@@ -81,7 +81,8 @@ class Pairs:
         self._stage = stage
         self._zygote = zygote
         self._door = ControlClient(stage.folder / "run" / "control.sock")
-        self._log = stage.folder / "daemon.log"
+        self._logs: dict[int, Path] = {}
+        self._born = 0
 
     async def begin(self) -> None:
         """Configuration, policy, and a first daemon that adopts it."""
@@ -109,6 +110,7 @@ class Pairs:
         if [_code(both[pid]) for pid in away] != [ExitCode.TRY_AGAIN]:
             told = {pid: _code(ended) if ended.done() else "runs" for pid, ended in both.items()}
             problems.append(f"of two one was to be turned away: {told}")
+        problems += [said for pid in away if (said := self._more_than_no(pid))]
         with suppress(TimeoutError):
             await self._until(lambda: self._answering() in acting)
         answers_s = time.monotonic() - since
@@ -173,22 +175,39 @@ class Pairs:
 
     # ── daemons ───────────────────────────────────────────────────────────────────────────────
 
+    def _more_than_no(self, pid: int) -> str:
+        """What the one that was turned away did besides saying so; empty: nothing."""
+        lines = self._logs[pid].read_text(errors="replace").splitlines()
+        errors = [line for line in lines if not line.startswith("hint: ")]
+        if len(errors) == 1 and errors[0].startswith("error: another daemon ("):
+            return ""
+        return f"the one that was turned away had begun: {' / '.join(lines)[:300]}"
+
+    def _new_log(self) -> Path:
+        self._born += 1
+        return self._stage.folder / f"daemon-{self._born}.log"
+
     async def _fork(self) -> tuple[int, Ended]:
-        return await self._zygote.start(
+        log = self._new_log()
+        pid, ended = await self._zygote.start(
             environ=self._stage.environment(),
             folder=self._stage.folder,
-            log=self._log,
+            log=log,
             arming=None,
             executable=self._stage.compiler,
         )
+        self._logs[pid] = log
+        return pid, ended
 
     async def _spawn(self) -> tuple[int, Ended]:
-        with self._log.open("ab") as log:
+        path = self._new_log()
+        with path.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "palingenesis", "daemon", "run",
                 env=self._stage.environment(), cwd=self._stage.folder,
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+        self._logs[process.pid] = path
         ended = asyncio.get_running_loop().create_task(_status_of(process))
         return process.pid, ended
 
