@@ -365,6 +365,62 @@ def test_a_session_that_works_is_not_taken_for_stalled_when_the_clock_is_set():
     assert life.session.status is Status.WORKING
 
 
+# ── an assistant that goes by the clock ───────────────────────────────────────────────────────
+
+
+def test_a_prompt_that_came_too_early_counts_as_never_sent_and_is_sent_when_it_can_be():
+    life = Life(NIGHT) >> stopped("rate_limit", retry_after=90) >> passed(90) << "resume"
+    first = life.last["resume"]
+
+    life >> ended("resume", "failed", not_before=(life.now + HOURS).isoformat())
+
+    life << HOURS
+    assert life.session.prompts == ()
+    assert life.session.unproductive == 0
+    assert life.session.episode is not None
+    assert life.session.episode.attempts == 0
+    assert life.session.rails == ("failed",)
+    life.claim_nothing_more() >> passed(HOURS.total_seconds()) << "resume"
+    assert life.last["resume"].id == f"{first.id}.1"
+    life >> ended("resume") >> alive << Status.WORKING
+
+
+def test_it_goes_by_the_clock_also_when_that_is_set_right():
+    life = Life(NIGHT) >> stopped("rate_limit", retry_after=90) >> passed(90) << "resume"
+    life >> ended("resume", "failed", not_before=(life.now + HOURS).isoformat())
+
+    life >> clock_set(HOURS) >> passed(0) << "resume"
+
+
+def test_it_may_come_too_early_again_and_each_order_has_an_id_of_its_own():
+    life = Life(NIGHT) >> stopped("rate_limit", retry_after=90) >> passed(90)
+    ids = set()
+    for _ in range(3):
+        life << "resume"
+        ids.add(life.last["resume"].id)
+        life >> ended("resume", "failed", not_before=(life.now + HOURS).isoformat())
+        life >> passed(HOURS.total_seconds())
+
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize("said", ["", "soon", "2026-02-05T09:00:00", "2020-01-01T00:00:00+00:00"])
+def test_an_instant_that_is_none_or_is_over_puts_nothing_off(said: str):
+    life = Life(NIGHT) >> stopped("rate_limit", retry_after=90) >> passed(90) << "resume"
+
+    life >> ended("resume", "failed", not_before=said)
+
+    assert life.session.status is not Status.WAITING
+
+
+def test_nothing_is_put_off_for_longer_than_any_wait_may_be():
+    life = Life(NIGHT) >> stopped("rate_limit", retry_after=90) >> passed(90) << "resume"
+
+    life >> ended("resume", "failed", not_before=(life.now + timedelta(days=99)).isoformat())
+
+    life << WAIT_MAX
+
+
 # ── sleep ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -252,6 +252,11 @@ class Night:
         """The rules that decided about it, in their order."""
         return [one["rule"] for one in self.decisions(id_) if one["kind"] == "decided"]
 
+    def clock_steps(self) -> list[str]:
+        """How the clock was set, as `events` tells it."""
+        rows = self.control.events(since=None, session=None, limit=1000)
+        return [str(row["summary"]) for row in rows if row["kind"] == "clock-stepped"]
+
     def alarms(self) -> list[str]:
         """What people were told, without the good news."""
         return [text for text in self.told.texts() if not text.startswith("Done:")]

@@ -94,6 +94,8 @@ class Plan:
     """Key of the quota in whose line its next prompt waits for its turn."""
     effect: str | None = None
     """Id of the effect under way."""
+    vain: int = 0
+    """How often this step was ordered and came too early; each time has its own id."""
     snapshot: str = ""
     acted: bool = False
     """Something was done that a sign of life has to prove."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from palingenesis.assistants.opencode.running import Running
 from palingenesis.core import effects as ef
 from palingenesis.core.values import Result, SessionId, Way
 from palingenesis.processes.exits import Exit
+from palingenesis.processes.identity import Identity
 from palingenesis.runtime.ports import Handoff, Outcome
 from tests.opencode.live_adapter.fake import (
     AGENT,
@@ -457,3 +459,48 @@ def test_a_server_that_we_are_attached_to_is_not_ended() -> None:
         assert outcome.detail.startswith("an attached server is never stopped by us")
 
     play(story)
+
+
+# ── a clock that was set back ─────────────────────────────────────────────────────────────────
+
+
+def on_this_machine(fake: FakeOpenCode) -> Standing:
+    server = Standing(fake)
+    assert server.running is not None
+    who = Identity(pid=1, start_ticks=1, boot_id="one")
+    server.running = replace(server.running, identity=who)
+    return server
+
+
+@pytest.mark.parametrize("effect", [SILENT, WORDS, COMPACT])
+def test_a_session_from_before_the_clock_was_set_back_is_prompted_when_it_has_caught_up(
+    effect: ef.Effect,
+) -> None:
+    async def scene(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), refused(2)]
+        clock = QuickClock(START - timedelta(hours=2))
+        acting = OpenCodeActuator(on_this_machine(fake), FakeWork(), clock, quiet=set())
+
+        outcome = await acting.perform(effect)
+
+        assert outcome.result is Result.FAILED
+        assert outcome.detail == "the clock was set back, and OpenCode goes by it"
+        until = datetime.fromisoformat(outcome.data["not_before"])
+        assert START < until < START + timedelta(seconds=10)
+        assert fake.prompts == []
+
+    play(scene)
+
+
+def test_a_server_elsewhere_has_a_clock_of_its_own() -> None:
+    async def scene(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), refused(2)]
+        clock = QuickClock(START - timedelta(hours=2))
+        fake.on_prompt = lambda _session, _body: fake.busy()
+        acting = OpenCodeActuator(Standing(fake), FakeWork(), clock, quiet=set())
+
+        outcome = await acting.perform(SILENT)
+
+        assert outcome.result is Result.OK
+
+    play(scene)

@@ -8,12 +8,14 @@ crash, sends the same one.
 
 import asyncio
 from collections.abc import MutableSet
+from datetime import datetime
 from typing import assert_never
 
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.continuing import Continuing
 from palingenesis.assistants.opencode.freshness import (
     Standing,
+    ahead_of,
     has_answer,
     keys_of,
     read_standing,
@@ -38,6 +40,7 @@ from palingenesis.core.errors import (
     AssistantUnreachableError,
     PalingenesisError,
 )
+from palingenesis.core.kernel.putting_off import NOT_BEFORE
 from palingenesis.core.values import Result, Way
 from palingenesis.runtime.ports import Clock, Outcome, Void, Work, stands
 
@@ -225,6 +228,9 @@ class OpenCodeActuator:
                 return _superseded("the session was deleted")
             if why := why_superseded(standing, effect.stop):
                 return _superseded(why)
+            later = ahead_of(standing, self._clock.now()) if self._shares_our_clock() else None
+            if later is not None and not isinstance(effect, effects.NewSession):
+                return _too_early(later)
             wait_s = unsettled_s(standing, self._clock.now(), self._settle_s)
             ended = standing.answer.id if standing.answer is not None else ""
             if not wait_s or ended == waited_for:  # the server's clock may be ahead of ours
@@ -232,6 +238,11 @@ class OpenCodeActuator:
             waited_for = ended
             await self._clock.sleep(wait_s)
         return _failed("the session does not settle")
+
+    def _shares_our_clock(self) -> bool:
+        """Whether the server runs on this machine: its process can be seen."""
+        running = self._server.running
+        return running is not None and running.identity is not None
 
     # ── the others ──
 
@@ -359,6 +370,11 @@ def _idle_since(standing: Standing) -> dict[str, str]:
 
 def _failed(detail: str) -> Outcome:
     return Outcome(result=Result.FAILED, detail=detail)
+
+
+def _too_early(until: datetime) -> Outcome:
+    why = "the clock was set back, and OpenCode goes by it"
+    return Outcome(result=Result.FAILED, detail=why, data={NOT_BEFORE: until.isoformat()})
 
 
 def _superseded(detail: str) -> Outcome:

@@ -21,6 +21,8 @@ from palingenesis.assistants.opencode.signals import (
 from palingenesis.core.errors import AssistantGarbageError
 
 NEWEST = 50
+AHEAD = timedelta(seconds=1)
+"""So far may a message be ahead of the clock: what is written now is a little later read."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _TAIL = len("msg_") + 12
@@ -97,6 +99,18 @@ def unsettled_s(standing: Standing, now: datetime, settle_s: float) -> float:
     if standing.answer is None or standing.answer.completed is None:
         return 0.0
     return max(0.0, min(settle_s, settle_s - (now - standing.answer.completed).total_seconds()))
+
+
+def ahead_of(standing: Standing, now: datetime) -> datetime | None:
+    """When the clock will have passed the newest message; None: it has, as it should.
+
+    OpenCode orders messages by its wall clock, which is ours. After that was set back, a new prompt
+    comes before what it should answer: it is never answered, or, after an error, answered again and
+    again without end (measured on 1.18.33: a request every two seconds).
+    """
+    instants = (at for m in standing.said for at in (m.created, m.completed) if at is not None)
+    newest = max(instants, default=None)
+    return newest + AHEAD if newest is not None and newest > now + AHEAD else None
 
 
 def seen_prompt(said: tuple[Message, ...], message_id: str) -> Message | None:

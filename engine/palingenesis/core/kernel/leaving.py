@@ -28,6 +28,7 @@ def passed(plan: Plan) -> Plan:
         plan,
         index=plan.index + 1,
         effect=None,
+        vain=0,
         wait_from=None,
         deadline=None,
         because="",

@@ -52,7 +52,8 @@ class _On(TypedDict):
 
 def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Session:
     """Turn the step into an effect; a prompt is counted before it is sent."""
-    key = draft.effect_id(plan.decision, str(plan.index))
+    step_of = f"{plan.index}.{plan.vain}" if plan.vain else f"{plan.index}"
+    key = draft.effect_id(plan.decision, step_of)
     on: _On = {"decision": plan.decision, "session": session.id, "agent": session.agent}
     stop = session.stop
     anchor = stop.key if stop else ""

@@ -10,6 +10,7 @@ from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.interrupted import interrupted
 from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.putting_off import not_before, put_off
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.plans import word_of
@@ -83,6 +84,8 @@ def _ended(
             draft.move(session, "superseded", event.detail)
         case Result.UNKNOWN if _is_left(effect, event):
             _may_have_happened(draft, session, plan, event)
+        case Result.FAILED if (until := not_before(draft, event)) is not None:
+            put_off(draft, session, plan, effect, until, event.detail)
         case Result.FAILED | Result.UNKNOWN:
             alone = isinstance(effect, effects.Restart | effects.Stop | effects.Run)
             if alone or not died_meanwhile(draft, session):
@@ -130,7 +133,9 @@ def _done(
     elif isinstance(effect, effects.Restart):
         index -= not isinstance(step, plans.Restart)
     prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
-    done = replace(plan, index=index, snapshot=snapshot, effect=None, deadline=None, because="")
+    done = replace(
+        plan, index=index, vain=0, snapshot=snapshot, effect=None, deadline=None, because=""
+    )
     return draft.put(
         replace(session, plan=done, rails=(), aborting=session.aborting and not prompted)
     )

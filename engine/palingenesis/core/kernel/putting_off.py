@@ -1,0 +1,48 @@
+"""An assistant says that it cannot take an order yet: the step is put off, and nothing was sent."""
+
+from datetime import datetime
+
+from palingenesis.core import effects, events
+from palingenesis.core.copies import replace
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.leaving import postpone
+from palingenesis.core.safety import WAIT_MAX, Later
+from palingenesis.core.values import Result, Source
+from palingenesis.core.world import Plan, Session
+
+NOT_BEFORE = "not_before"
+"""What an outcome calls the instant, by the wall clock, before which it cannot be."""
+
+
+def not_before(draft: Draft, event: events.EffectEnded) -> datetime | None:
+    """Until when the assistant cannot do it; None: it does not say, or that is over."""
+    if event.result is not Result.FAILED:
+        return None
+    try:
+        until = datetime.fromisoformat(event.data.get(NOT_BEFORE, ""))
+    except ValueError:
+        return None
+    if until.tzinfo is None or until <= draft.at:
+        return None
+    return min(until, draft.at + WAIT_MAX)
+
+
+def put_off(
+    draft: Draft, session: Session, plan: Plan, effect: effects.Effect, until: datetime, why: str
+) -> Session:
+    """It counts as never ordered, and the step is taken again then."""
+    if isinstance(effect, effects.Resume | effects.Retry | effects.NewSession):
+        episode = session.episode
+        session = replace(
+            session,
+            prompts=session.prompts[:-1],
+            unproductive=max(session.unproductive - 1, 0),
+            episode=replace(episode, attempts=max(episode.attempts - 1, 0)) if episode else None,
+        )
+        plan = replace(plan, acted=False, acted_at=None)
+    plan = replace(plan, effect=None, vain=plan.vain + 1)
+    session = draft.to_deciding(draft.put(replace(session, plan=plan)))
+    session = postpone(draft, session, plan, Later(until=until, rail=why))
+    assert session.plan is not None, "a step that is put off keeps its plan"
+    # The assistant goes by the wall clock, whatever becomes of that.
+    return draft.put(replace(session, plan=replace(session.plan, source=Source.DATE)))
