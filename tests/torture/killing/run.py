@@ -117,6 +117,10 @@ class Run:
 
     # ── what a night's script needs ───────────────────────────────────────────────────────────
 
+    def watch(self, pid: int) -> None:
+        """Look at a daemon that somebody else has started."""
+        self._pid = pid
+
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition about the journal or the provider; the night's limit ends it."""
         while True:
