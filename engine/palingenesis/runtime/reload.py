@@ -2,8 +2,9 @@
 
 Theory of operation. Whatever hints that the file may have changed (a watcher, a poll, a signal)
 only leads to a `check`, and a check that finds the same content does nothing. New content must
-first settle: nobody has it open for writing, and reads 100 ms apart agree; a file that is empty or
-gone gets two seconds to come back, because that is how many editors save. Then it is compiled,
+first settle: nobody has it open for writing, and four reads 100 ms apart agree, because a writer
+may close it and come back; a file that is empty or gone gets two seconds to come back, because that
+is how many editors save. Then it is compiled,
 and adopted or refused as a whole. A refusal is told once per content, and the last good policy
 stays; when the good content returns after a refusal, that is told too.
 """
@@ -24,8 +25,10 @@ RETURN_S = 2.0
 """How long an empty or missing file may take to come back."""
 WRITER_S = 10.0
 """How long one check waits for a writer; the next hint checks again."""
-AGREEING_BLIND = 3
-"""Pauses without change that are enough where nobody can tell who has the file open."""
+AGREEING = 3
+"""Pauses without change that are enough where nobody has the file open."""
+AGREEING_BLIND = 5
+"""And where nobody can tell who has it open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +177,8 @@ class Reload:
             if reading.content is None:
                 return reading
             written = self._source.is_being_written()
-            if written is False or (written is None and agreed >= AGREEING_BLIND):
+            enough = AGREEING_BLIND if written is None else AGREEING
+            if not written and agreed >= enough:
                 # Between the read and the question a writer may have come and gone.
                 again = self._source.read()
                 if again == reading:
