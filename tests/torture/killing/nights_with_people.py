@@ -78,7 +78,7 @@ async def _aborts_in_the_wait(run: "Run") -> None:
     await run.command(lambda door: door.command("abort", session, "person"))
     ended_at = run.now()
     await run.sleep(2.5)
-    run.claim(was_in_time=all(one.at > ended_at for one in run.asked()[1:]))
+    run.claim(was_in_time=not run.ours_before(ended_at))
     await run.decided(1)
 
 
@@ -86,7 +86,7 @@ async def _speaks_in_the_wait(run: "Run") -> None:
     session = await run.begin(TASK)
     await run.until(lambda: run.journal.rules)
     await run.say(session, "Paint it.")
-    run.claim(was_in_time=len(run.asked()) == 1 or "Paint" in run.asked()[1].last_user_text)
+    run.claim(was_in_time=not run.ours_before(run.now()))
     await run.decided(2)
     await run.sleep(2.0)
 

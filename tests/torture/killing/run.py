@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from palingenesis.assistants.opencode.ids import is_ours
 from palingenesis.control.client import ControlClient
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.demo.provider import ModelRequest
@@ -182,6 +183,15 @@ class Run:
     def now(self) -> datetime:
         """The time by the provider's clock."""
         return self.stage.clock.now()
+
+    def ours_before(self, instant: datetime) -> bool:
+        """Whether a prompt of ours had reached the server by then, whenever it was answered."""
+        return any(
+            is_ours(message["info"]["id"])
+            and message["info"]["time"]["created"] <= instant.timestamp() * 1000
+            for conversation in self.stage.conversations()
+            for message in conversation["messages"]
+        )
 
     def asked(self) -> list[ModelRequest]:
         """What the provider was asked for, without titles."""
