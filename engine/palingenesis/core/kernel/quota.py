@@ -191,11 +191,13 @@ def _is_kept(quota: Quota, at: datetime) -> bool:
 
 def _stopped(draft: Draft, event: events.SessionStopped) -> None:
     session, stop = draft.sessions.get(event.session), event.stop
-    if session is None or not _is_ours(draft, session) or _is_known(session, stop):
+    if session is None:
         return
     if stop.provider and stop.model:
         went_to = f"{stop.provider}/{stop.model}"
         session = draft.put(replace(session, went_to=went_to))
+    if not _is_ours(draft, session) or _is_known(session, stop):
+        return
     if stop.reason in _ANSWERED:
         _answered_by(draft, session.id, completed=True)
     if stop.reason not in PROVIDER_REFUSED:
