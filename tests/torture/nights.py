@@ -76,7 +76,8 @@ def play_all(
     while tally.nights < count:
         night = Night(tally.next_seed, design)
         tally.add(night.base())
-        for run in night.crashes(every):
+        first = tally.next_seed % every if first_violation else 0
+        for run in night.crashes(every, first):
             tally.add(run)
             if first_violation and tally.broken:
                 break
@@ -139,6 +140,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="stop after so much processor time")
     parser.add_argument("--resume", type=Path, help="file that keeps what was reached")
     parser.add_argument("--design", choices=sorted(BY_NAME), default=RIGHT.name)
+    parser.add_argument("--until-caught", action="store_true", help="stop at the first violation")
     parser.add_argument("--crash", type=int, action="append", help="die at this boundary")
     parser.add_argument("--show", action="store_true", help="play one seed and tell everything")
     asked = parser.parse_args(argv)
@@ -155,6 +157,7 @@ def main(argv: list[str] | None = None) -> int:
         design=design,
         every=asked.every,
         seconds=asked.seconds,
+        first_violation=asked.until_caught,
         save=asked.resume,
     )
     print(_line(tally))

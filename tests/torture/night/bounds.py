@@ -90,6 +90,32 @@ def prompts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("I7", intent.line.at, f"{len(recent)} prompts in an hour")
 
 
+_NOT_NOW: Final = frozenset(
+    {"rate_limit", "quota", "overloaded", "network", "server_error", "timeout"}
+)
+_IN_VAIN: Final = 3
+
+
+def not_in_vain(evidence: Evidence) -> Iterator[Violation]:
+    """I7: three prompts in a row that achieve nothing, and a person has to look."""
+    good = [(m.at, m.session) for m in evidence.all("progress", "person-prompt", "create")]
+    good += [(line.at, "") for line in evidence.lines if line.kind == "CommandGiven"]
+    sent: dict[str, list[float]] = {}
+    for intent in evidence.intents.values():
+        decided = evidence.decisions.get(intent.effect["decision"])
+        if intent.kind not in PROMPTS or decided is None or decided.plain["event"] == "operator":
+            continue
+        if decided.plain["facts"].get("stop.reason") in _NOT_NOW:
+            continue
+        session, at = intent.effect["session"], intent.line.at
+        before = sent.setdefault(session, [])
+        if before and any(before[-1] < when <= at and who in {"", session} for when, who in good):
+            before.clear()
+        before.append(at)
+        if len(before) > _IN_VAIN:
+            yield Violation("I7", at, f"{len(before)} prompts to {session} achieved nothing")
+
+
 def backed_up_first(evidence: Evidence) -> Iterator[Violation]:
     """No new session without a backup that was there before: nothing of the old one is lost."""
     kept = {mark.session: mark.at for mark in reversed(evidence.all("kept"))}
@@ -110,6 +136,7 @@ def hooks_once(evidence: Evidence) -> Iterator[Violation]:
 BOUNDS: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
     restarts_within_bounds,
     prompts_within_bounds,
+    not_in_vain,
     one_server,
     told,
     sound,

@@ -83,9 +83,9 @@ class Night:
         crashes = (number, again) if twice else (number,)
         return self._judged(play, crashes, whole=dice[2] % 8 == 0)
 
-    def crashes(self, every: int = 1) -> Iterator[Run]:
+    def crashes(self, every: int = 1, first: int = 0) -> Iterator[Run]:
         """Die at every boundary, a quarter of the time twice."""
-        for number in range(0, self.boundaries, every):
+        for number in range(first, self.boundaries, every):
             yield self.crash(number, twice=self._dice(number)[3] % 4 == 0)
 
     def _dice(self, number: int) -> bytes:
