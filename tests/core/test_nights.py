@@ -231,6 +231,17 @@ def test_what_follows_an_interrupt_of_ours_stands_on_where_it_left_the_session()
     assert not life.session.latched
 
 
+def test_a_retry_of_the_assistants_own_is_ended_and_told_before_a_prompt_takes_its_place():
+    life = Life(policy(rule("always", "", "resume")))
+
+    life >> stopped("rate_limit", key="m:retry-1", retry_after=60, retrying=True) << "interrupt"
+    life >> stopped("user_abort", key="m:end")  # read by our next run: nobody was there to hush it
+    life >> ended("interrupt", idle_since=at(1), again="yes", stop="m:end") << "resume"
+
+    assert not life.session.latched
+    life.claim_nothing_more()
+
+
 SILENT = policy(RATE, rule("silent", "", "interrupt", "resume", event=["stalled"]))
 
 

@@ -111,8 +111,8 @@ BUGS: Final = (
     ),
     Bug(
         "core/kernel/agents.py",
-        "    stopped = [s for s in draft.sessions.values() if s.agent == agent.id and _was_at_work(s)]",
-        "    stopped = [s for s in draft.sessions.values() if s.agent == agent.id and s.latched]",
+        "if s.agent == agent.id and _was_at_work(s)]",
+        "if s.agent == agent.id and s.latched]",
         "does not notice whom a dead server leaves behind",
     ),
     Bug(

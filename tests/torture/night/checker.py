@@ -273,6 +273,15 @@ def every_end_known(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("I6", due, f"{intent.kind} {intent.id} has no outcome")
 
 
+def _none(evidence: Evidence) -> str:
+    """What decides before the first policy is adopted: nothing is done then, but said."""
+    first = next((line for line in evidence.lines if line.decisions), None)
+    before = first is not None and not any(
+        line.kind == "PolicyAdopted" for line in evidence.lines[: first.seq]
+    )
+    return str(first.decisions[0]["policy"]) if first is not None and before else ""
+
+
 def explainable(evidence: Evidence) -> Iterator[Violation]:
     """I11: every effect names a decision that was written down no later, with rule and policy."""
     policies = {line.event["digest"] for line in evidence.lines if line.kind == "PolicyAdopted"}
@@ -282,7 +291,7 @@ def explainable(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("I11", intent.line.at, f"{intent.id} follows from no decision")
         elif not decided.plain["rule"]:
             yield Violation("I11", intent.line.at, f"{intent.id} names no rule")
-        elif decided.plain["policy"] not in policies:
+        elif policies and decided.plain["policy"] not in {*policies, _none(evidence)}:
             yield Violation("I11", intent.line.at, f"{intent.id} names an unknown policy")
 
 

@@ -109,7 +109,7 @@ class Doors:
         self.generation = generation
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._requests = 0
-        self._refused: Entry | None = None
+        self._refused = ""
         """What could not be written: trying the same again is no other boundary."""
 
     def boundary(self, name: str) -> None:
@@ -143,12 +143,12 @@ class Doors:
     def append(self, entry: Entry) -> int:
         kind = type(entry.event).__name__
         pages = self.pages
-        if self._refused is not entry:
+        if not pages.full or self._refused != kind:
             self.boundary(f"append {kind}")
         elif self.shut:
             raise asyncio.CancelledError
         if pages.full:
-            self._refused = entry
+            self._refused = kind
             raise JournalError("the disk is full")
         new = draft(entry)
         ids = [effect.id for effect in entry.effects]

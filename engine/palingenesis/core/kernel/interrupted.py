@@ -88,9 +88,12 @@ def _standing_at(session: Session, key: str) -> Session:
 
     The sensor tells of it too, and may come later than the next step.
     """
-    if not key:
-        return session
-    before = session.stop or Stop(key=key, reason=StopReason.USER_ABORT, words=True)
+    before = session.stop
+    if before is None:
+        if not key:
+            return session
+        before = Stop(key=key, reason=StopReason.USER_ABORT, words=True)
+    key = key or before.key
     plan = replace(session.plan, stop=key) if session.plan is not None else None
     return replace(session, stop=replace(before, key=key, retrying=False), plan=plan)
 

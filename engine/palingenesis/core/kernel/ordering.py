@@ -61,6 +61,11 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
     match step:
         case plans.NewSession() if not plan.snapshot:
             effect = effects.Snapshot(**on, id=f"{key}s", why="before a new session")
+        case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact() if (
+            stop is not None and stop.retrying
+        ):
+            # Its own retry is ended by an order of its own, so that the abort is known for ours.
+            effect = effects.Interrupt(**on, id=f"{key}i", why="before a prompt")
         case plans.NewSession():
             effect = effects.NewSession(
                 **on,

@@ -132,6 +132,8 @@ def _done(
         index -= not isinstance(step, plans.Snapshot)
     elif isinstance(effect, effects.Restart):
         index -= not isinstance(step, plans.Restart)
+    elif isinstance(effect, effects.Interrupt):
+        index -= not isinstance(step, plans.Interrupt)
     prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
     done = replace(
         plan, index=index, vain=0, snapshot=snapshot, effect=None, deadline=None, because=""
