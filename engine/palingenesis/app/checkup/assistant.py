@@ -5,6 +5,10 @@ from typing import Final
 
 from palingenesis.app.checkup.finding import Finding, good, note, problem, warning
 from palingenesis.app.checkup.patient import Patient
+from palingenesis.assistants.opencode.competitors import (
+    competing_drivers,
+    configuration_folders,
+)
 from palingenesis.assistants.opencode.inquiry import Inquiry, Settings
 from palingenesis.assistants.opencode.observed import NAMES
 from palingenesis.assistants.opencode.versions import is_supported, what_is_wrong
@@ -71,6 +75,20 @@ def _configured_models(inquiry: Inquiry) -> Iterator[Finding]:
         if provider not in inquiry.providers:
             said = f"{one.directory} wants {model}, and nobody is logged in at {provider}"
             yield problem(said, _LOGIN)
+
+
+def drivers(patient: Patient) -> Iterator[Finding]:
+    """Whether a plugin prompts the same sessions: two drivers prompt twice."""
+    folders = configuration_folders(patient.environ, patient.projects)
+    found = competing_drivers(folders)
+    for one in found:
+        said = (
+            f"the plugin {one.name} seems to go on with sessions by itself ({one.place}): two"
+            " drivers prompt twice; palingenesis lets it go first"
+        )
+        yield warning(said, "take it out for the night, or leave those sessions to it")
+    if not found:
+        yield good("no plugin of OpenCode is named like one that goes on with sessions by itself")
 
 
 def permissions(patient: Patient) -> Iterator[Finding]:

@@ -81,6 +81,12 @@ CHECKS: Final[Sequence[Check]] = (
         look=assistant.servers,
     ),
     Check(
+        id="drivers",
+        about="No plugin of OpenCode is named like one that resumes, retries or loops by itself: "
+        "two drivers of one session prompt it twice. Its files are read, and nothing is run.",
+        look=assistant.drivers,
+    ),
+    Check(
         id="sessions",
         about="Which sessions are supervised, and whether one of them waits for you already.",
         look=night.sessions,
