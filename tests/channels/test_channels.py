@@ -242,6 +242,20 @@ def checked(url: str, *addresses: str, allow_private: bool = False) -> None:
         "::ffff:10.0.0.1",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
+        "::7f00:1",
+        "::a9fe:a9fe",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::7f00:1",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "fec0::1",
+        "5f00::1",
+        "3fff::1",
+        "2001:db8::1",
+        "192.0.0.8",
+        "192.88.99.1",
+        "198.18.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
     ],
 )
 def test_a_name_that_leads_inside_is_refused(address: str):
@@ -258,8 +272,9 @@ def test_a_public_host_may_be_told(address: str):
 def test_private_hosts_may_be_told_when_asked_for_but_never_the_cloud_metadata():
     checked(URL, "192.168.1.1", allow_private=True)
 
-    with pytest.raises(DeniedError):
-        checked(URL, "169.254.169.254", allow_private=True)
+    for metadata in ("169.254.169.254", "::a9fe:a9fe", "::ffff:169.254.169.254", "fe80::a9fe"):
+        with pytest.raises(DeniedError):
+            checked(URL, metadata, allow_private=True)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]/"])

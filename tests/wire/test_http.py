@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -168,3 +169,27 @@ def test_a_page_of_html_is_no_stream() -> None:
                     pass
 
     asyncio.run(served(saying(OK.replace(b"application/json", b"text/html")), use))
+
+
+def test_a_compressed_answer_is_refused_before_it_grows() -> None:
+    bomb = zlib.compress(b"\0" * 50_000_000)
+    head = (
+        b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-encoding: %s\r\ncontent-length: %d\r\n\r\n"
+    )
+
+    async def asked(origin: str, heads: list[bytes]) -> None:
+        async with Wire(origin) as wire:
+            with pytest.raises(WireError, match="compressed"):
+                await wire.request("GET", "/")
+        assert b"accept-encoding: identity\r\n" in heads[0].lower()
+
+    async def followed(origin: str, _heads: list[bytes]) -> None:
+        async with Wire(origin) as wire:
+            with pytest.raises(WireError, match="compressed"):
+                async with wire.events("/", silence_s=5):
+                    pass
+
+    for encoding in (b"gzip", b"deflate", b"br", b"zstd", b"identity, gzip"):
+        asyncio.run(served(saying(head % (b"text/plain", encoding, len(bomb)) + bomb), asked))
+        stream = head % (b"text/event-stream", encoding, len(bomb)) + bomb
+        asyncio.run(served(saying(stream), followed))

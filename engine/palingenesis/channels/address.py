@@ -17,7 +17,12 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text."""
 
 _RESOLVE_S = 5.0
-_NAT64 = ip_network("64:ff9b::/96")
+_HOLDING_IPV4 = tuple(map(ip_network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+"""Blocks whose last 32 bits are an IPv4 address: compatible, translated, NAT64."""
+_UNICAST = ip_network("2000::/3")
+"""Whatever IPv6 address lies outside of it is nobody's public one."""
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Special purposes (iana.org, special registries) that older Pythons take for public."""
 _Address = IPv4Address | IPv6Address
 
 
@@ -93,13 +98,19 @@ def is_loopback_by_name(host: str) -> bool:
 def _may_be_told(address: _Address, *, allow_private: bool) -> bool:
     if address.is_multicast or address.is_unspecified or address.is_link_local:
         return False
-    return address.is_global or (allow_private and (address.is_private or address.is_loopback))
+    return _is_public(address) or (allow_private and (address.is_private or address.is_loopback))
+
+
+def _is_public(address: _Address) -> bool:
+    if any(address.version == block.version and address in block for block in _SPECIAL):
+        return False
+    return address.is_global and (isinstance(address, IPv4Address) or address in _UNICAST)
 
 
 def _unwrapped(address: _Address) -> _Address:
     """The IPv4 address inside an IPv6 one, where there is one."""
-    if isinstance(address, IPv4Address):
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
         return address
-    if address in _NAT64:
+    if any(address in block for block in _HOLDING_IPV4):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address

@@ -2,7 +2,8 @@
 
 What every request gets here, whether its caller thinks of it or not: no proxy and no netrc from
 the environment, no redirects, a deadline for the whole exchange, a cap on the answer's size, and
-errors that name the origin and never the path, because a webhook's path is its secret.
+errors that name the origin and never the path, because a webhook's path is its secret. Nothing
+compressed is taken in: a kilobyte of it can mean a gigabyte.
 """
 
 import asyncio
@@ -86,7 +87,7 @@ class Wire:
         self._base = origin.rstrip("/")
         self._tls = parts.scheme == "https"
         self._basic = basic
-        self._headers = dict(headers or {})
+        self._headers = {"accept-encoding": "identity", **(headers or {})}
         self._keep_alive = keep_alive
         self._bytes_max = bytes_max
         self._client: httpx.AsyncClient | None = None
@@ -135,8 +136,9 @@ class Wire:
                     timeout=httpx.Timeout(timeout_s),
                 ) as response,
             ):
+                _must_be_plain(response, self.origin)
                 body = bytearray()
-                async for chunk in response.aiter_bytes():
+                async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > self._bytes_max:
                         raise WireError(f"{self.origin} answered more than {self._bytes_max} bytes")
@@ -185,6 +187,7 @@ class Wire:
             raise self._broken(error) from error
         try:
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            _must_be_plain(response, self.origin)
             if response.status_code != httpx.codes.OK or kind != "text/event-stream":
                 raise WireError(
                     f"{self.origin} answered {response.status_code} {kind or 'without a type'}"
@@ -201,7 +204,7 @@ class Wire:
 
         parser = SseParser()
         try:
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 for event in parser.feed(chunk):
                     yield event
         except httpx.TimeoutException as error:
@@ -240,3 +243,9 @@ class Wire:
         why, kind = error.__cause__ or error, type(error).__name__
         detail = why.strerror if isinstance(why, OSError) and why.strerror else ""
         return WireError(f"{self.origin} cannot be reached: {detail or _WORDS.get(kind, kind)}")
+
+
+def _must_be_plain(response: "httpx.Response", origin: str) -> None:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise WireError(f"{origin} answered something compressed, which was not asked for")
