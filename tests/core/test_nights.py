@@ -273,6 +273,16 @@ def test_what_our_interrupt_left_behind_is_for_a_person_if_nothing_follows_it():
     assert not life.session.latched
 
 
+def test_an_abort_that_may_be_hers_is_hers_and_is_told():
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> stopped("user_abort", key="msg_1:end")
+    life >> passed(90) >> ended("interrupt", idle_since=at(660), again="yes")
+
+    life << "notify" << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_a_session_that_came_to_rest_before_our_interrupt_has_its_stop_told_first():
     life = Life(SILENT) >> passed(615) << "interrupt"
 

@@ -98,8 +98,10 @@ _IN_VAIN: Final = 3
 
 def not_in_vain(evidence: Evidence) -> Iterator[Violation]:
     """I7: three prompts in a row that achieve nothing, and a person has to look."""
-    good = [(m.at, m.session) for m in evidence.all("progress", "person-prompt", "create")]
-    good += [(line.at, "") for line in evidence.lines if line.kind == "CommandGiven"]
+    seen = {"SessionProgressed", "PersonPrompted", "CommandGiven"}
+    good = [
+        (line.at, line.event.get("session", "")) for line in evidence.lines if line.kind in seen
+    ]
     sent: dict[str, list[float]] = {}
     for intent in evidence.intents.values():
         decided = evidence.decisions.get(intent.effect["decision"])

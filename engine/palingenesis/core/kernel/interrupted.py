@@ -13,7 +13,7 @@ from palingenesis.core import events
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.values import Status, Stop, StopReason
+from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
 
 ENDED_BY: Final = "ended_by"
@@ -56,7 +56,7 @@ def interrupted(
     if since is None or (event.data.get("again") and _was_at_once(session, since)):
         return _standing_at(session, event.data.get("stop", ""))
     if not session.aborting and _was_taken_for_ours(session):
-        _hers(draft, session)
+        _hers(draft, session, unsure="again" in event.data)
         return None
     session = replace(session, aborting=False)
     if plan.event in _AT_REST and not (session.stop is not None and session.stop.retrying):
@@ -98,8 +98,11 @@ def _standing_at(session: Session, key: str) -> Session:
     return replace(session, stop=replace(before, key=key, retrying=False), plan=plan)
 
 
-def _hers(draft: Draft, session: Session) -> None:
-    """The abort that was told was the person's: it is her stop."""
+def _hers(draft: Draft, session: Session, *, unsure: bool) -> None:
+    """The abort that was told was the person's: it is her stop. `unsure`: or an older one of ours.
+
+    What may be her stop is one; but then she is told, for nobody else would notice.
+    """
     told = session.stop
     assert told is not None, "an abort was told"
     session = cancel(draft, session, "the person ended it before we did")
@@ -107,6 +110,10 @@ def _hers(draft: Draft, session: Session) -> None:
     session = draft.note(
         replace(session, stop=stop, latched=True), "stopped", StopReason.USER_ABORT.value
     )
+    if unsure:
+        title = session.title or session.id
+        message = "It was ended while we did not run, perhaps by you, so it is left alone."
+        draft.tell(session, Severity.WARNING, title, message, "it may be the person's stop")
     if session.status is Status.PAUSED:
         draft.put(replace(session, paused_from=Status.DECIDING))
     else:
