@@ -5,7 +5,7 @@ knows less than the kernel's ledger: neither windows nor displayed resets.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -86,6 +86,8 @@ class Canaries:
         self._told.add(told)
         self._limits[session] = limit = self._limit(stop, self._limits.get(session, event.agent))
         if stop.reason in _ANSWERED:
+            if (asked := self._asked.get(session)) is not None:
+                self._asked[session] = replace(asked, limit=limit)  # it is known only now
             self._answered(session, event.at, surely=True)
         self._over([session])
         if stop.reason in PROVIDER_REFUSED:
