@@ -8,7 +8,8 @@ import pytest
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import Status
 from palingenesis.simulation.performance import Performance
-from tests.simulation.nights import night, policy_of, shipped
+from palingenesis.surfaces.cli.program import run
+from tests.simulation.nights import ROOT, night, policy_of, shipped
 
 START = datetime(2026, 2, 5, 22, 0, tzinfo=UTC)
 RESET = START + timedelta(hours=1)
@@ -157,3 +158,15 @@ def test_one_restart_of_a_shared_server_serves_all_its_sessions():
     assert len(played.watch.prompts) == 10
     assert {played.world.sessions[one.line[-1]].status for one in played.casts} == {Status.WORKING}
     assert played.watch.invariants.broken == []
+
+
+def test_the_night_of_the_page_is_one_that_was_played(capsys):
+    scenario = ROOT / "examples" / "scenarios" / "21-one-canary.yaml"
+    page = (ROOT / "docs" / "explanation" / "quota.md").read_text(encoding="utf-8")
+    shown = page.split("```text\n")[1].split("```")[0].splitlines()
+    environment = {"HOME": "/nowhere", "PATH": "", "NO_COLOR": "1", "TZ": "UTC"}
+
+    run(["policy", "simulate", str(scenario)], environment)
+
+    told = set(capsys.readouterr().out.splitlines())
+    assert [line for line in shown if line.strip() != "…" and line not in told] == []
