@@ -73,7 +73,13 @@ def test_an_event_without_anything_to_clean_is_the_same_event():
     assert cleaned(working, without) is working
 
 
-@given(st.text(st.characters(), max_size=50))
+def test_no_name_holds_what_no_file_can_be_called():
+    seen = events.SessionSeen(at=AT, session=SESSION, agent=AGENT, directory="/home/a\0b\ud800")
+
+    assert cleaned(seen, without).directory == "/home/a\ufffdb\ufffd"
+
+
+@given(st.text(st.characters(exclude_characters="\0"), max_size=50))
 def test_text_with_halves_of_pairs_becomes_text_that_can_be_written(text: str):
     assert real(text) == text
 

@@ -281,6 +281,10 @@ def test_the_directories_to_watch_are_those_of_every_link_on_the_way(tmp_path):
     assert places == {"a", "b", "c"}
 
 
+def test_a_place_that_cannot_be_is_not_watched():
+    assert places_of(Path("/home/a\0b/.palingenesis/policy.yaml")) == frozenset()
+
+
 def test_a_loop_of_links_ends(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")

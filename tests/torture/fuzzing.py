@@ -107,6 +107,17 @@ def fuzz(doors: Sequence[str], *, runs: int, seed: int, until_s: float | None = 
 # ── libFuzzer ─────────────────────────────────────────────────────────────────────────────────
 
 
+INSIDE = """
+import sys
+import atheris
+with atheris.instrument_imports(include=["palingenesis"]):
+    from tests.torture.entrances import ENTRANCES
+atheris.Setup(sys.argv, ENTRANCES[{door!r}])
+atheris.Fuzz()
+"""
+"""The process that libFuzzer runs in: what is fuzzed must be imported there first, and watched."""
+
+
 def run_atheris(door: str, *, runs: int, seed: int, seconds: float) -> tuple[int, str]:
     """How many runs libFuzzer did, and what it found ("" for nothing)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -118,7 +129,7 @@ def run_atheris(door: str, *, runs: int, seed: int, seconds: float) -> tuple[int
             f"-runs={runs}", f"-seed={seed}", f"-max_total_time={seconds:.0f}", "-timeout=5",
             f"-max_len={LONGEST}", "-rss_limit_mb=2048", f"-artifact_prefix={folder}/",
         ]  # fmt: skip
-        code = f"from tests.torture.fuzzing import inside; inside({door!r})"
+        code = INSIDE.format(door=door)
         done = subprocess.run(
             [sys.executable, "-c", code, *flags, str(corpus)],
             cwd=ROOT, capture_output=True, text=True, errors="replace",
@@ -127,22 +138,12 @@ def run_atheris(door: str, *, runs: int, seed: int, seconds: float) -> tuple[int
         told = done.stdout + done.stderr
         counts = re.findall(r"^#(\d+)\s", told, re.MULTILINE) + re.findall(r"Done (\d+) runs", told)
         reached = max(map(int, counts), default=0)
-        if done.returncode == 0:
+        if done.returncode == 0 or "run interrupted" in told:  # somebody ended it
             return reached, ""
+        assert "ModuleNotFoundError" not in told, "pip install -e '.[torture]'"
         bad = next(Path(folder).glob("crash-*"), None) or next(Path(folder).glob("timeout-*"), None)
         shown = repr(bad.read_bytes()[:300]) if bad is not None else ""
         return reached, f"{door}: {told[-1500:]}\n{shown}"
-
-
-def inside(door: str) -> None:
-    """The process that libFuzzer runs in."""
-    import atheris
-
-    with atheris.instrument_imports(include=["palingenesis"]):
-        from tests.torture.entrances import ENTRANCES
-
-    atheris.Setup(sys.argv, ENTRANCES[door])
-    atheris.Fuzz()
 
 
 def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> int:

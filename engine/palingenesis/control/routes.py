@@ -9,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from palingenesis.control.rate import Rate
@@ -257,13 +257,17 @@ async def _no_such_place(_request: Request, error: Exception) -> Response:
 
 
 def _answer(document: Mapping[str, Any]) -> Response:
-    return JSONResponse({"schema_version": SCHEMA_VERSION, **document}, headers=_CLOSE)
+    return _json({"schema_version": SCHEMA_VERSION, **document}, 200)
+
+
+def _json(document: Mapping[str, Any], status: int) -> Response:
+    """In ASCII: whatever is in a journal, half of a surrogate pair too, can travel as escapes."""
+    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    return Response(text.encode("ascii"), status, _CLOSE, "application/json")
 
 
 def _refusal(error: PalingenesisError, status: int | None = None) -> Response:
-    return JSONResponse(
-        encode_error(error), status_code=status or http_status(error), headers=_CLOSE
-    )
+    return _json(encode_error(error), status or http_status(error))
 
 
 async def _document(request: Request) -> dict[str, Any]:

@@ -83,7 +83,11 @@ def _part(name: object, value: Any, redact: Callable[[str], str]) -> Any:
 
 
 def real(text: str) -> str:
-    """The text without halves of surrogate pairs, which no file and no terminal can hold."""
+    """The text without NUL and without halves of surrogate pairs.
+
+    No file can hold these in its name, and whoever asks for such a file gets no error of a system.
+    """
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -230,11 +230,11 @@ def places_of(path: Path) -> frozenset[_Place]:
         if link is None:
             break
         steps.append(link)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         steps.append(os.path.realpath(path))
     found = set()
     for step in steps:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             parent = Path(step).parent
             status = parent.stat()
             found.add((str(parent), status.st_dev, status.st_ino))

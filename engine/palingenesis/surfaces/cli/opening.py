@@ -23,8 +23,8 @@ def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
     entrance = client.open(chosen)
     argv = list(entrance["argv"])
     if only_print:
-        said = [f"{name}={shlex.quote(value)}" for name, value in entrance["env"].items()]
-        click.echo(" ".join([*said, shlex.join(argv)]))
+        said = [f"{name}={_quoted(value)}" for name, value in entrance["env"].items()]
+        click.echo(" ".join([*said, *map(_quoted, argv)]))
         return
     if not argv:
         raise PalingenesisError("the daemon does not know how to open this session")
@@ -32,6 +32,14 @@ def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
         if entrance["directory"]:
             os.chdir(entrance["directory"])
         os.execvpe(argv[0], argv, {**desk.environ, **entrance["env"]})  # noqa: S606
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise PalingenesisError(f"cannot run {argv[0]}: {reason}") from error
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell reads it; what must not reach a terminal as it is, is written escaped."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.encode("unicode_escape").decode("ascii").replace("'", "\\'")
+    return f"$'{escaped}'"
