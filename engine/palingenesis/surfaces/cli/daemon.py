@@ -279,7 +279,8 @@ def _warn_about_start(told: Status) -> None:
         click.echo(plain(problem, 500), err=True)
     if told["policy"]["stale"]:
         click.echo("warning: the policy was refused; the last good one is in force", err=True)
-        click.echo(f"hint: palingenesis policy validate {told['policy']['path']}", err=True)
+        place = plain(told["policy"]["path"], 500)
+        click.echo(f"hint: palingenesis policy validate {place}", err=True)
     for agent in told["agents"]:
         if not agent["up"] and _is_told(agent, told["since"]):
             click.echo(f"warning: no OpenCode yet: {plain(agent['detail'], 500)}", err=True)

@@ -11,6 +11,7 @@ from palingenesis import shipped
 from palingenesis.core.errors import InvalidConfigError, NotRunningError
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.door import SCHEMA_VERSION, PolicyText
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
@@ -73,8 +74,8 @@ def show(
         raise click.UsageError("--source and --resolved are two ways to show it; choose one")
     told, remark = _told(desk, file)
     if remark:
-        click.echo(f"warning: {remark}", err=True)
-        click.echo(f"hint: palingenesis policy validate {told['path']}", err=True)
+        click.echo(f"warning: {plain(remark, 500)}", err=True)
+        click.echo(f"hint: palingenesis policy validate {plain(told['path'], 500)}", err=True)
     if rule_id is None and not resolved:
         _say_source(told, as_json=as_json)
         return
@@ -104,7 +105,7 @@ def _say_source(told: PolicyText, *, as_json: bool) -> None:
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, **told})
         return
-    click.echo(f"# {told['path']} ({told['origin']})", err=True)
+    click.echo(plain(f"# {told['path']} ({told['origin']})", 500), err=True)
     click.echo(told["source"].rstrip("\n"))
 
 

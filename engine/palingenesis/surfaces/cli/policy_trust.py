@@ -9,6 +9,7 @@ import click
 from palingenesis import shipped
 from palingenesis.core.errors import InvalidConfigError, PalingenesisError
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.wording import say_json
@@ -60,9 +61,9 @@ def trust(
         document = {"directory": directory, "trusted": not remove}
         say_json({"schema_version": SCHEMA_VERSION, **document})
     elif found is None:
-        click.echo(f"{directory}: trusted no more; its policy may only tighten")
+        click.echo(f"{plain(directory, 500)}: trusted no more; its policy may only tighten")
     else:
-        click.echo(f"{directory}: trusted as it is now (sha256 {found.pin[:6]})")
+        click.echo(f"{plain(directory, 500)}: trusted as it is now (sha256 {found.pin[:6]})")
 
 
 def _directory_of(path: Path) -> str:
@@ -140,7 +141,7 @@ def _list(desk: Desk, store: "TrustStore", *, as_json: bool) -> None:
         say_json({"schema_version": SCHEMA_VERSION, "trusted": rows})
         return
     for row in rows:
-        click.echo(f"{row['path']}: {row['state']}")
+        click.echo(f"{plain(row['path'], 500)}: {row['state']}")
     if not rows:
         click.echo("no project is trusted", err=True)
 
