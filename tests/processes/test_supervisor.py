@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -153,12 +154,48 @@ def test_what_trying_again_cannot_cure_is_not_tried_again(ear: Ear, error: Palin
     assert starts.clock.slept == []
 
 
-def test_an_error_after_the_start_is_left_to_the_manager(ear: Ear):
+def test_a_run_that_had_begun_and_breaks_at_once_ends_a_little_later(ear: Ear):
     supervisor, starts = Supervisor(ear.address), Starts(PalingenesisError("broken"))
     supervisor.ready("watching")
 
     with pytest.raises(PalingenesisError):
         starts.begin(supervisor)
+
+    assert starts.clock.slept == [10]
+
+
+def test_a_run_that_had_lasted_ends_at_once(ear: Ear):
+    supervisor, clock = Supervisor(ear.address), JumpingClock()
+
+    def an_hour() -> int:
+        supervisor.ready("watching")
+        clock.at += timedelta(hours=1)
+        raise PalingenesisError("broken")
+
+    with pytest.raises(PalingenesisError):
+        keep_trying(an_hour, supervisor, clock=clock, say=lambda *_: None)
+
+    assert clock.slept == []
+
+
+def test_a_mistake_of_ours_in_the_start_is_tried_again_too(ear: Ear):
+    clock, said = JumpingClock(), list[str]()
+    failures: list[Exception] = [
+        ZeroDivisionError("oh"),
+        ExceptionGroup("tasks", [ValueError("else"), BusyError("another daemon")]),
+    ]
+
+    def run() -> int:
+        if failures:
+            raise failures.pop(0)
+        return 0
+
+    code = keep_trying(
+        run, Supervisor(ear.address), clock=clock, say=lambda text, _: said.append(text)
+    )
+
+    assert code == 0
+    assert said == ["ZeroDivisionError('oh')", "another daemon"]
 
 
 def test_without_a_manager_a_person_reads_the_error_at_once():

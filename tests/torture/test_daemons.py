@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.torture.daemons import GIVE_UP_S, play
+from tests.torture.daemons import play
 from tests.torture.preload import has_compiler
 
 
@@ -17,7 +17,7 @@ def _compiler() -> None:
 
 
 def test_of_two_daemons_that_start_at_once_exactly_one_acts():
-    done, wrong = asyncio.run(play(range(1, 9), lambda _: None, within_s=GIVE_UP_S))
+    done, wrong = asyncio.run(play(range(1, 9), lambda _: None))
 
     assert len(done) == 8
     assert [problem for pair in done for problem in pair.problems] == []
@@ -25,6 +25,6 @@ def test_of_two_daemons_that_start_at_once_exactly_one_acts():
 
 
 def test_a_state_directory_that_keeps_nobody_out_is_found_out():
-    done, _ = asyncio.run(play([1, 2], lambda _: None, within_s=GIVE_UP_S, planted="unlocked"))
+    done, _ = asyncio.run(play([1, 2], lambda _: None, planted="unlocked"))
 
     assert any("turned away had begun" in problem for it in done for problem in it.problems)

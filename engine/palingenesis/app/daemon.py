@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,6 +57,9 @@ log = logging.getLogger("palingenesis.daemon")
 
 _RESTART = "`palingenesis daemon restart` puts that into effect"
 
+_READING = timedelta(minutes=10)
+"""So long may a start take on a slow disk with a large journal; systemd is told."""
+
 E = TypeVar("E", bound=Event)
 MakeAgents = Callable[[Surroundings], Agents]
 """`make_agents`, or something that makes other ones."""
@@ -77,6 +81,7 @@ def run_daemon(
     environ = dict(os.environ)
     remember_environment(environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
+    supervisor.wait_longer("reading the journal", _READING)
     with lock(paths.state), contextlib.closing(SqliteJournal.open(paths.journal)) as journal:
         daemon = Daemon(
             config=config,
