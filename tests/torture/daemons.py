@@ -278,10 +278,8 @@ def summary(
             )
             lines.append(f"  from the start after a SIGKILL to an answer ({name}): {told}")
     soon = sum(pair.answers_s <= within_s for pair in done)
-    load = "/".join(f"{one:.0f}" for one in os.getloadavg())
-    lines.append(
-        f"  within {within_s:g} s: {soon}/{len(done)}, on {os.cpu_count()} cores with a load of {load}"
-    )
+    load = f"{os.cpu_count()} cores with a load of {os.getloadavg()[1]:.0f}"
+    lines.append(f"  within {within_s:g} s: {soon}/{len(done)}, on {load}")
     for pair in done:
         lines += [f"  pair {pair.number}: {problem}" for problem in pair.problems]
     return lines + [f"  {one}" for one in wrong]
