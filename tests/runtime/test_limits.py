@@ -57,7 +57,7 @@ def test_at_the_reset_the_canary_is_named_and_who_waits_for_it():
     assert said(ships) == (
         "limit anthropic/claude-sonnet-4-5 (quota): the canary ses_000 is asked · 2 waiting"
     )
-    row = session_status(ships.of(1))
+    row = session_status(ships.of(1), ships.now)
     assert row["for"] == "the canary ses_000 of anthropic/claude-sonnet-4-5 (quota)"
     assert row["rails"] == [row["for"]]
     assert row["until"] == "2026-02-05T07:10:00Z"

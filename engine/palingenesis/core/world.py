@@ -160,9 +160,9 @@ class Session:
 
     alive_at: datetime | None = None
     answered_at: datetime | None = None
-    """When its model was seen to answer last, by text, a tool, a turn that was completed.
+    """When its model was first seen to answer our newest prompt; by text, a tool, a turn's end.
 
-    None: not since our newest prompt.
+    None: it was not yet.
     """
     progressed_at: datetime | None = None
     healthy_since: datetime | None = None

@@ -193,8 +193,8 @@ def _stopped(draft: Draft, event: events.SessionStopped) -> None:
     session, stop = draft.sessions.get(event.session), event.stop
     if session is None:
         return
-    if stop.provider and stop.model:
-        went_to = f"{stop.provider}/{stop.model}"
+    went_to = f"{stop.provider}/{stop.model}" if stop.provider and stop.model else ""
+    if went_to and went_to != session.went_to:
         session = draft.put(replace(session, went_to=went_to))
     if not _is_ours(draft, session) or _is_known(session, stop):
         return
@@ -303,19 +303,22 @@ def _answered_by(draft: Draft, id_: SessionId, *, completed: bool = False) -> No
     session = draft.sessions.get(id_)
     if session is None:
         return
-    began, at = _began(session), draft.at
+    at = draft.at
     for key, quota in _met(draft.world, session):
+        began = _began(session)
         since = began is not None and began > quota.refused_at
         surely = completed and (quota.shown or quota.refused_at + _SURELY) <= at
         if since or surely or _went_on(session, quota, at):
             remember(draft, key, _opened(draft, key, quota))
-    draft.put(replace(session, answered_at=at))
+    if session.answered_at is None:
+        draft.put(replace(session, answered_at=at))
 
 
 def _met(world: World, session: Session) -> Iterator[tuple[str, Quota]]:
-    place = place_of(session)
-    for key, quota in tuple(world.quota.items()):
-        if quota.closed and concerns(quota, place):
+    closed = [(key, quota) for key, quota in world.quota.items() if quota.closed]
+    place = place_of(session) if closed else None
+    for key, quota in closed:
+        if place is not None and concerns(quota, place):
             yield key, quota
 
 

@@ -21,9 +21,10 @@ def take_turns(draft: Draft) -> None:
     _asked_anew(draft)
     if not draft.world.quota:
         return
-    line = sorted((one for one in draft.sessions.values() if in_line(one)), key=rank)
+    line = [one for one in draft.sessions.values() if in_line(one)]
     if not line:
         return
+    line.sort(key=rank)
     stuck: dict[tuple[str, bool], Later] = {}
     for session in line:
         plan = _plan(session)
