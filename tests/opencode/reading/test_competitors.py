@@ -53,11 +53,11 @@ def test_a_plugin_is_found_where_it_lies(tmp_path: Path, folder: str):
         "autoContinue.ts",
         "theme.js",
         "resume.md",
-        "palingenesis-resume.js",
+        "Palingenesis.js",
     ):
         (tmp_path / folder / name).write_text("")
 
-    assert names(tmp_path) == ["auto_resume", "ralph-loop"]
+    assert names(tmp_path) == ["autoContinue", "auto_resume", "ralph-loop"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_plugin_is_found_where_it_lies(tmp_path: Path, folder: str):
         ("resumes-pdf", False),
         ("develooper", False),
         ("opencode-wakatime", False),
-        ("@palingenesis/opencode-resume", False),
+        ("palingenesis-resume", False),
         ("", False),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_name_tells_whether_it_is_one(tmp_path: Path, name: str, drives: bool)
     folder.mkdir()
     (folder / "opencode.json").write_text(f'{{"plugin": ["{name}"]}}')
 
-    assert bool(names(folder)) is (drives and "palingenesis" not in name)
+    assert bool(names(folder)) is drives
 
 
 @given(st.binary(max_size=200))
