@@ -222,7 +222,7 @@ def test_status_says_how_many_notices_are_held_and_until_when():
 def test_what_is_not_to_be_repeated_is_held_once_in_a_whole_night():
     life = Life(telling(quiet="hold", dedupe="10m"))
     for _ in range(6):
-        life >> stopped("network") >> person_prompts >> passed(660)
+        life >> stopped("network") >> passed(30) >> person_prompts >> passed(630)
 
     life >> passed(TILL_MORNING)
 

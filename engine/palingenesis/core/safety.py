@@ -34,6 +34,11 @@ WAIT_MAX: Final = timedelta(days=8)
 """No wait is longer; whatever the server said, it is probed then."""
 SIGNS_EVERY: Final = timedelta(seconds=10)
 """Sensors tell signs of life no more often: the latest one may be so much younger than told."""
+DRIVEN_AFTER: Final = 3
+"""Stops in a row after which somebody else went on within seconds: another program drives it."""
+YIELD: Final = timedelta(minutes=2)
+"""How long a session that another program drives is left to that after each stop."""
+OTHER_DRIVER: Final = "another driver goes on with this session: it goes first"
 RECHECK: Final = timedelta(minutes=5)
 """How soon a step that needs an agent looks for it again."""
 
@@ -114,6 +119,10 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
         return Refused(rail=f"a {session.block.kind} waits for a person; nothing is typed into it")
     if by_person:
         return verdict
+    if len(session.driven) >= DRIVEN_AFTER and session.stopped_at is not None:
+        their_turn = session.stopped_at + YIELD
+        if at < their_turn:
+            return Later(until=their_turn, rail=OTHER_DRIVER)
     stop, plan = session.stop, session.plan
     stalled = plan is not None and plan.event == "stalled"  # whatever it stopped for before
     fruitless = stalled or stop is None or stop.reason not in PROVIDER_REFUSED

@@ -185,6 +185,10 @@ class Session:
     """Rules that decided, newest last; the newest 200."""
     prompts: tuple[datetime, ...] = ()
     """When we prompted it; the newest 50."""
+    driven: tuple[str, ...] = ()
+    """Keys of the newest stops in a row that somebody else went on after within seconds."""
+    driver_told_at: datetime | None = None
+    """When people were told that another program drives it."""
     repeats: int = 0
     """Stops since the last real progress."""
     spent_before: float = 0.0

@@ -2,7 +2,7 @@
 
 Two drivers of one session prompt it twice. This reads files and runs nothing, so it goes by names:
 of packages that are known to resume, retry or loop, and of words that such plugins are called by.
-What a plugin of another name does is not known; the kernel notices it at work (`session.driven`).
+What one of another name does is not known; the kernel notices it at work (core.kernel.drivers).
 """
 
 import json

@@ -7,6 +7,7 @@ from palingenesis.core import effects, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.interrupted import take_for_ours
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
@@ -75,9 +76,10 @@ def session_working(draft: Draft, event: events.SessionWorking) -> None:
         session = draft.move(session, "seen_working")
         decide_aside(draft, draft.note(session, "started"), "started")
     elif session.status in PLANNED:
-        _went_on(draft, session)
+        _went_on(draft, somebody_went_on(draft, session))
     elif session.status in _AT_REST:
         # We do nothing in these, so somebody else has begun it, perhaps while we were away.
+        session = somebody_went_on(draft, session)
         session = replace(session, supervised=session.parent is None, reopen_at=None, rails=())
         draft.move(draft.put(session), "person_prompted", "")
 
@@ -162,6 +164,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             earlier=(*session.earlier, before.key)[-_EARLIER:] if before else session.earlier,
             block=None,
             aborting=False,
+            driven=still_driven(session, before),
             latched=session.latched or person_said_stop,
             holds=tuple(hold for hold in session.holds if hold.event == "stopped"),
         ),
@@ -247,7 +250,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
     if session is None or session.status is Status.DETACHED:
         return
     session = replace(
-        session,
+        somebody_went_on(draft, session),
         person_at=event.at,
         latched=False,
         aborting=False,
