@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 GATED_S = 3600.0
 """A reply that is held back this long waits for its gate instead."""
-READY_S_MAX = 20.0
+READY_S_MAX = 120.0
 LOOK_S = 0.01
 
 

@@ -22,7 +22,7 @@ from typing import Any, Self
 from tests.torture.preload import Arming
 
 MESSAGE_BYTES_MAX = 256 * 1024
-START_S_MAX = 30.0
+START_S_MAX = 180.0
 NEEDED = (
     "palingenesis.surfaces.cli.program",
     "palingenesis.surfaces.cli.daemon",
