@@ -36,6 +36,8 @@ class Night:
     opencode: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """What lies in the project, by name."""
+    away_s: float = 0.0
+    """How long the daemon stays away after its first death."""
     counts_from_the_start: bool = False
     """Boundaries count from the daemon's first one; else from the person's first word on."""
 

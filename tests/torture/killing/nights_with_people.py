@@ -1,5 +1,6 @@
 """Nights with a person: she is asked and told, holds, ends, goes on herself, changes her policy."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from palingenesis.demo.replies import Stall, Tool, unauthorized
@@ -141,6 +142,13 @@ PROMPT_IN_WAIT = Night(
     person_ends_it=True,
     rules=("later", "done"),
     told=("Done.",),
+)
+
+PROMPT_WHILE_AWAY = replace(
+    PROMPT_IN_WAIT,
+    name="prompt-while-away",
+    about="the same, and the daemon is away until its wait is over",
+    away_s=2.5,
 )
 
 HELD = Night(

@@ -231,6 +231,8 @@ class Run:
             status = await ended
             self._count()
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+                if len(self.told.kills) == 1:
+                    await asyncio.sleep(self._night.away_s)
                 continue
             if self._stopping:
                 return
