@@ -207,6 +207,19 @@ def test_trouble_of_the_compiler_is_told_once_and_tried_again():
     ]
 
 
+def test_a_compiler_that_is_down_says_nothing_about_the_policy():
+    desk = Desk(text(b"good"))
+    desk.compiler_down = True
+
+    verdict = desk.check()
+
+    assert verdict.answer is Answer.REFUSED
+    assert verdict.passing
+    desk.compiler_down = False
+    assert not desk.check().passing
+    assert not Desk(text(b"bad")).check().passing
+
+
 CONTENTS = st.sampled_from([b"", b"good 1", b"good 2", b"bad", None])
 
 

@@ -26,7 +26,7 @@ from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
-from palingenesis.core.errors import InvalidConfigError, PalingenesisError
+from palingenesis.core.errors import BusyError, InvalidConfigError, PalingenesisError
 from palingenesis.core.events import DaemonStarted, DaemonStopped, Event, PolicyAdopted, Ticked
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.renaming import renamed_ids, said_of
@@ -295,7 +295,9 @@ class Daemon:
         verdict = await policy_file.check(said.append)
         named_now = self._choice.origin == "--policy"
         if verdict.answer in {Answer.REFUSED, Answer.BUSY} and (named_now or not world.policy):
-            error = InvalidConfigError(
+            # A compiler that was too slow says nothing about the policy: try again later.
+            kind: type[PalingenesisError] = BusyError if verdict.passing else InvalidConfigError
+            error = kind(
                 f"the policy {path} cannot be used", f"palingenesis policy validate {path}"
             )
             error.problems = verdict.problems  # type: ignore[attr-defined]

@@ -90,6 +90,8 @@ class Verdict:
     digest: str
     """Of the policy in force."""
     problems: tuple[str, ...] = ()
+    passing: bool = False
+    """Nothing is known of the file's content: it could not be read whole, or not be compiled."""
 
 
 def on_hangup(nudge: Callable[[], None]) -> None:
@@ -213,7 +215,12 @@ class Reload:
     def _verdict(self, answer: Answer) -> Verdict:
         if answer is Answer.UNCHANGED and self._problems:
             answer = Answer.REFUSED
-        return Verdict(answer=answer, digest=self._current, problems=self._problems)
+        return Verdict(
+            answer=answer,
+            digest=self._current,
+            problems=self._problems,
+            passing=self._seen is None,
+        )
 
 
 def _key(reading: Reading) -> str:
