@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from palingenesis.core import commands, effects
-from palingenesis.core.plans import Attention, Notify, Resume, Step, Wait
+from palingenesis.core.plans import Attention, Finish, Notify, Resume, Step, Wait
 from palingenesis.core.policy.model import Cap, Policy
 from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.values import SessionId, Severity, Status
@@ -176,6 +176,22 @@ def test_a_notice_too_many_does_what_the_limit_says_where_it_says_something():
     life.claim_nothing_more()
     life << Status.ATTENTION
     assert life.session.outlook == "too much talk"
+
+
+def test_a_limit_of_notices_says_once_in_its_time_that_it_is_reached():
+    telling = policy(rule("go", "", TELL, {"retry": {}}))
+    life = Life(capped(telling, "notifications", 1, Notify(message="too many"), Finish()))
+    life.work(OTHER)
+    third = SessionId("ses_third")
+    life.work(third)
+
+    life >> stopped("network", key="a") << "notify" << "retry"
+    life >> stopped("network", key="b", session=OTHER) << "notify"
+    assert text_of(life.last["notify"]) == "too many"
+    life >> stopped("network", key="c", session=third)
+
+    life.claim_nothing_more()
+    assert life.world.sessions[third].status is Status.COMPLETED
 
 
 def test_a_critical_notice_is_sent_whatever_the_limit_says():

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from palingenesis.core import commands
-from palingenesis.core.values import Status
-from tests.core.life import SES, Life, ended, passed, stopped, text_of, told_to
+from palingenesis.core.values import SessionId, Status
+from tests.core.life import SES, Life, ended, passed, person_prompts, stopped, text_of, told_to
 from tests.core.policies import WAIT, policy, rule
 
 AGAIN = policy(
@@ -108,3 +108,45 @@ def test_a_wait_covers_the_weaker_stop_that_comes_in_a_pause():
 
     assert life.session.plan is not None
     assert life.session.plan.rule == "quota"
+
+
+RENEWING = policy(rule("full", "stop.reason == 'context_exhausted'", "new-session"))
+HEIR = SessionId("ses_2")
+
+
+def begun(life: Life) -> Life:
+    """A new session is under way."""
+    life >> stopped("context_exhausted") << "snapshot" >> ended("snapshot", path="p")
+    return life << "new-session"
+
+
+def test_a_session_that_begins_after_the_person_said_stop_is_ended_and_left_alone():
+    life = begun(Life(RENEWING))
+
+    life >> stopped("user_abort", key="hers") >> ended("new-session", session=HEIR)
+
+    life << "interrupt"
+    assert life.last["interrupt"].session == HEIR  # type: ignore[union-attr]
+    heir = life.world.sessions[HEIR]
+    assert heir.latched
+    assert heir.predecessor == SES
+    life >> ended("interrupt") >> stopped("context_exhausted", key="more", session=HEIR)
+    life.claim_nothing_more()
+    assert life.world.sessions[HEIR].status is Status.STOOD_DOWN
+
+
+def test_so_is_one_that_begins_after_the_operators_abort():
+    life = begun(Life(RENEWING))
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> ended("new-session", session=HEIR) << "interrupt"
+
+    life.claim_nothing_more()
+
+
+def test_a_session_that_begins_after_the_person_went_on_herself_is_hers():
+    life = begun(Life(RENEWING))
+
+    life >> person_prompts >> ended("new-session", session=HEIR)
+
+    life.claim_nothing_more()

@@ -306,3 +306,33 @@ def test_a_server_that_dies_while_it_is_brought_back_is_not_brought_back_twice_a
     life >> died() << "restart" >> died()
 
     life.claim_nothing_more()
+
+
+# ── a server that is to be ended ──────────────────────────────────────────────────────────────
+
+TWO = SessionId("ses_2")
+ENDING = policy(
+    rule("end", "stop.reason == 'billing'", "stop"),
+    rule("again", "", "restart", event=["stopped"]),
+)
+
+
+def test_a_server_is_ended_although_it_is_being_started_again():
+    life = Life(ENDING)
+    life.work(TWO)
+    life >> stopped("auth") << "restart" >> died("stopped")
+
+    life >> stopped("billing", session=TWO) << "stop"
+    life >> agent_up >> ended("restart") >> ended("stop") >> died("stopped")
+
+    assert life.world.agents[AGENT].stopped
+    life >> passed(3600)
+    life.claim_nothing_more()
+
+
+def test_a_server_that_was_ended_runs_again_when_a_person_starts_it():
+    life = Life(ENDING) >> stopped("billing") << "stop" >> ended("stop") >> died("stopped")
+
+    life >> agent_up
+
+    assert not life.world.agents[AGENT].stopped

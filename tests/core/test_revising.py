@@ -231,3 +231,61 @@ def test_a_reminder_that_is_gone_reminds_nobody():
     life << Status.BLOCKED
     life >> passed(600)
     life.claim_nothing_more()
+
+
+# ── the clock of a wait ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_wait_keeps_its_clock_when_another_step_is_put_before_it():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, waiting({"notify": {"message": "waiting"}}, TEN, "resume"))
+
+    life << "notify" << timedelta(minutes=6)
+    life >> passed(360) << "resume"
+    life.claim_nothing_more()
+
+
+def test_a_second_wait_of_that_plan_has_a_clock_of_its_own():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, waiting({"notify": {"message": "waiting"}}, TEN, TEN, "resume"))
+
+    life << "notify" << timedelta(minutes=6) >> passed(360) << timedelta(minutes=10)
+
+
+def test_a_wait_keeps_its_clock_when_another_rule_wins_with_the_same_steps():
+    before = policy(rule("long", "stop.reason == 'quota'", TEN, TEN, "resume"))
+    life = Life(before) >> stopped("quota") >> passed(600) >> passed(240) << timedelta(minutes=6)
+
+    adopts(life, policy(rule("longer", "stop.reason == 'quota'", TEN, TEN, "resume")))
+
+    life << timedelta(minutes=6)
+    assert life.session.plan is not None
+    assert life.session.plan.rule == "longer"
+    life >> passed(360) << "resume"
+
+
+def test_a_wait_of_another_rule_counts_what_was_waited_already():
+    life = a_wait(waiting("interrupt", TEN, "resume"))  # the interrupt is still to come
+    life << "interrupt" >> ended("interrupt") >> passed(120) << timedelta(minutes=8)
+
+    adopts(life, policy(rule("other", "", {"wait": {"for": "20m"}}, "resume")))
+
+    life << timedelta(minutes=18)
+
+
+# ── a question in a pause ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_question_that_is_pending_in_a_pause_is_settled_when_the_policy_goes_to_shadow():
+    life = Life(waiting(ASK, "resume")) >> stopped("quota") << "notify"
+    question = life.session.plan.question  # type: ignore[union-attr]
+    life >> told_to(commands.Hold())
+
+    adopts(life, shadow(waiting(ASK, "resume")))
+
+    said = "not asked any more: the policy is in mode shadow now"
+    assert life.world.questions == {question: said}
+    life >> told_to(commands.Release()) << Status.STOOD_DOWN
+    life.claim_nothing_more()

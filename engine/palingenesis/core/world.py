@@ -74,6 +74,8 @@ class Plan:
     facts: Mapping[str, FactValue]
     wait_from: datetime | None = None
     """When the pending wait began; it counts from here, also after a pause and a reload."""
+    waited_from: datetime | None = None
+    """When a wait began that a new policy put other steps before: the next one counts from here."""
     deadline: datetime | None = None
     """When the pending wait, or the time for an answer, ends."""
     source: Source | None = None

@@ -34,6 +34,7 @@ def agent_up(draft: Draft, event: events.AgentUp) -> None:
         detail=event.detail,
         restarts=known.restarts if known else (),
         tripped=bool(known and known.tripped),
+        stopped=known is not None and is_to_be_ended(draft, known),
     )
     draft.agents[agent.id] = agent
     new = known is None or known.version != agent.version or known.supported
@@ -126,6 +127,12 @@ def _is_restarted(draft: Draft, agent: Agent) -> bool:
     """Whether we end it only to start it again: for whoever works there that is a crash."""
     restarts = (effect for effect in draft.open.values() if isinstance(effect, effects.Restart))
     return any(effect.agent == agent.id for effect in restarts)
+
+
+def is_to_be_ended(draft: Draft, agent: Agent) -> bool:
+    """Whether an order to end its server for good is under way: coming up does not undo that."""
+    stops = (effect for effect in draft.open.values() if isinstance(effect, effects.Stop))
+    return any(effect.agent == agent.id for effect in stops)
 
 
 def died_meanwhile(draft: Draft, session: Session) -> bool:

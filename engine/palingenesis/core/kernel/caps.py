@@ -24,6 +24,8 @@ _REMEMBERED: Final = 1000
 
 ACTIONS, PROMPTS, NEW_SESSIONS = "actions", "prompts", "new-sessions"
 RESTARTS, NOTIFICATIONS = "restarts", "notifications"
+ANNOUNCED: Final = "notifications announced"
+"""The notice in which a limit of notices says that it is reached: one in the limit's own time."""
 
 
 class Full(NamedTuple):
@@ -66,6 +68,11 @@ def full(draft: Draft, uses: Iterable[str]) -> Full | None:
         if len(inside) >= cap.most:
             return Full(cap, inside[-cap.most] + cap.per)
     return None
+
+
+def used_since(draft: Draft, what: str, span: timedelta) -> int:
+    """How often that was done within a span before now."""
+    return sum(at > draft.at - span for at in draft.world.used.get(what, ()))
 
 
 def use(draft: Draft, uses: Iterable[str]) -> None:

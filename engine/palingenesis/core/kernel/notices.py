@@ -10,7 +10,7 @@ from typing import Final
 
 from palingenesis.core import effects, plans
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.caps import NOTIFICATIONS, full, use
+from palingenesis.core.kernel.caps import ANNOUNCED, NOTIFICATIONS, full, use, used_since
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.values import SessionId, Severity
@@ -60,7 +60,7 @@ def _instead(
         return f"left out: it is {step.calendar}"
     if closes is not None and len(draft.world.held) >= _HELD_MOST:
         return f"left out: {_HELD_MOST} notices are held already"
-    if closes is None and (refused := _refused(draft, notice)):
+    if closes is None and (refused := _refused(draft, plan, notice)):
         return refused
     if step.dedupe is not None:
         _remember(draft, told)
@@ -115,9 +115,13 @@ def _closes(draft: Draft, session: SessionId | None, calendar: str | None) -> da
     return known.ends(draft.at) if known is not None else None
 
 
-def _refused(draft: Draft, notice: effects.Notify) -> str:
+def _refused(draft: Draft, plan: Plan, notice: effects.Notify) -> str:
+    """Why it is one too many; "" when it is not. The limit's own `then:` has a notice once."""
     reached = full(draft, (NOTIFICATIONS,))
     if reached is None or notice.severity is Severity.CRITICAL:
+        return ""
+    if plan.capped == NOTIFICATIONS and not used_since(draft, ANNOUNCED, reached.cap.per):
+        use(draft, (ANNOUNCED,))
         return ""
     return f"left out: {reached.why}"
 

@@ -210,6 +210,15 @@ def _decide_or_watch(draft: Draft, session: Session, *, again: bool) -> None:
         decide_stop(draft, session, again=again)
 
 
+def end_turn(draft: Draft, session: Session, why: str) -> None:
+    """Carry the person's stop over to a session that began too late to be stopped by her."""
+    draft.decide("commanded", event=OPERATOR, rule=OPERATOR, why=why, session=session)
+    if draft.acts:
+        _order(draft, session, (plans.Interrupt(), plans.StandDown()))
+    else:
+        draft.put(replace(session, supervised=False))
+
+
 def _interrupt(draft: Draft, session: Session) -> None:
     """End the running turn, then leave the session alone."""
     plan_of = (plans.Interrupt(), plans.StandDown())

@@ -168,14 +168,7 @@ def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
     if agent is None:
         return refuse(draft, session, plan, Refused(rail="its agent is not known"))
     session = draft.put(replace(session, agent=agent.id))
-    under_way = next(
-        (
-            effect.id
-            for effect in draft.open.values()
-            if isinstance(effect, effects.Restart) and effect.agent == agent.id
-        ),
-        None,
-    )
+    under_way = _is_being_restarted(draft, agent.id)
     if under_way is not None:
         waiting = replace(plan, effect=under_way, deadline=None, because="")
         return draft.move(draft.put(replace(session, plan=waiting)), "act", "Restart")
@@ -199,6 +192,12 @@ def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
             return draft.move(draft.put(replace(session, plan=acting)), "act", "Restart")
 
 
+def _is_being_restarted(draft: Draft, agent: AgentId) -> str | None:
+    """The id of the restart of that server which is under way, if there is one."""
+    restarts = (effect for effect in draft.open.values() if isinstance(effect, effects.Restart))
+    return next((effect.id for effect in restarts if effect.agent == agent), None)
+
+
 def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effects.Restart:
     """Order a restart of the agent's server and count it."""
     effect = effects.Restart(id=draft.effect_id(decision, step), decision=decision, agent=agent.id)
@@ -219,12 +218,13 @@ def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> 
     if agent is None or isinstance(verdict, Refused):
         assert isinstance(verdict, Refused), "an unknown agent is never stopped"
         return refuse(draft, session, plan, verdict)
-    reached = full(draft, counted_as(step)) if agent.up else None
+    runs = agent.up or _is_being_restarted(draft, agent.id) is not None
+    reached = full(draft, counted_as(step)) if runs else None
     if reached is not None:
         return divert(draft, session, plan, reached)
     draft.agents[agent.id] = replace(agent, stopped=True)
     session = draft.put(replace(session, agent=agent.id))
-    if not agent.up:
+    if not runs:
         return onward(draft, session, plan)
     effect = effects.Stop(
         id=draft.effect_id(plan.decision, str(plan.index)),

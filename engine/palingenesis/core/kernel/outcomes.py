@@ -5,11 +5,12 @@ from typing import Final
 from palingenesis.core import effects, events, plans
 from palingenesis.core.contract import Promise
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.agents import died_meanwhile
+from palingenesis.core.kernel.agents import died_meanwhile, is_to_be_ended
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.interrupted import interrupted
 from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.operating import end_turn
 from palingenesis.core.kernel.putting_off import not_before, put_off
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.walking import verified, walk
@@ -30,6 +31,8 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
         _answers_again(draft, effect)
     if isinstance(effect, effects.Stop) and event.result is not Result.OK:
         _was_not_stopped(draft, effect)
+    if isinstance(effect, effects.NewSession) and event.result is Result.OK:
+        _begun_in_vain(draft, effect, event)
     for session in list(draft.sessions.values()):
         plan = session.plan
         if plan is None or plan.effect != event.effect:
@@ -40,6 +43,18 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
             _ended(draft, session, plan, effect, event)
 
 
+def _begun_in_vain(draft: Draft, effect: effects.NewSession, event: events.EffectEnded) -> None:
+    """A session begins that continues one which the person has stopped: her stop holds for it."""
+    session, new = draft.sessions.get(effect.session), SessionId(event.data.get("session", ""))
+    if session is None or not session.latched or not new:
+        return
+    if session.plan is not None and session.plan.effect == event.effect:
+        return
+    draft.put(replace(session, successor=new))
+    heir = draft.put(replace(_heir(draft, session, new), latched=True))
+    end_turn(draft, heir, f"the person stopped {session.id}, which it continues")
+
+
 def _answers_again(draft: Draft, effect: effects.Restart) -> None:
     """A restart that went well is proof that the agent answers, though its sensor has yet to say.
 
@@ -47,8 +62,9 @@ def _answers_again(draft: Draft, effect: effects.Restart) -> None:
     """
     agent = draft.agents.get(effect.agent)
     if agent is not None and not agent.up:
+        stopped = is_to_be_ended(draft, agent)
         draft.agents[agent.id] = replace(
-            agent, up=True, stopped=False, since=draft.at, started_at=draft.at
+            agent, up=True, stopped=stopped, since=draft.at, started_at=draft.at
         )
 
 

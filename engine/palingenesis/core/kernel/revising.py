@@ -12,6 +12,7 @@ from palingenesis.core.kernel.notices import reconsider
 from palingenesis.core.kernel.snapshot import count
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.calendars import within_key
+from palingenesis.core.policy.decide import Ruling
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.policy.terms import count_key
 from palingenesis.core.values import FactValue, Status
@@ -53,11 +54,14 @@ def _is_pending(session: Session) -> bool:
 
 def _no_more(draft: Draft, session: Session, plan: Plan | None) -> None:
     """In shadow, and off, nothing is pending: what was is decided anew, and so written down."""
+    why = f"the policy is in mode {draft.policy.mode} now"
     if session.status is Status.HOLDING and draft.policy.mode is Mode.OFF:
         decide_stop(draft, session)
     elif session.status in {Status.WAITING, Status.ASKING} and plan is not None:
-        why = f"the policy is in mode {draft.policy.mode} now"
         decide_stop(draft, cancel(draft, session, why), plan.event, again=True)
+    elif session.status is Status.PAUSED and plan is not None and _is_pending(session):
+        # HOLDING: decided anew on release, and the rules that only observe have seen it.
+        draft.put(replace(cancel(draft, session, why), paused_from=Status.HOLDING))
 
 
 def _revise(draft: Draft, session: Session, plan: Plan) -> None:
@@ -71,11 +75,9 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     if ruling.rule == plan.rule and ruling.steps == plan.steps:
         _other_calendar(draft, session)
         return
-    same_place = (
-        ruling.rule == plan.rule
-        and len(ruling.steps) > plan.index
-        and type(ruling.steps[plan.index]) is type(plan.steps[plan.index])
-    )
+    same_place = _is_same_place(plan, ruling)
+    waits = plan.index < len(plan.steps) and isinstance(plan.steps[plan.index], plans.Wait)
+    waited_from = plan.wait_from if waits and not same_place else plan.waited_from
     decision = draft.decide(
         "revised",
         event=plan.event,
@@ -92,7 +94,8 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         rule=ruling.rule,
         steps=ruling.steps,
         index=plan.index if same_place else 0,
-        wait_from=(plan.wait_from if same_place else None) or plan.started_at,
+        wait_from=(plan.wait_from if same_place else waited_from) or plan.started_at,
+        waited_from=waited_from,
         deadline=None,
         because="",
         question="",
@@ -100,6 +103,19 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         look_at=None,
     )
     _resume(draft, session, plan, revised)
+
+
+def _is_same_place(plan: Plan, ruling: Ruling) -> bool:
+    """Whether the new steps go on where the old ones stand: the same way there, or the same rule.
+
+    Otherwise the new steps begin with the first; what was waited already counts for their wait.
+    """
+    index = plan.index
+    if ruling.steps[: index + 1] == plan.steps[: index + 1]:
+        return True
+    if ruling.rule != plan.rule or len(ruling.steps) <= index:
+        return False
+    return type(ruling.steps[index]) is type(plan.steps[index])
 
 
 def _facts_then(draft: Draft, session: Session, plan: Plan) -> dict[str, FactValue]:

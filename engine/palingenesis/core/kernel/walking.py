@@ -129,7 +129,9 @@ def _diverted(draft: Draft, session: Session, plan: Plan, step: plans.Notify) ->
 
 def _wait(draft: Draft, session: Session, plan: Plan, step: plans.Wait) -> Session:
     # A wait that was interrupted by a pause goes on; a journal of an older version names no begin.
-    begun = plan.wait_from or (draft.at if plan.deadline is None else plan.started_at)
+    begun = plan.wait_from or plan.waited_from
+    begun = begun or (draft.at if plan.deadline is None else plan.started_at)
+    plan = replace(plan, waited_from=None)
     waiting = begin(draft, session, plan, step, begun)
     if waiting.deadline is None or waiting.deadline <= draft.at:
         return onward(draft, session, plan)
