@@ -6,7 +6,6 @@ the clock jump to the next deadline when nothing is under way.
 """
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +26,7 @@ from palingenesis.demo.jumping_clock import JumpingClock
 from palingenesis.demo.provider import Provider
 from palingenesis.demo.story import Ending, Story
 from palingenesis.demo.telling import Teller, Told, passed
+from palingenesis.processes.identity import send_signal
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
 
@@ -119,9 +119,8 @@ class Conductor:
             await self._person(loop, client)
         await self._until(loop, lambda _: self._story.crash_is_due)
         await self._real.sleep(_INTO_THE_ANSWER_S)
-        pid = loop.world.agents[MANAGED].pid
-        assert pid is not None, "our own server has a process"
-        os.kill(pid, signal.SIGKILL)
+        assert running.identity is not None, "our own server has a process"
+        send_signal(running.identity, signal.SIGKILL)
 
         def is_done(world: World) -> bool:
             return world.sessions[self._works(world)[-1]].status is Status.COMPLETED

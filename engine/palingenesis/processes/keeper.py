@@ -71,6 +71,7 @@ def _status_of(pid: int) -> int:
     while True:
         ended, status = os.waitpid(-1, 0)
         if ended == pid:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its number may be somebody's now
             signal.setitimer(signal.ITIMER_REAL, 0)
             return status
 
