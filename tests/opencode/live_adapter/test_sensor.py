@@ -141,6 +141,27 @@ def test_a_turn_is_told_from_the_prompt_to_the_stop_with_the_facts_before_it() -
     watched(scene)
 
 
+def test_after_a_wait_of_its_own_the_first_answer_is_told_at_once() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2, finish=None))
+        again = {"type": "retry", "attempt": 1, "message": "Too Many Requests", "next": 1}
+        fake.status["ses_1"] = again
+        fake.push("session.status", sessionID="ses_1", status=again)
+        await told.wait(ev.SessionStopped)
+        fake.busy()
+        speaks(fake, answer(2, finish=None))
+
+        async with asyncio.timeout(10):
+            while len(told.of(ev.SessionAlive)) < 3:
+                await asyncio.sleep(0.01)
+        assert [sign.what for sign in told.of(ev.SessionAlive)] == ["step", "text", "text"]
+
+    watched(scene)
+
+
 def test_a_stop_is_told_once_however_often_the_session_is_idle() -> None:
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
         await listed(told)
