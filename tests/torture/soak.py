@@ -114,8 +114,11 @@ def the_policy() -> Policy:
 class Soak:
     """One process of it."""
 
-    def __init__(self, state: State, config: JournalConfig, *, every: timedelta) -> None:
+    def __init__(
+        self, state: State, config: JournalConfig, *, every: timedelta, kept: Path | None = None
+    ) -> None:
         self.state = state
+        self._kept = kept
         self._path = Path(state.folder) / "journal.db"
         self._every = every
         self._policy = the_policy()
@@ -153,14 +156,21 @@ class Soak:
                 await self._take_next()
                 if self.state.events % measure_every == 0:
                     measures.append(self._measure())
+                    self._keep(measures[-1], began)
             while not self._keeping.is_idle:
                 await asyncio.sleep(0.001)
             for task in (runner, keeper):
                 task.cancel()
-        self.state.at = self._clock.at.isoformat()
-        self.state.seconds += time.monotonic() - began
-        self.state.measures += measures
+        self._keep(self._measure(), began)
         return measures
+
+    def _keep(self, measure: Measure, began: float) -> None:
+        """Write down how far it is, so that it can go on from here."""
+        self.state.at = self._clock.at.isoformat()
+        self.state.measures.append(measure)
+        if self._kept is not None:
+            seconds = self.state.seconds + time.monotonic() - began
+            self._kept.write_text(json.dumps({**asdict(self.state), "seconds": seconds}), "utf-8")
 
     async def _take_next(self) -> None:
         number = self.state.events
@@ -169,7 +179,7 @@ class Soak:
         event = next_event(self.loop.world, self._policy, self._clock.at, dice)
         await self.loop.submit(event)
         while not self._keeping.is_idle:  # a real life is no faster than its keeper
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         self.state.events += 1
 
     def _actuator_of(self, _agent: AgentId) -> Agreeable:
@@ -247,7 +257,7 @@ def told(state: State, measures: list[Measure], warm: int, cap: int) -> list[str
 def main(arguments: list[str] | None = None) -> int:
     """Soak, and say how it went; returns the exit code."""
     asked = _parser().parse_args(arguments)
-    config = JournalConfig(max_size=asked.cap * MIB)
+    config = JournalConfig(max_size=asked.cap * MIB, keep=timedelta(days=asked.keep))
     kept = asked.resume
     folder = asked.folder or tempfile.mkdtemp(prefix="soak-")
     state = State(folder=folder, seed=asked.seed)
@@ -256,11 +266,10 @@ def main(arguments: list[str] | None = None) -> int:
         measures = [Measure(**one) for one in plain.pop("measures")]
         state = State(**plain, measures=measures)
     Path(state.folder).mkdir(parents=True, exist_ok=True)
-    soak = Soak(state, config, every=timedelta(seconds=asked.every))
-    left = asked.count - state.events
-    measures = asyncio.run(soak.take(max(0, left), asked.measure))
-    if kept is not None:
-        kept.write_text(json.dumps(asdict(state)), "utf-8")
+    soak = Soak(state, config, every=timedelta(seconds=asked.every), kept=kept)
+    began = time.monotonic()
+    measures = asyncio.run(soak.take(max(0, asked.count - state.events), asked.measure))
+    state.seconds += time.monotonic() - began
     problems = [*judged(measures, asked.warm, asked.cap * MIB), *soak.end()]
     for line in told(state, measures, asked.warm, asked.cap * MIB):
         print(line)
@@ -279,6 +288,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--measure", type=int, default=10_000, help="events between measures")
     parser.add_argument("--every", type=float, default=40.0, help="seconds between two events")
     parser.add_argument("--cap", type=int, default=64, help="MiB that the journal may take")
+    parser.add_argument("--keep", type=int, default=90, help="days that entries stay")
     parser.add_argument("--folder", help="where the journal is; default: a new temporary folder")
     parser.add_argument("--resume", type=Path, help="keep the state here, and go on from it")
     return parser

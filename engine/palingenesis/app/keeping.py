@@ -27,7 +27,7 @@ _SNAPSHOT_EVERY: Final = 500
 _SNAPSHOT_BYTES: Final = 2 * 1024 * 1024
 _LOOK_EVERY: Final = 100
 """Turns between two looks at the size."""
-_AGE_EVERY: Final = timedelta(hours=1)
+_AGE_EVERY: Final = timedelta(days=1)
 """How often entries are looked at for their age."""
 _PAUSE_S: Final = 0.05
 

@@ -20,6 +20,7 @@ from palingenesis.core.events import Event
 from palingenesis.core.kernel.agents import agent_down, agent_up
 from palingenesis.core.kernel.candidates import decide_beside, shadow_started, shadow_stopped
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.holding import hold_safe, taken_in_safe_hold
 from palingenesis.core.kernel.operating import command_given
 from palingenesis.core.kernel.outcomes import effect_ended
@@ -28,7 +29,6 @@ from palingenesis.core.kernel.quota_turns import take_turns
 from palingenesis.core.kernel.revising import policy_adopted
 from palingenesis.core.kernel.sensing import sensor_broke, sensor_mended
 from palingenesis.core.kernel.sessions import (
-    forget_old,
     person_prompted,
     session_alive,
     session_blocked,

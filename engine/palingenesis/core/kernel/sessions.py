@@ -1,6 +1,5 @@
 """What happens to a session, as its assistant shows it."""
 
-from datetime import timedelta
 from typing import Final
 
 from palingenesis.core import effects, events, plans
@@ -8,6 +7,7 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
+from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.interrupted import take_for_ours
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
@@ -15,7 +15,6 @@ from palingenesis.core.safety import PROVIDER_REFUSED
 from palingenesis.core.values import Block, BlockKind, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Session
 
-_LISTED_FOR: Final = timedelta(days=30)
 _EARLIER: Final = 20
 """How many stops before the newest one are remembered."""
 _REOPENED_BY_PERSON = frozenset(
@@ -30,6 +29,7 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
     """A session exists: list it. A program of the person's own never takes over one of ours."""
     known = draft.sessions.get(event.session)
     if known is None:
+        forget_old(draft)  # what grows by coming shrinks by coming
         draft.put(
             Session(
                 id=event.session,
@@ -234,14 +234,6 @@ def session_gone(draft: Draft, event: events.SessionGone) -> None:
     if session is not None:
         cancel(draft, session, "the session was deleted")
         del draft.sessions[session.id]
-
-
-def forget_old(draft: Draft) -> None:
-    """What was only ever listed, long ago, is not carried along for ever."""
-    for session in list(draft.sessions.values()):
-        listed = session.status is Status.DISCOVERING and not session.supervised
-        if listed and not session.latched and draft.at - session.since > _LISTED_FOR:
-            del draft.sessions[session.id]
 
 
 def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
