@@ -216,6 +216,22 @@ def test_a_wait_from_before_a_boot_goes_by_the_clock():
     assert life.session.stop.retry_at == START + timedelta(hours=5)
 
 
+def test_what_a_rail_asked_to_wait_for_moves_with_its_window_also_after_a_boot():
+    life = Life(NIGHT)
+    life.take(started(life, boot="one"))
+    prompts(life, PROMPTS_PER_HOUR)
+    life >> stopped("rate_limit", retry_after=1, key="more") >> passed(1) << Status.WAITING
+    plan = life.session.plan
+    assert plan is not None
+    assert plan.deadline is not None
+    left = plan.deadline - life.now
+    life.take(started(life, boot="two", booted_at=life.now))
+
+    life >> clock_set(-HOURS)
+
+    life << left
+
+
 def test_once_the_machine_has_been_up_for_a_while_a_step_is_as_any_other():
     life = Life(NIGHT)
     life.take(started(life, boot="one"))

@@ -93,7 +93,7 @@ KINDS: Final = (
 )  # fmt: skip
 BY_THE_CLOCK: Final = frozenset({"date", "calendar"})
 """Kinds whose end is about the wall clock itself."""
-_WITHOUT_A_BOOT: Final = frozenset({"for", "reopen"})
+_WITHOUT_A_BOOT: Final = frozenset({"for", "reopen", "rail"})
 """Kinds of which it is not remembered during which boot they began."""
 
 
@@ -233,7 +233,8 @@ def judge(
         if len(machine.prompts()) > before:
             break
         tell(f"{machine.now:12.1f} {one}")
-        moves = _counts_elapsed(case, machine)
+        down_s = one.span_s if one.kind == "restart" else 0.0
+        moves = _counts_elapsed(case, machine, machine.now + down_s)
         unseen_s = machine.unseen_s if moves and one.kind == "boot" else 0.0
         _happens(machine, one)
         if moves:
@@ -249,11 +250,11 @@ def judge(
         machine.stops()
 
 
-def _counts_elapsed(case: Case, machine: Machine) -> bool:
-    """Whether a step of the clock moves the end of the wait along."""
+def _counts_elapsed(case: Case, machine: Machine, seen_at: float) -> bool:
+    """Whether a step of the clock that is seen then moves the end of the wait along."""
     if case.kind in BY_THE_CLOCK:
         return False
-    settled = machine.now - machine.booted >= SETTLED.total_seconds()
+    settled = seen_at - machine.booted >= SETTLED.total_seconds()
     return machine.boots == 1 or settled or case.kind in _WITHOUT_A_BOOT
 
 

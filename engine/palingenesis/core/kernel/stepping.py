@@ -134,7 +134,12 @@ def _plan(plan: Plan, by: timedelta) -> Plan:
 def _step(draft: Draft, session: Session, by: timedelta, *, is_settled: bool) -> None:
     """Move one session; a pending wait says what has become of it."""
     plan, after = session.plan, moved(session, by)
-    is_older = plan is not None and plan.boot not in {"", draft.world.boot_id}
+    # What a rail asked to wait for goes with the rail's window, and that has moved.
+    is_older = (
+        plan is not None
+        and plan.boot not in {"", draft.world.boot_id}
+        and plan.source is not Source.RAIL
+    )
     if plan is not None and after.plan is not None and is_older and not is_settled:
         ends = min(plan.deadline, draft.at + WAIT_MAX) if plan.deadline is not None else None
         after = replace(after, stop=session.stop, plan=replace(after.plan, deadline=ends))
