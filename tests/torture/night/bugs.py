@@ -15,8 +15,8 @@ class Bug(NamedTuple):
 BUGS: Final = (
     Bug(
         "runtime/loop.py",
-        "                self.pulse()\n",
-        "                return self.seq\n",
+        "                await self._still.last(error)  # and then decide anew",
+        "                return self._adopt(turn, _entry(event, turn), self.seq) or turn  #",
         "acts on what could not be written down",
     ),
     Bug(

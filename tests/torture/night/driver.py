@@ -43,6 +43,7 @@ class Night:
         self.script: Script = script_of(seed)
         self._design = design
         self._kept: list[Kept] = []
+        self._distinct: list[int] = []
         self._decoded: dict[Any, Recorded] = {}
         self._ledger: Any = None
 
@@ -55,8 +56,11 @@ class Night:
         """The night without a crash; keeps it at every boundary."""
         script = self.script
 
-        def keep(play: Play, _number: int, name: str) -> None:
-            self._kept.append(play.kept(name))
+        def keep(play: Play, number: int, name: str) -> None:
+            kept = play.kept(name)
+            if not self._kept or not kept.is_like(self._kept[-1]):
+                self._distinct.append(number)
+            self._kept.append(kept)
 
         play = Play(house=script.house(), pages=Pages(), keep=keep, **self._options())
         play.run()
@@ -84,8 +88,11 @@ class Night:
         return self._judged(play, crashes, whole=dice[2] % 8 == 0)
 
     def crashes(self, every: int = 1, first: int = 0) -> Iterator[Run]:
-        """Die at every boundary, a quarter of the time twice."""
-        for number in range(first, self.boundaries, every):
+        """Die at every boundary, a quarter of the time twice.
+
+        Boundaries in a row at which a crash leaves the same behind are one crash.
+        """
+        for number in self._distinct[first::every]:
             yield self.crash(number, twice=self._dice(number)[3] % 4 == 0)
 
     def _dice(self, number: int) -> bytes:

@@ -37,6 +37,11 @@ class Kept:
     name: str
     """The boundary."""
 
+    def is_like(self, other: "Kept") -> bool:
+        """Whether a crash there leaves the same behind: the same house, at the same instant."""
+        same_disk = len(self.pages.rows) == len(other.pages.rows)
+        return same_disk and self.pages.full == other.pages.full and self.house == other.house
+
 
 @dataclass(eq=False)
 class Play:

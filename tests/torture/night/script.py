@@ -14,7 +14,8 @@ _BEGINS: Final = (
 )
 """Before both DST nights of Berlin, and before one without."""
 _POLICIES: Final = (
-    "default", "default", "default", "cautious", "overnight", "everything", "stubborn",
+    "default", "default", "default", "default", "cautious", "cautious",
+    "overnight", "overnight", "everything", "everything", "stubborn",
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def script_of(seed: int) -> Script:
 def _house(dice: random.Random, policy: str) -> House:
     house = House(begins=dice.choice(_BEGINS), policy=policy)
     house.later(0.0, "wake", local=False)
-    for number in range(1, dice.choice((1, 1, 1, 1, 1, 1, 2, 2, 3)) + 1):
+    for number in range(1, dice.choice((1, 1, 1, 1, 1, 1, 1, 2, 3)) + 1):
         id_ = f"ses_{number}"
         beats = _beats(dice)
         house.talks[id_] = Talk(id=id_, script=beats, total=_steps(beats), title=f"night {number}")
@@ -62,7 +63,7 @@ def _steps(beats: list[Beat]) -> int:
 
 def _beats(dice: random.Random) -> list[Beat]:
     beats = []
-    for _ in range(dice.choice((1, 1, 1, 1, 2, 2, 3))):
+    for _ in range(dice.choice((1, 1, 1, 1, 1, 1, 2, 3))):
         if dice.random() < 0.5:
             beats.append(Beat("work", dice.choice((3.0, 20.0, 45.0))))
         beats.append(_trouble(dice))
