@@ -286,9 +286,15 @@ def test_an_abort_that_may_be_hers_is_hers_and_is_told():
 def test_a_session_that_came_to_rest_before_our_interrupt_has_its_stop_told_first():
     life = Life(SILENT) >> passed(615) << "interrupt"
 
-    life >> ended("interrupt", idle_since=at(-1)) << Status.WORKING
+    life >> ended("interrupt", idle_since=at(614)) << Status.WORKING
     life.claim_nothing_more()
     life >> stopped("user_abort", key="msg_1:end") << Status.STOOD_DOWN
+
+
+def test_a_session_that_rests_for_long_and_nobody_knows_why_is_for_a_person():
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> ended("interrupt", idle_since=at(0)) << Status.ATTENTION
 
 
 def test_nobody_is_stalled_right_after_our_start_because_nobody_watched():

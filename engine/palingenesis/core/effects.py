@@ -79,6 +79,9 @@ class Interrupt(_OnSession):
 
     grace_s: float = 10.0
     why: str = ""
+    stop: str = ""
+    """Key of the assistant's own retry that it is to end: one that works again is left alone. "":
+    whatever runs is ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

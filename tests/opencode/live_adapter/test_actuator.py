@@ -342,6 +342,13 @@ def test_an_interrupt_waits_until_the_session_is_idle() -> None:
     performed(ef.Interrupt(**BASE, id="7.5"), expect, before=busy)
 
 
+def test_a_retry_that_works_again_is_not_interrupted() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert (outcome.result, fake.aborted) == (Result.SUPERSEDED, [])
+
+    performed(ef.Interrupt(**BASE, id="7.5", stop="msg_1:retry-2"), expect, before=busy)
+
+
 def test_an_interrupt_tells_where_it_left_the_session() -> None:
     def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
         assert outcome.data == {"stop": f"{fake.messages['ses_1'][-1]['info']['id']}:end"}

@@ -331,6 +331,8 @@ class Actuator:
     quiet: set[str]
     aborting: set[str] = field(default_factory=set)
     """Interrupts whose abort may have been sent, though its answer did not come."""
+    left_at: dict[str, str] = field(default_factory=dict)
+    """Where our latest abort left a session."""
     fresh: bool = True
     keyed: bool = True
     offers: Offers = OPENCODE[Way.MANAGED]
@@ -447,7 +449,11 @@ class Actuator:
         view = await self._ask("look", effect.session, effect.id)
         if view is None:
             return _superseded("the session was deleted")
-        if view.doing == "rest" and effect.id not in self.aborting:
+        if effect.stop and view.doing == "work":
+            return _superseded("the assistant works again by itself")
+        here = view.stop.key if view.stop is not None else ""
+        ours = effect.id in self.aborting or (here and self.left_at.get(effect.session) == here)
+        if view.doing == "rest" and not ours:
             since = view.stop.wall if view.stop is not None else None
             idle = self.doors.house.instant(since).isoformat() if since is not None else ""
             return Outcome(
@@ -457,7 +463,9 @@ class Actuator:
         if view.doing != "rest":
             await self._ask("abort", effect.session, effect.id, False)
         after = await self._ask("look", effect.session, effect.id)
-        return Outcome(result=Result.OK, detail="interrupted", data=_stands_at(after))
+        stands = _stands_at(after)
+        self.left_at[effect.session] = stands.get("stop", "")
+        return Outcome(result=Result.OK, detail="interrupted", data=stands)
 
 
 def _stands_at(view: View | None) -> dict[str, str]:

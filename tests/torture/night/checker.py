@@ -97,6 +97,8 @@ def _decided_last(evidence: Evidence, intent: Intent) -> float:
 
 # ── nothing after the person said stop ────────────────────────────────────────────────────────
 
+_UNREAD_S: Final = 6.0
+"""A signal may be lost; then the next look comes so much later."""
 _STOPS: Final = frozenset({"Hold", "Abort", "Detach"})
 
 
@@ -122,6 +124,7 @@ def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
         (mark.at, mark.what == "person-abort", mark.session, f"{mark.what} at the assistant")
         for mark in evidence.house.ledger
         if mark.what in {"person-abort", "person-prompt"}
+        and not (mark.what == "person-abort" and _died_at_once(evidence, mark))
     ]
     for line in evidence.lines:
         if line.kind != "CommandGiven":
@@ -130,6 +133,14 @@ def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
         stops, session = command["is"] in _STOPS, command.get("session") or ""
         words.append((line.at, stops, session, f"command {command['is']}"))
     return sorted(words, key=lambda word: word[0])
+
+
+def _died_at_once(evidence: Evidence, abort: Mark) -> bool:
+    """Whether the server died before anybody could ask why the session rests.
+
+    What is left is a turn that ended with its server, as all the others of that moment.
+    """
+    return any(0.0 <= died.at - abort.at < _UNREAD_S for died in evidence.all("died"))
 
 
 def _is_hers(evidence: Evidence, key: str, since: float) -> bool:

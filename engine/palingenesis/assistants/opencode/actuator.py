@@ -31,6 +31,7 @@ from palingenesis.assistants.opencode.prompting import (
     whole_model,
 )
 from palingenesis.assistants.opencode.running import Running, Server
+from palingenesis.assistants.opencode.signals import Busy
 from palingenesis.assistants.opencode.signals import Retry as OwnRetry
 from palingenesis.assistants.opencode.versions import is_supported
 from palingenesis.core import effects
@@ -85,6 +86,8 @@ class OpenCodeActuator:
         self._void = void
         self._aborting: set[str] = set()
         """Interrupts whose abort may have been sent, though its answer did not come."""
+        self._left_at: dict[str, str] = {}
+        """Where our latest abort left a session."""
         self._prompting = Prompting(clock)
         self._continuing = Continuing(work, clock, self._prompting)
 
@@ -272,19 +275,24 @@ class OpenCodeActuator:
         standing = await read_standing(client, effect.session)
         if standing is None:
             return _superseded("the session was deleted")
-        if standing.status is None and effect.id not in self._aborting:
+        if effect.stop and isinstance(standing.status, Busy):
+            return _superseded("the assistant works again by itself")
+        if standing.status is None and not self._is_ended_by_us(effect, standing):
             return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))
         self._aborting.add(effect.id)
         if standing.status is None or await self._abort(
             effect.session, standing, client, grace_s=effect.grace_s
         ):
             self._aborting.discard(effect.id)
-            return Outcome(
-                result=Result.OK,
-                detail="interrupted",
-                data=await self._stands_at(effect.session, client),
-            )
+            stands = await self._stands_at(effect.session, client)
+            self._left_at[effect.session] = stands.get("stop", "")
+            return Outcome(result=Result.OK, detail="interrupted", data=stands)
         return _failed(f"it is still at work {effect.grace_s:g} s after the abort")
+
+    def _is_ended_by_us(self, effect: effects.Interrupt, standing: Standing) -> bool:
+        """Whether an abort of ours left it there: of this order, or of one before."""
+        left_at = self._left_at.get(effect.session)
+        return effect.id in self._aborting or (bool(left_at) and _key_of(standing) == left_at)
 
     async def _stands_at(self, session: str, client: OpenCode) -> dict[str, str]:
         """The key of the stop that our abort has made; empty when nothing can be told."""
@@ -292,8 +300,8 @@ class OpenCodeActuator:
             after = await read_standing(client, session)
         except AssistantError:
             return {}
-        last = after.said[-1] if after is not None and after.said else None
-        return {"stop": f"{last.id}:end"} if last is not None else {}
+        key = _key_of(after) if after is not None else ""
+        return {"stop": key} if key else {}
 
     async def _abort(
         self, session: str, standing: Standing, client: OpenCode, *, grace_s: float
@@ -365,7 +373,12 @@ def _idle_since(standing: Standing) -> dict[str, str]:
     last = standing.said[-1] if standing.said else None
     ended = (last.completed or last.created) if last is not None else None
     since = {"idle_since": ended.isoformat() if ended is not None else ""}
-    return since | ({"stop": f"{last.id}:end"} if last is not None else {})
+    return since | ({"stop": _key_of(standing)} if last is not None else {})
+
+
+def _key_of(standing: Standing) -> str:
+    """The key of the stop at its newest message, as the sensor tells it; "" when it has none."""
+    return f"{standing.said[-1].id}:end" if standing.said else ""
 
 
 def _failed(detail: str) -> Outcome:

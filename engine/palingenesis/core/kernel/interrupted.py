@@ -11,7 +11,7 @@ from typing import Final
 
 from palingenesis.core import events
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
+from palingenesis.core.kernel.deciding import act_failed, begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
@@ -20,6 +20,7 @@ ENDED_BY: Final = "ended_by"
 US: Final = "us"
 _AT_ONCE: Final = timedelta(seconds=5)
 """An abort that a former run of ours may have sent came to something within this time."""
+_TOLD_WITHIN: Final = timedelta(minutes=2)
 _AT_REST: Final = frozenset({"stopped", "action_failed", "operator"})
 """Events about a session that rests, or of which nothing is believed."""
 
@@ -61,6 +62,10 @@ def interrupted(
     session = replace(session, aborting=False)
     if plan.event in _AT_REST and not (session.stop is not None and session.stop.retrying):
         return session
+    if session.status is not Status.PAUSED and _is_overdue(session, since):
+        why = f"it rests since {since}, and nobody told why"
+        act_failed(draft, session, "no_effect", why)
+        return None
     # It was believed at work, and had come to rest: why, is told now.
     session = cancel(draft, session, "it had come to rest by itself")
     if session.status is Status.PAUSED:
@@ -77,6 +82,14 @@ def _was_at_once(session: Session, since: str) -> bool:
     except ValueError:
         return False
     return timedelta(0) <= idle_since - session.since <= _AT_ONCE
+
+
+def _is_overdue(session: Session, since: str) -> bool:
+    """Whether it rests for so long that its stop would have been told."""
+    try:
+        return session.since - datetime.fromisoformat(since) > _TOLD_WITHIN
+    except ValueError:
+        return True
 
 
 def _was_taken_for_ours(session: Session) -> bool:

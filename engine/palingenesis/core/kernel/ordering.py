@@ -65,7 +65,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
             stop is not None and stop.retrying
         ):
             # Its own retry is ended by an order of its own, so that the abort is known for ours.
-            effect = effects.Interrupt(**on, id=f"{key}i", why="before a prompt")
+            effect = effects.Interrupt(**on, id=f"{key}i", why="before a prompt", stop=anchor)
         case plans.NewSession():
             effect = effects.NewSession(
                 **on,
@@ -92,7 +92,11 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
             effect = effects.Compact(**on, id=key, stop=anchor)
         case plans.Interrupt():
             effect = effects.Interrupt(
-                **on, id=key, grace_s=step.grace.total_seconds(), why=f"rule {plan.rule}"
+                **on,
+                id=key,
+                grace_s=step.grace.total_seconds(),
+                why=f"rule {plan.rule}",
+                stop=anchor if stop is not None and stop.retrying else "",
             )
         case _:
             effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
