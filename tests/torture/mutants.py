@@ -64,7 +64,7 @@ def hunt(bug: Bug, *, seconds: float = SECONDS) -> Caught:
 
 
 def _play(place: Path, seconds: float) -> CompletedProcess[str]:
-    words = [sys.executable, "-m", "tests.torture.nights", "--count", "100000", "--every", "5"]
+    words = [sys.executable, "-m", "tests.torture.nights", "--count", "100000", "--every", "9"]
     words += ["--seconds", str(seconds), "--until-caught"]
     environ = {**os.environ, "PYTHONPATH": f"{place / 'engine'}{os.pathsep}{ROOT}"}
     return run_program(

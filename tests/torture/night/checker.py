@@ -44,7 +44,9 @@ def judge(evidence: Evidence) -> list[Violation]:
 def one_run_for_one_stop(evidence: Evidence) -> Iterator[Violation]:
     """I1: no two runs of ours for one stop, and none that joins a turn under way."""
     answered: dict[tuple[str, str], Mark] = {}
-    alive = {(mark.session, mark.key) for mark in evidence.all("alive") if mark.key}
+    alive: dict[str, list[float]] = {}
+    for mark in evidence.all("alive"):
+        alive.setdefault(mark.key, []).append(mark.at)
     begun: dict[str, float] = {}
     for mark in evidence.all("run", "joined", "person-run", "own-run"):
         if mark.what == "joined":
@@ -56,7 +58,9 @@ def one_run_for_one_stop(evidence: Evidence) -> Iterator[Violation]:
             continue
         meant = mark.more.split("|")[0]
         before = answered.get((mark.session, meant))
-        if meant and before is not None and (mark.session, before.key) in alive:
+        if before is not None and any(
+            before.at <= at < mark.at for at in alive.get(before.key, ()) if meant
+        ):
             yield Violation(
                 "I1", mark.at, f"{meant} was answered by {before.key}, and again by {mark.key}"
             )
@@ -104,7 +108,8 @@ _STOPS: Final = frozenset({"Hold", "Abort", "Detach"})
 
 def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
     """I2: nothing is done to a session after the person ended, held or aborted it."""
-    hers = _her_words(evidence)
+    unread = {m.at for m in evidence.all("person-abort") if _died_at_once(evidence, m)}
+    hers = [word for word in _her_words(evidence) if not (word[1] and word[0] in unread)]
     for mark in evidence.all("run", "joined", "create", "abort", "hook"):
         session = mark.more if mark.what == "create" else mark.session
         last = None
@@ -124,7 +129,6 @@ def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
         (mark.at, mark.what == "person-abort", mark.session, f"{mark.what} at the assistant")
         for mark in evidence.house.ledger
         if mark.what in {"person-abort", "person-prompt"}
-        and not (mark.what == "person-abort" and _died_at_once(evidence, mark))
     ]
     for line in evidence.lines:
         if line.kind != "CommandGiven":

@@ -71,6 +71,7 @@ class Play:
     _main: "asyncio.Task[None] | None" = None
     _base: float = 0.0
     """True time at the daemon's monotonic 0; what it slept through counts not."""
+    _seen_at: float = 0.0
     _asked: set[tuple[int, int]] = field(default_factory=set)
 
     # ── keeping and taking up ─────────────────────────────────────────────────────────────────
@@ -148,6 +149,8 @@ class Play:
         if loop is None or machine is None or not machine.is_watching():
             return False
         timer = loop.next_timer()
+        if self.house.now < self._seen_at:
+            return False  # the clock was set, and the daemon has yet to notice
         if timer is None or timer - loop.now < _TICK_S * 0.6 or not loop.is_only_timer():
             return False
         due = next_deadline(machine.loop.world, machine.loop.policy)
@@ -261,6 +264,7 @@ class Play:
     def _on_step(self, by_s: float) -> None:
         self.house.mark("step", "", more=f"{by_s:g}")
         self.house.wall_offset += by_s
+        self._seen_at = self.house.now + 2 * _TICK_S
 
     def _on_disk(self, full: bool) -> None:
         self.house.mark("disk", "", more="full" if full else "free")
