@@ -35,15 +35,14 @@ class Relay:
             writer.close()
             return
         looking: list[bytes] = []
-        with suppress(ConnectionError, asyncio.CancelledError):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._ask(reader, there[1], looking))
-                group.create_task(self._answer(there[0], writer, looking))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ask(reader, there[1], looking))
+            group.create_task(self._answer(there[0], writer, looking))
 
     async def _ask(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, looking: list[bytes]
     ) -> None:
-        while data := await reader.read(65536):
+        while data := await _read(reader):
             if (found := _REQUEST.match(data)) is not None:
                 method, session, what = found.groups()
                 if (method, what) == (b"GET", b"message"):
@@ -51,15 +50,24 @@ class Relay:
                 elif what == b"prompt_async" and session in self._looked_at:
                     self.windows_s.append(time.monotonic() - self._looked_at[session])
             writer.write(data)
-            await writer.drain()
+            with suppress(ConnectionError):
+                await writer.drain()
         writer.close()
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, looking: list[bytes]
     ) -> None:
-        while data := await reader.read(65536):
+        while data := await _read(reader):
             while looking:
                 self._looked_at[looking.pop()] = time.monotonic()
             writer.write(data)
-            await writer.drain()
+            with suppress(ConnectionError):
+                await writer.drain()
         writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """What comes next; nothing at the end, however it comes."""
+    with suppress(ConnectionError):
+        return await reader.read(65536)
+    return b""
