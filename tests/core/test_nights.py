@@ -323,6 +323,18 @@ def test_nothing_is_left_to_an_assistant_that_does_not_try():
     life >> stopped("rate_limit") << Status.ATTENTION
 
 
+def test_a_wait_of_the_assistants_own_that_is_told_again_does_not_make_our_abort_the_persons():
+    life = Life(DELEGATING)
+
+    life >> stopped("rate_limit", retry_after=18_000, retrying=True, key="retry") << "interrupt"
+    life >> ended("interrupt") << Status.WAITING
+    life >> stopped("rate_limit", retry_after=18_000, retrying=True, key="retry")
+    life >> stopped("user_abort", key="aborted")
+
+    life << Status.WAITING
+    assert not life.session.latched
+
+
 def test_when_the_assistant_gives_up_its_retries_we_decide():
     life = Life(DELEGATING)
 

@@ -19,6 +19,7 @@ from palingenesis.core.kernel.draft import Draft, fraction
 from palingenesis.core.kernel.quota_keys import (
     Place,
     concerns,
+    heading_of,
     is_short,
     key_of,
     place_of,
@@ -193,7 +194,7 @@ def _stopped(draft: Draft, event: events.SessionStopped) -> None:
     session, stop = draft.sessions.get(event.session), event.stop
     if session is None:
         return
-    went_to = f"{stop.provider}/{stop.model}" if stop.provider and stop.model else ""
+    went_to = heading_of(stop)
     if went_to and went_to != session.went_to:
         session = draft.put(replace(session, went_to=went_to))
     if not _is_ours(draft, session) or _is_known(session, stop):

@@ -55,6 +55,11 @@ def place_of_stop(session: Session, stop: Stop | None) -> Place:
     return _checked(provider, "", model, session.agent)
 
 
+def heading_of(stop: Stop) -> str:
+    """Where its turn went, `provider/model`; "" when it does not tell."""
+    return f"{stop.provider}/{stop.model}" if stop.provider and stop.model else ""
+
+
 def concerns(quota: Quota, place: Place) -> bool:
     """Whether a prompt that goes there meets this limit."""
     if quota.agent is not None or place.agent is not None:

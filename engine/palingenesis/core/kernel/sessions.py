@@ -9,6 +9,7 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.interrupted import take_for_ours
+from palingenesis.core.kernel.quota_keys import heading_of
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.safety import PROVIDER_REFUSED
@@ -143,7 +144,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     before = session.stop
     if before is not None and before.key == stop.key:
         same = (before.reason, before.retrying) == (stop.reason, stop.retrying)
-        if same or not session.aborting:
+        if same or stop.retrying or not session.aborting:
             return  # the same stop, seen again
     if stop.key in session.earlier and session.plan is not None and not stop.retrying:
         return  # an older stop, told again: the plan for the newer one stands
@@ -273,8 +274,15 @@ def _known(
 ) -> Session:
     session = draft.sessions.get(event.session)
     if session is None:
+        went_to = heading_of(event.stop) if isinstance(event, events.SessionStopped) else ""
         session = draft.put(
-            Session(id=event.session, agent=event.agent, since=event.at, seen_at=event.at)
+            Session(
+                id=event.session,
+                agent=event.agent,
+                since=event.at,
+                seen_at=event.at,
+                went_to=went_to,
+            )
         )
     elif session.agent != agent and _may_own(draft, session, event):
         session = draft.put(replace(session, agent=event.agent))
