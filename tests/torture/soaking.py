@@ -69,7 +69,7 @@ def next_event(world: World, policy: Policy, at: datetime, dice: Random) -> Even
         return events.Ticked(at=at)
     slot = dice.randrange(SLOTS)
     session = _newest(world, slot)
-    if session is None or (session.status in _OVER and dice.random() < 0.5):
+    if session is None or (session.status in _OVER and dice.random() < 0.05):
         number = dice.randrange(10**9)
         title = f"task {number} of a long life"
         return events.SessionSeen(
