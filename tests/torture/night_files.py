@@ -14,6 +14,8 @@ from palingenesis.demo.replies import Status
 from palingenesis.journal.readonly import ReadOnlyJournal
 from tests.torture.judging import Act, Asked, Past, Said, Told, unanswered
 
+_SLACK = timedelta(seconds=1)
+
 
 class NightFiles:
     """A directory with one file per ledger; each line is one JSON object."""
@@ -110,12 +112,14 @@ class NightFiles:
             if isinstance(entry.event, events.EffectEnded) and entry.event.effect in ids:
                 results[entry.event.result] = results.get(entry.event.result, 0) + 1
         starts = sum(isinstance(entry.event, events.DaemonStarted) for entry in past.entries)
+        early = self._too_early(past)
+        whose = dict(Counter(who for _, who in early))
         return [
             f"prompts of ours: {len(prompts)} ordered; outcomes {results}",
             f"starts of the daemon: {starts}",
             f"sessions whose last prompt nobody ever answered: {self._silent(past)}",
-            f"asked before the provider's own time was over: {len(self._too_early())}",
-            *self._too_early(),
+            f"asked before the provider's own time was over: {whose}",
+            *(f"  {told}: {who}" for told, who in early),
         ]
 
     def _silent(self, past: Past) -> dict[str, int]:
@@ -123,28 +127,46 @@ class NightFiles:
         statuses = {one["id"]: str(one["status"]) for one in past.sessions}
         return dict(Counter(statuses.get(session, "gone") for session in unanswered(past)))
 
-    def _too_early(self) -> list[str]:
-        """Requests within a time that the provider had named, without a word of the person."""
+    def _too_early(self, past: Past) -> list[tuple[str, str]]:
+        """Requests within a time that the provider had named, without a word of the person.
+
+        And whose they are: OpenCode tries again by itself too, and by its own clock.
+        """
         found, until = [], dict[str, tuple[datetime, datetime]]()
-        steps = [_at(one) for one in self.lines("acts") if one["what"] == "clock"]
         hers = [(_at(one), one["session"]) for one in self.lines("acts") if one["what"] == "prompt"]
-        kills = [_at(one) for one in self.lines("acts") if one["what"].endswith("killed")]
+        ours = self._prompted(past)
         for one in self.lines("requests"):
             at, session = _at(one), one["session"]
             if one["side"]:
                 continue
             since, floor = until.get(session, (at, at))
-            if at < floor - timedelta(seconds=1):
-                spoke = any(who == session and since <= when <= at for when, who in hers)
-                why = "after the clock was set" if any(since <= s <= at for s in steps) else ""
-                why = why or ("after a kill" if any(since <= k <= at for k in kills) else "")
-                if not spoke:
-                    early = (floor - at).total_seconds()
-                    found.append(f"  {at:%H:%M:%S} {session} {early:.0f} s early {why}".rstrip())
+            if at < floor - _SLACK and (session not in _named(hers, since, at)):
+                told = f"{at:%H:%M:%S} {session} {(floor - at).total_seconds():.0f} s early"
+                is_ours = session in _named(ours, since, at)
+                found.append((told, "ours" if is_ours else "OpenCode's own"))
             if one["retry_after"] is not None:
                 until[session] = (at, at + timedelta(seconds=one["retry_after"]))
             else:
                 until.pop(session, None)
+        return found
+
+    def _prompted(self, past: Past) -> list[tuple[datetime, str]]:
+        """When we prompted whom, by the provider's clock: the daemon's may have been set."""
+        steps = [
+            (_at(one), timedelta(seconds=int(one["text"])))
+            for one in self.lines("acts")
+            if one["what"] == "clock" and one["text"]
+        ]
+        found = []
+        for entry in past.entries:
+            at = entry.event.at
+            for set_at, by in steps:
+                at -= by if at >= set_at + by - _SLACK else timedelta()
+            found += [
+                (at, effect.session)
+                for effect in entry.effects
+                if isinstance(effect, effects.Resume | effects.Retry | effects.NewSession)
+            ]
         return found
 
     def _append(self, name: str, row: Mapping[str, Any]) -> None:
@@ -187,6 +209,11 @@ def past_of(files: NightFiles) -> Past:
         sessions=tuple(files.lines("sessions")),
         our_deaths=sum(one["what"] in {"daemon killed", "both killed"} for one in acts),
     )
+
+
+def _named(told: Sequence[tuple[datetime, str]], since: datetime, until: datetime) -> set[str]:
+    """The sessions that are named between two instants."""
+    return {session for at, session in told if since <= at <= until}
 
 
 def _retry_after(reply: object) -> float | None:

@@ -315,7 +315,7 @@ class Evening:
         never = self._length_s * 10
         if what not in {"act", "progress"}:
             self.counts[what] += 1
-            self._files.act(what, "")
+            self._files.act(what, "", f"{step_s:+d}" if what == "clock" else "")
         match what:
             case "act":
                 self.person.act()
