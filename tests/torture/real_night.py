@@ -240,7 +240,8 @@ class Person:
         return True
 
     def _newest(self, id_: str) -> dict[str, Any]:
-        said = [m["info"] for m in self._night.messages(id_)]
+        """The last answer, begun or whole; a word of hers may already be behind it."""
+        said = [m["info"] for m in self._night.messages(id_) if m["info"]["role"] == "assistant"]
         return dict(said[-1]) if said else {}
 
     def _abort_by_command(self) -> bool:
