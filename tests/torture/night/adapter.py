@@ -449,8 +449,8 @@ class Actuator:
         view = await self._ask("look", effect.session, effect.id)
         if view is None:
             return _superseded("the session was deleted")
-        if effect.stop and view.doing == "work":
-            return _superseded("the assistant works again by itself")
+        if effect.stop and (why := _stale(view, effect.stop, self.doors.house)):
+            return _superseded(why)
         here = view.stop.key if view.stop is not None else ""
         ours = effect.id in self.aborting or (here and self.left_at.get(effect.session) == here)
         if view.doing == "rest" and not ours:
@@ -459,6 +459,8 @@ class Actuator:
             return Outcome(
                 result=Result.OK, detail="it was idle", data={"idle_since": idle} | _stands_at(view)
             )
+        if why := self._void(effect):
+            return _failed(why)
         self.aborting.add(effect.id)
         if view.doing != "rest":
             await self._ask("abort", effect.session, effect.id, False)

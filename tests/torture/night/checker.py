@@ -258,7 +258,12 @@ def left_for_a_reason(evidence: Evidence, statuses: dict[str, str]) -> Iterator[
         decided = evidence.of_session.get(id_, [])
         last = next((d for d in reversed(decided) if d.plain["kind"] == "decided"), None)
         reason = last.plain["facts"].get("stop.reason") if last is not None else None
-        told = any("the person's stop" in one.plain["why"] for one in decided)
+        met = any(
+            mark.session == id_ and mark.at - WINDOW_S < spoke.at <= mark.at
+            for mark in evidence.all("abort")
+            for spoke in evidence.all("person-prompt")
+        )
+        told = met or any("the person's stop" in one.plain["why"] for one in decided)
         if status == "stood_down" and reason == "user_abort" and not (told or hers & {id_, ""}):
             text = f"{id_} is left alone for an abort that was not the person's"
             yield Violation("I3", evidence.until, text)

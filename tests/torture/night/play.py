@@ -21,10 +21,12 @@ from tests.torture.night.house import House, Mark
 from tests.torture.night.machine import RIGHT, Design, Machine
 from tests.torture.night.policies import prepared
 from tests.torture.night.requests import answer
-from tests.torture.night.virtual import Killed, VirtualLoop
+from tests.torture.night.virtual import EndlessError, Killed, VirtualLoop
 
 _TICK_S: Final = TICK.total_seconds()
 _ASK_AGAIN_S: Final = 20.0
+_TURNS_MOST: Final = 100_000
+_STARTS_MOST: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +108,15 @@ class Play:
 
     def run(self) -> None:
         """Play to the end."""
-        while True:
+        for _ in range(_TURNS_MOST):
             self._pump()
             heap, loop = self.house.heap, self._loop
             at_house = heap[0][0] if heap else self.until
             timer = loop.next_timer() if loop is not None else None
             at_loop = self._base + timer if timer is not None else self.until
             if min(at_house, at_loop) >= self.until:
-                break
+                self._close()
+                return
             if at_loop < at_house and self._leap(at_house):
                 continue
             self.house.now = max(self.house.now, min(at_house, at_loop))
@@ -121,7 +124,12 @@ class Play:
                 loop.advance(self.house.now - self._base + 1e-9)
             if at_house <= at_loop:
                 self._happen()
-        if self._machine is None or not self._machine.is_watching():
+        self.complaints.append("the night does not end")
+        self._end()
+
+    def _close(self) -> None:
+        is_up = self._machine is not None and self._machine.is_watching()
+        if not is_up and self.runs < _STARTS_MOST:
             self.until = self.house.now + 4 * 3600.0  # a night ends with a daemon that runs
             self.run()
             return
@@ -135,6 +143,10 @@ class Play:
             self._loop.run_ready()
         except Killed:
             self._died(self._down_s())
+            return
+        except EndlessError:
+            self.complaints.append("the daemon is busy without an end")
+            self._died(3600.0)
             return
         if self._main is not None and self._main.done():
             self.complaints.append(f"the daemon ended: {_reason(self._main)}")

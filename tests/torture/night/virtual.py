@@ -13,8 +13,16 @@ from contextvars import Context
 from typing import Any
 
 
+_MOST = 200_000
+"""So many callbacks in one instant are an endless loop."""
+
+
 class Killed(SystemExit):
     """The process ends here, as SIGKILL ends it: nothing of it runs any more."""
+
+
+class EndlessError(Exception):
+    """What is ready never ends: no time passes any more."""
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
@@ -95,10 +103,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         ready = self._ready
         events._set_running_loop(self)
         try:
-            while ready:
+            for _ in range(_MOST):
+                if not ready:
+                    return
                 handle = ready.popleft()
                 if not handle._cancelled:
                     handle._run()
+            raise EndlessError
         finally:
             events._set_running_loop(None)
 

@@ -31,7 +31,6 @@ from palingenesis.assistants.opencode.prompting import (
     whole_model,
 )
 from palingenesis.assistants.opencode.running import Running, Server
-from palingenesis.assistants.opencode.signals import Busy
 from palingenesis.assistants.opencode.signals import Retry as OwnRetry
 from palingenesis.assistants.opencode.versions import is_supported
 from palingenesis.core import effects
@@ -275,10 +274,12 @@ class OpenCodeActuator:
         standing = await read_standing(client, effect.session)
         if standing is None:
             return _superseded("the session was deleted")
-        if effect.stop and isinstance(standing.status, Busy):
-            return _superseded("the assistant works again by itself")
+        if effect.stop and (why := why_superseded(standing, effect.stop)):
+            return _superseded(why)
         if standing.status is None and not self._is_ended_by_us(effect, standing):
             return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))
+        if why := self._void(effect):
+            return _failed(why)
         self._aborting.add(effect.id)
         if standing.status is None or await self._abort(
             effect.session, standing, client, grace_s=effect.grace_s
