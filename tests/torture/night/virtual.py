@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-
 _MOST = 200_000
 """So many callbacks in one instant are an endless loop."""
 
