@@ -103,6 +103,17 @@ def test_a_daemon_in_the_background_has_a_session_of_its_own_and_a_private_log(m
     assert machine.log.stat().st_mode & 0o077 == 0
 
 
+def test_whoever_keeps_the_shell_does_not_keep_the_daemon(machine: Machine):
+    machine.environment |= {"NOTIFY_SOCKET": "/run/somebody/notify", "WATCHDOG_USEC": "9000000"}
+
+    assert machine.say("daemon", "start")[0] == 0
+
+    variables = Path(f"/proc/{machine.pid()}/environ").read_bytes()
+    assert b"PALINGENESIS_STATE_DIR=" in variables
+    assert b"NOTIFY_SOCKET" not in variables
+    assert b"WATCHDOG_USEC" not in variables
+
+
 def test_a_restart_is_another_process(machine: Machine):
     machine.say("daemon", "start")
     before = machine.pid()

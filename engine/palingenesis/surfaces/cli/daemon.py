@@ -210,10 +210,12 @@ daemon.add_command(act_again)
 
 
 def _start(desk: Desk, flags: Sequence[str]) -> None:
+    from palingenesis.processes.supervisor import Supervisor
     from palingenesis.runtime.config_file import load_config
     from palingenesis.surfaces.cli.patience import Patience
 
-    paths = desk.paths
+    paths, environ = desk.paths, dict(desk.environ)
+    Supervisor.of(environ)  # whoever keeps the shell that we are typed into does not keep it
     config = load_config(paths)  # its problems are told here, not in a log
     paths.prepare()
     log = _open_log(paths)
@@ -226,7 +228,7 @@ def _start(desk: Desk, flags: Sequence[str]) -> None:
             stdout=log,
             stderr=log,
             cwd=paths.state,
-            env=dict(desk.environ),
+            env=environ,
             start_new_session=True,
         )
     finally:
