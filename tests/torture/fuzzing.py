@@ -133,7 +133,7 @@ def run_atheris(door: str, *, runs: int, seed: int, seconds: float) -> tuple[int
         done = subprocess.run(
             [sys.executable, "-c", code, *flags, str(corpus)],
             cwd=ROOT, capture_output=True, text=True, errors="replace",
-            timeout=seconds + 300, check=False,
+            timeout=3 * seconds + 900, check=False,
         )  # fmt: skip
         told = done.stdout + done.stderr
         counts = re.findall(r"^#(\d+)\s", told, re.MULTILINE) + re.findall(r"Done (\d+) runs", told)
