@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from palingenesis.control.client import ControlClient
 from palingenesis.core.errors import (
     BusyError,
     DeadlineError,
+    DeniedError,
     ExitCode,
     InvalidConfigError,
     NotRunningError,
@@ -363,3 +365,35 @@ def test_another_user_is_turned_away_even_where_the_file_modes_let_her_in(tmp_pa
 
         assert stranger.stdout.strip() == "0", stranger.stderr
         assert ControlClient(here.path).status()["running"] is True
+
+
+PRETEND = """
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as door:
+    door.bind(sys.argv[1])
+    os.chmod(sys.argv[1], 0o777)
+    door.listen()
+    print("ready", flush=True)
+    talk, _ = door.accept()
+    print(len(talk.recv(65536)), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_another_users_program_at_the_socket_is_told_nothing_and_believed_nothing():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        path = Path(folder) / "control.sock"
+        with subprocess.Popen(
+            [*BECOME_NOBODY, sys.executable, "-I", "-c", PRETEND, str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as stranger:
+            assert stranger.stdout is not None
+            assert stranger.stdout.readline() == "ready\n"
+
+            with pytest.raises(DeniedError, match="another user's program"):
+                ControlClient(path).open(None)
+
+            assert stranger.stdout.readline() == "0\n"

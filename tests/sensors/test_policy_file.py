@@ -480,6 +480,20 @@ def test_a_projects_policy_that_others_can_write_to_is_left_out(tmp_path, caplog
     assert "can be written by other users" in caplog.text
 
 
+def test_a_trust_file_that_others_can_write_to_trusts_nobody(tmp_path, caplog):
+    file = project(tmp_path / "app", BOLDER)
+    store = tmp_path / "trusted.json"
+    TrustStore(store).trust(file, pin_of(BOLDER.encode(), ()))
+    store.chmod(0o666)
+
+    answer = compiled(
+        OWN, tmp_path / "policy.yaml", projects=lambda: (str(tmp_path / "app"),), trusted=store
+    )  # fmt: skip
+
+    assert "overlays" not in answer.resolved
+    assert "can be written by other users" in caplog.text
+
+
 def test_a_trust_file_that_is_damaged_trusts_nobody(tmp_path, caplog):
     project(tmp_path / "app", BOLDER)
     store = tmp_path / "trusted.json"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlencode
 
+from palingenesis.control.peer import is_ourselves
 from palingenesis.control.wire_format import CHANGE_S_MAX, decode_error
 from palingenesis.core.errors import DeadlineError, DeniedError, NotRunningError, PalingenesisError
 from palingenesis.runtime.candidate import Preview, Shadow, ShadowOrder
@@ -141,6 +142,11 @@ class ControlClient:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 connection.settimeout(timeout_s)
                 connection.connect(str(self._path))
+                if not is_ourselves(connection):  # it could have us run what it likes: see `open`
+                    raise DeniedError(
+                        f"another user's program answers at {self._path}",
+                        hint="set PALINGENESIS_RUNTIME_DIR to a folder of your own",
+                    )
                 connection.sendall(_question(method, target, body))
                 if path.endswith("/stream"):
                     # A heartbeat comes every 15 s; three missing ones mean that nobody is there.

@@ -13,6 +13,7 @@ from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.bounded_file import read_bounded, why_not
+from palingenesis.runtime.trust import way_out, why_untrusted
 
 _BYTES_MAX = 1024 * 1024
 
@@ -30,6 +31,10 @@ class TrustStore:
             InvalidConfigError: the file cannot be read.
         """
         try:
+            if why := why_untrusted(self._path):
+                raise InvalidConfigError(
+                    f"{self._path} is not safe to use: {why}", way_out(self._path)
+                )
             plain: Any = json.loads(read_bounded(self._path, _BYTES_MAX, silence_s=0))
             return {str(path): str(pin) for path, pin in plain["trusted"].items()}
         except FileNotFoundError:
