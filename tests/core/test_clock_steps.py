@@ -191,6 +191,14 @@ def test_a_date_never_makes_a_wait_longer_than_the_rail_allows():
     life << WAIT_MAX
 
 
+def test_a_date_that_the_rail_came_before_is_gone_by_again_when_the_clock_is_set_right():
+    life = Life(NIGHT) >> stopped("quota", retry_after=18_000, evidence=UNCHECKED)
+
+    life >> clock_set(timedelta(days=-300)) >> clock_set(HOURS) << WAIT_MAX
+
+    life >> clock_set(timedelta(days=300) - HOURS) << timedelta(hours=5)
+
+
 def test_a_wait_from_before_a_boot_is_never_longer_than_the_rail_allows():
     life = Life(NIGHT)
     life.take(started(life, boot="one"))

@@ -80,6 +80,8 @@ class Plan:
     """When the pending wait, or the time for an answer, ends."""
     source: Source | None = None
     """Where that instant comes from; None: it counts elapsed time."""
+    dated: datetime | None = None
+    """The date that it goes by, while the longest wait ends before that; None: `deadline` is it."""
     boot: str = ""
     """During which boot of the machine it was worked out; "" in a journal of an older version."""
     because: str = ""

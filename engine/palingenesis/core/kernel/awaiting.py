@@ -42,6 +42,7 @@ def begin(draft: Draft, session: Session, plan: Plan, step: plans.Wait, begun: d
         deadline=until.deadline,
         because=until.because,
         source=until.source,
+        dated=None,
         boot=draft.world.boot_id,
         awaits=(step.condition or "") if awaited else "",
     )

@@ -46,6 +46,7 @@ def postpone(draft: Draft, session: Session, plan: Plan, verdict: Later) -> Sess
         because=verdict.rail,
         line=verdict.line,
         source=Source.RAIL,
+        dated=None,
         boot=draft.world.boot_id,
     )
     session = draft.put(replace(session, plan=waiting, rails=(verdict.rail,)))

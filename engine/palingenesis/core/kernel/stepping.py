@@ -127,8 +127,10 @@ def _plan(plan: Plan, by: timedelta) -> Plan:
     after = cast("Plan", _record(plan, by))
     if plan.deadline is None or plan.source not in {Source.DATE, Source.CALENDAR}:
         return after
-    begun = after.wait_from or after.started_at
-    return replace(after, deadline=min(plan.deadline, begun + WAIT_MAX))
+    date, longest = plan.dated or plan.deadline, (after.wait_from or after.started_at) + WAIT_MAX
+    if date <= longest:
+        return replace(after, deadline=date, dated=None)
+    return replace(after, deadline=longest, dated=date)
 
 
 def _step(draft: Draft, session: Session, by: timedelta, *, is_settled: bool) -> None:
