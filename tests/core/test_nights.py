@@ -273,6 +273,17 @@ def test_what_our_interrupt_left_behind_is_for_a_person_if_nothing_follows_it():
     assert not life.session.latched
 
 
+def test_an_abort_of_ours_that_is_told_again_after_a_start_is_still_ours():
+    life = Life(DELEGATING) >> stopped("rate_limit", retry_after=18_000, retrying=True)
+    life << "interrupt" >> stopped("user_abort", key="m:end") >> ended("interrupt", stop="m:end")
+    life << Status.WAITING >> told_to(commands.Renew(session=SES)) << "interrupt"
+
+    life >> stopped("user_abort", key="m:end") >> ended("interrupt", idle_since=at(0), stop="m:end")
+
+    life << "snapshot"
+    assert not life.session.latched
+
+
 def test_an_abort_that_may_be_hers_is_hers_and_is_told():
     life = Life(SILENT) >> passed(615) << "interrupt"
 

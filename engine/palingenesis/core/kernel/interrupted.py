@@ -16,8 +16,8 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
 
-ENDED_BY: Final = "ended_by"
-US: Final = "us"
+_ENDED_BY: Final = "ended_by"
+_US: Final = "us"
 _AT_ONCE: Final = timedelta(seconds=5)
 """An abort that a former run of ours may have sent came to something within this time."""
 _TOLD_WITHIN: Final = timedelta(minutes=2)
@@ -32,11 +32,7 @@ def take_for_ours(draft: Draft, session: Session, stop: Stop) -> None:
     """
     before = session.stop or stop
     merged = replace(
-        before,
-        key=stop.key,
-        retrying=False,
-        words=before.words or stop.words,
-        evidence={**before.evidence, ENDED_BY: US},
+        _ended_by_us(before), key=stop.key, retrying=False, words=before.words or stop.words
     )
     plan = replace(session.plan, stop=stop.key) if session.plan is not None else None
     session = draft.put(
@@ -56,7 +52,7 @@ def interrupted(
     # Where it stands is told with both: the next step answers that.
     if since is None or (event.data.get("again") and _was_at_once(session, since)):
         return _standing_at(session, event.data.get("stop", ""))
-    if not session.aborting and _was_taken_for_ours(session):
+    if not session.aborting and is_ours(session.stop):
         _hers(draft, session, unsure="again" in event.data)
         return None
     session = replace(session, aborting=False)
@@ -92,8 +88,13 @@ def _is_overdue(session: Session, since: str) -> bool:
         return True
 
 
-def _was_taken_for_ours(session: Session) -> bool:
-    return session.stop is not None and session.stop.evidence.get(ENDED_BY) == US
+def is_ours(stop: Stop | None) -> bool:
+    """Whether an abort of ours has made this stop what it is."""
+    return stop is not None and stop.evidence.get(_ENDED_BY) == _US
+
+
+def _ended_by_us(stop: Stop) -> Stop:
+    return replace(stop, evidence={**stop.evidence, _ENDED_BY: _US})
 
 
 def _standing_at(session: Session, key: str) -> Session:
@@ -108,7 +109,8 @@ def _standing_at(session: Session, key: str) -> Session:
         before = Stop(key=key, reason=StopReason.USER_ABORT, words=True)
     key = key or before.key
     plan = replace(session.plan, stop=key) if session.plan is not None else None
-    return replace(session, stop=replace(before, key=key, retrying=False), plan=plan)
+    stop = replace(_ended_by_us(before), key=key, retrying=False)
+    return replace(session, stop=stop, plan=plan)
 
 
 def _hers(draft: Draft, session: Session, *, unsure: bool) -> None:

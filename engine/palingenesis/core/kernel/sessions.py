@@ -8,7 +8,7 @@ from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_asid
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.forgetting import forget_old
-from palingenesis.core.kernel.interrupted import take_for_ours
+from palingenesis.core.kernel.interrupted import is_ours, take_for_ours
 from palingenesis.core.kernel.quota_keys import heading_of
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
@@ -144,7 +144,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     before = session.stop
     if before is not None and before.key == stop.key:
         same = (before.reason, before.retrying) == (stop.reason, stop.retrying)
-        if same or stop.retrying or not session.aborting:
+        if same or stop.retrying or not session.aborting or is_ours(before):
             return  # the same stop, seen again
     if stop.key in session.earlier and session.plan is not None and not stop.retrying:
         return  # an older stop, told again: the plan for the newer one stands
