@@ -145,6 +145,7 @@ class Daemon:
         self.loop.seq = recovered.seq
         self._unordered = recovered.unordered
         self._broken = recovered.broken
+        self._began = recovered.began
         self._at_start = to_look_for(recovered.world)
 
     async def run(self, server_url: str | None) -> None:
@@ -312,7 +313,7 @@ class Daemon:
             booted_at=reading.booted_at if reading is not None else None,
         )
         compiler.on_guard = True
-        for event in (started, *said):
+        for event in (started, *self._keeping.mended(self.loop.world, began=self._began), *said):
             if isinstance(event, PolicyAdopted):
                 self.loop.policy = build(event.resolved)
             await self.loop.take(event)

@@ -7,13 +7,15 @@ taken by the loop's own thread, each a short transaction, with a pause after it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from palingenesis.app.alarm import ChannelAlarm
+from palingenesis.core.commands import Hold
 from palingenesis.core.errors import JournalError
+from palingenesis.core.events import CommandGiven, Event, JournalMended
 from palingenesis.core.record import to_plain
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
@@ -32,6 +34,12 @@ _AGE_EVERY: Final = timedelta(days=1)
 _PAUSE_S: Final = 0.05
 
 
+_NOT_WHOLE: Final = (
+    "the beginning of the journal is lost, and with it what was going on and what you had stopped: "
+    "nothing is done until you have looked and say `palingenesis resume`"
+)
+
+
 class Keeping:
     """Snapshots for a short recovery, and what is past removed."""
 
@@ -45,6 +53,23 @@ class Keeping:
         self._is_sweeping = False
         self._looked_at: datetime | None = None
         self._world: World | None = None
+
+    def mended(self, world: World, *, began: int) -> Iterator[Event]:
+        """What there is to say, once, about damage that was found when the journal was opened.
+
+        `began` is the snapshot that the world was made from. Without one, and without the beginning
+        of the journal, a person has to look before anything is done.
+        """
+        at = self._clock.now()
+        names = tuple(name for name in self._journal.set_aside() if name not in world.mended)
+        if names:
+            told = "; ".join(damage.told() for damage in self._journal.damage)
+            what = told or f"the journal was damaged; the damaged file is kept ({', '.join(names)})"
+            yield JournalMended(at=at, what=what, kept_as=names)
+        whole = self._journal.first_seq() <= 1  # counted from where nothing was removed
+        if not began and not whole and not world.paused:
+            yield JournalMended(at=at, what=_NOT_WHOLE, kept_as=())
+            yield CommandGiven(at=at, command=Hold(), by="palingenesis: its memory is not whole")
 
     def noticed(self, seq: int, entry: Entry, world: World) -> None:
         """A turn was written: time for a snapshot, or to look at the size?"""

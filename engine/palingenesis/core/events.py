@@ -69,6 +69,16 @@ class WritingResumed(_Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalMended(_Happened):
+    """The journal was found damaged when it was opened; the rest of it is used."""
+
+    what: str
+    """What was wrong and what is lost, in one line."""
+    kept_as: tuple[str, ...]
+    """Names of the damaged files, which are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvariantBroken(_Happened):
     """Something was about to happen that must never happen: from now on we only watch."""
 
@@ -297,6 +307,7 @@ Event = (
     | DaemonStopped
     | WritingFailed
     | WritingResumed
+    | JournalMended
     | InvariantBroken
     | PolicyAdopted
     | PolicyRefused

@@ -42,7 +42,7 @@ from palingenesis.core.kernel.sessions import (
 from palingenesis.core.kernel.spending import count_cost, lasting
 from palingenesis.core.kernel.stepping import clock_stepped, daemon_started, machine_slept
 from palingenesis.core.kernel.ticking import deadlines, look_again, ticked
-from palingenesis.core.kernel.writing import tell_of_writing
+from palingenesis.core.kernel.writing import tell_of_journal
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.world import Decision, World
 
@@ -138,6 +138,7 @@ def _fold_ours(
     | events.DaemonStopped
     | events.WritingFailed
     | events.WritingResumed
+    | events.JournalMended
     | events.InvariantBroken
     | events.PolicyAdopted
     | events.PolicyRefused
@@ -153,8 +154,8 @@ def _fold_ours(
             forget_old(draft)
         case events.DaemonStopped():
             pass
-        case events.WritingFailed() | events.WritingResumed():
-            tell_of_writing(draft, event)
+        case events.WritingFailed() | events.WritingResumed() | events.JournalMended():
+            tell_of_journal(draft, event)
         case events.InvariantBroken():
             hold_safe(draft, event)
         case events.PolicyAdopted():

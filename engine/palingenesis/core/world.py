@@ -319,6 +319,8 @@ class World:
     """Why we only watch; None: all is well."""
     unseen: Mapping[str, str] = field(default_factory=dict)
     """What cannot be watched now because its sensor broke, by the sensor's name, and why."""
+    mended: tuple[str, ...] = ()
+    """Names of damaged journals that people were told of; the newest 20."""
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     host: Mapping[str, FactValue] = field(default_factory=dict)

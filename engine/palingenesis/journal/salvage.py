@@ -30,6 +30,8 @@ from palingenesis.journal.reading import BATCH
 from palingenesis.journal.rows import COLUMNS, PolicyText, Row, checksum_of
 from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row
 
+SET_ASIDE_MAX = 5
+"""How many damaged files are kept, the newest; a bad disk must not fill itself with them."""
 _PATIENT_PROBES = 10_000
 """Unreadable numbers that are tried one by one before they are skipped in growing strides."""
 
@@ -79,12 +81,25 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
         JournalError: nothing can be read of it; it is left as it was.
         OSError, sqlite3.Error: the new file could not be made; the old one is left as it was.
     """
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.damaged-{number}")).exists():
-        number += 1
+    numbers = sorted(_numbers_set_aside(path))
+    aside = _aside(path, numbers[-1] + 1 if numbers else 1)
     _copy(path, aside)
     kept, lost = _rebuild(path, aside)
+    for number in numbers[: -SET_ASIDE_MAX + 1]:
+        for old in (_aside(path, number), *_with_companions(_aside(path, number))):
+            old.unlink(missing_ok=True)
     return Damage(set_aside=aside, problems=problems, kept=kept, lost=lost)
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}.damaged-{number}")
+
+
+def _numbers_set_aside(path: Path) -> Iterator[int]:
+    for file in path.parent.glob(f"{path.stem}.damaged-*"):
+        number = file.name.rpartition("-")[2]
+        if number.isascii() and number.isdigit():
+            yield int(number)
 
 
 def migrate(path: Path, version: int) -> tuple[Migration, Damage | None]:

@@ -134,6 +134,12 @@ class SqliteJournal(JournalReader):
         migrated = () if self.migration is None else (self.migration.told(),)
         return (*migrated, *(damage.told() for damage in self.damage))
 
+    def set_aside(self) -> tuple[str, ...]:
+        """Names of the damaged files that are kept beside it."""
+        with told(self.path, "look beside"):
+            found = self.path.parent.glob(f"{self.path.stem}.damaged-*")
+            return tuple(sorted(file.name for file in found if not file.name.endswith("-wal")))
+
     def used_bytes(self) -> int:
         """How much of the file is in use."""
         with told(self.path, "read"):

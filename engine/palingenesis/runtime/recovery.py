@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from palingenesis.core.errors import JournalError, PalingenesisError
+from palingenesis.core.copies import replace
+from palingenesis.core.errors import PalingenesisError
 from palingenesis.core.events import PolicyAdopted, ShadowStarted
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.model import Policy
@@ -54,6 +55,8 @@ class Recovered:
     differing: int = 0
     broken: Exception | None = None
     """What broke when the past was folded; then the world is only nearly what was lived."""
+    began: int = 0
+    """After which entry the snapshot was made that it began with; 0: it began with nothing."""
     unordered: frozenset[str] = frozenset()
     """Effects that are open only because turns come out differently now: they were never ordered,
     so they must not be taken up."""
@@ -73,7 +76,10 @@ def recover(memory: Memory) -> Recovered:
             world = from_plain(World, plain)
         except PalingenesisError:
             world, seq = World(), 0  # another version's; the entries tell it all again
+    began = seq
     policy = _policy_of(memory, world.policy)
+    if policy is None:
+        world, policy = replace(world, policy=""), build(NOTHING_YET)
     candidate = _candidate_of(memory, world)
     differing, broken = 0, None
     ordered = set(world.open)
@@ -100,6 +106,7 @@ def recover(memory: Memory) -> Recovered:
         seq=seq,
         differing=differing,
         broken=broken,
+        began=began,
         unordered=unordered,
     )
 
@@ -110,13 +117,9 @@ def _candidate_of(memory: Memory, world: World) -> Policy | None:
     return build(found[1]) if found is not None else None
 
 
-def _policy_of(memory: Memory, digest: str) -> Policy:
+def _policy_of(memory: Memory, digest: str) -> Policy | None:
+    """The policy that was in force; None: damage took it, so it is read anew from its file."""
     if not digest:
         return build(NOTHING_YET)
     found = memory.policy(digest)
-    if found is None:
-        raise JournalError(
-            f"the journal does not hold the policy {digest[:8]} that was in force",
-            "move the journal away to begin a new one",
-        )
-    return build(found[1])
+    return build(found[1]) if found is not None else None

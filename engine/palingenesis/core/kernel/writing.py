@@ -1,12 +1,14 @@
-"""The journal could not be written, and can be again: whoever is concerned is told, once."""
+"""The journal could not be written, or was damaged: whoever is concerned is told, once."""
 
 from typing import Final
 
 from palingenesis.core import events
+from palingenesis.core.copies import replace
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.values import Severity
 
+_MENDED_MAX: Final = 20
 TITLE: Final = "nothing can be written down"
 
 
@@ -18,8 +20,15 @@ def trouble_told(why: str) -> str:
     )
 
 
-def tell_of_writing(draft: Draft, event: events.WritingFailed | events.WritingResumed) -> None:
+def tell_of_journal(
+    draft: Draft, event: events.WritingFailed | events.WritingResumed | events.JournalMended
+) -> None:
     """Say that the disk is full, or what was the matter; not to people who know."""
+    if isinstance(event, events.JournalMended):
+        mended = (*draft.world.mended, *event.kept_as)[-_MENDED_MAX:]
+        draft.world = replace(draft.world, mended=mended)
+        draft.tell(None, Severity.WARNING, "the journal was damaged", event.what, "once")
+        return
     if event.told:
         return
     if isinstance(event, events.WritingFailed):
