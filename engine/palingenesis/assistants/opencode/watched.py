@@ -300,7 +300,7 @@ class Book:
     def _alive(self, watched: Watched, what: str, at: datetime) -> None:
         if what == "todo":
             self._emit(events.SessionProgressed(at=at, session=watched.id, what="todo"))
-        is_answer = what != "step" and not watched.answered
+        is_answer = what != "step" and not watched.answered and watched.is_at_work
         # Either way: a clock that was set back must not silence it for hours.
         is_due = watched.alive_at is None or abs(at - watched.alive_at) >= SIGNS_EVERY
         if is_answer or is_due:
