@@ -3,6 +3,7 @@
     python -m tests.torture.nights --count 100
     python -m tests.torture.nights --count 10000 --resume nights.json
     python -m tests.torture.nights --design redo --count 20
+    python -m tests.torture.nights --repeat --count 1000
     python -m tests.torture.nights --seed 17 --crash 42 --show
 
 A night is one seed: a script of sessions, stops, faults and a person. It is played once through,
@@ -15,11 +16,13 @@ start, or from its crash, to its end.
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from subprocess import run as run_program
 
@@ -40,6 +43,9 @@ class Tally:
     runs: int = 0
     double: int = 0
     entries: int = 0
+    possible: int = 0
+    """How often going on was possible, and how often it came about."""
+    resumed: int = 0
     seconds: float = 0.0
     violations: dict[str, int] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)
@@ -49,6 +55,8 @@ class Tally:
         self.runs += 1
         self.double += len(run.crashes) > 1
         self.entries += len(run.play.pages.rows)
+        self.possible += run.possible
+        self.resumed += run.resumed
         for violation in run.violations:
             self.violations[violation.name] = self.violations.get(violation.name, 0) + 1
         if run.violations and len(self.shown) < _SHOWN:
@@ -105,6 +113,32 @@ def _line(tally: Tally) -> str:
     )
 
 
+def _resumed(tally: Tally) -> str:
+    share = 100 * tally.resumed / tally.possible if tally.possible else 100.0
+    return f"going on was possible {tally.possible} times, and came about {share:.3f} % of them"
+
+
+def traces(seeds: int) -> str:
+    """A checksum of everything that happens in so many nights, and after a crash of each."""
+    digest = sha256()
+    for seed in range(seeds):
+        night = Night(seed)
+        digest.update(night.base().play.trace().encode())
+        digest.update(night.crash(night.boundaries // 2).play.trace().encode())
+    return digest.hexdigest()
+
+
+def repeats(seeds: int) -> bool:
+    """Whether these nights are the same under another seed of Python's own hashes."""
+    found = set()
+    for seed in ("1", "4711"):
+        words = [sys.executable, "-m", "tests.torture.nights", "--count", str(seeds), "--traces"]
+        environ = {**os.environ, "PYTHONHASHSEED": seed}
+        played = run_program(words, check=True, capture_output=True, text=True, env=environ)
+        found.add(played.stdout.strip())
+    return len(found) == 1
+
+
 def _told(run: Run) -> str:
     lines = [f"seed {run.seed}, died at: {', '.join(run.names) or 'nowhere'}"]
     lines += [f"  {v.name} at {v.at:.2f}: {v.text}" for v in run.violations[:5]]
@@ -141,6 +175,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", type=Path, help="file that keeps what was reached")
     parser.add_argument("--design", choices=sorted(BY_NAME), default=RIGHT.name)
     parser.add_argument("--until-caught", action="store_true", help="stop at the first violation")
+    parser.add_argument("--traces", action="store_true", help="print a checksum of the nights")
+    parser.add_argument("--repeat", action="store_true", help="play them under two hash seeds")
     parser.add_argument("--crash", type=int, action="append", help="die at this boundary")
     parser.add_argument("--show", action="store_true", help="play one seed and tell everything")
     asked = parser.parse_args(argv)
@@ -148,6 +184,13 @@ def main(argv: list[str] | None = None) -> int:
     design = BY_NAME[asked.design]
     if asked.show:
         return _show_one(asked.seed, asked.crash or [], design)
+    if asked.traces:
+        print(traces(asked.count))
+        return 0
+    if asked.repeat:
+        same = repeats(asked.count)
+        print(f"{asked.count} nights, twice, under two hash seeds: {'the same' if same else 'NOT'}")
+        return 0 if same else 1
     tally = Tally(next_seed=asked.seed)
     if asked.resume is not None and asked.resume.exists():
         tally = Tally(**json.loads(asked.resume.read_text(encoding="utf-8")))
@@ -161,6 +204,7 @@ def main(argv: list[str] | None = None) -> int:
         save=asked.resume,
     )
     print(_line(tally))
+    print(_resumed(tally))
     print(f"violations: {Counter(tally.violations) or 'none'}")
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}, {tally.seconds:.0f} s")
     print("\n".join(tally.shown))

@@ -196,6 +196,33 @@ def on_time(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("I3", due, f"{text} was due by {due:.1f}")
 
 
+def resumed(evidence: Evidence) -> tuple[int, int]:
+    """How often going on was possible, and how often it came about.
+
+    Possible: the policy decided to go on, and until it was due nobody else decided, spoke, died or
+    moved on; and when it was tried, the session still stood where it had stopped.
+    """
+    possible = came = 0
+    runs = {mark.key for mark in evidence.all("run", "joined")}
+    sent = {i.effect["decision"]: i for i in evidence.intents.values() if i.kind in PROMPTS}
+    for made in evidence.of_session.values():
+        for place, decided in enumerate(made):
+            expected = expected_of(decided) if decided.plain["kind"] == "decided" else None
+            if expected is None:
+                continue
+            intent = sent.get(decided.plain["id"])
+            due = evidence.by_latest(evidence.true_of(decided.line) + expected.latest, LATE_S)
+            if intent is None:
+                missed = due < evidence.until and not _let_off(evidence, decided, made, place, due)
+                possible += missed
+                continue
+            ends = evidence.outcomes.get(intent.id, [])
+            is_off = intent.id not in runs and ends and ends[0].event["result"] != "ok"
+            possible += not is_off
+            came += intent.id in runs
+    return possible, came
+
+
 def _unsure_clock(evidence: Evidence) -> Callable[[Decided], bool]:
     """Whether nobody can know how long a wait is: the machine's clock was set, and the time is a
     date that nothing was held against, or the machine was started anew besides."""
@@ -246,9 +273,20 @@ def nobody_forgotten(evidence: Evidence, statuses: dict[str, str]) -> Iterator[V
         if talk is None or talk.doing != "rest" or status not in _CLAIMS_WORK:
             continue
         ended = [m.at for m in evidence.all("stop", "quiet-stop") if m.session == id_]
+        if ended and _told_of_silence(evidence, id_, ended[-1]):
+            continue
         if ended and evidence.by_latest(ended[-1] + 1800.0, LATE_S) < evidence.until:
             text = f"{id_} is believed {status}, and rests since {ended[-1]:.1f}"
             yield Violation("I3", evidence.until, text)
+
+
+def _told_of_silence(evidence: Evidence, session: str, since: float) -> bool:
+    """Whether a person was told that it gives no sign of life."""
+    return any(
+        decided.plain["event"] == "stalled" and decided.line.at > since
+        for decided in evidence.of_session.get(session, ())
+        if any(effect["is"] == "Notify" for effect in decided.line.effects)
+    )
 
 
 def left_for_a_reason(evidence: Evidence, statuses: dict[str, str]) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from palingenesis.runtime.ports import Recorded
 from palingenesis.runtime.recovery import recover
-from tests.torture.night.checker import judge, left_for_a_reason, nobody_forgotten
+from tests.torture.night.checker import judge, left_for_a_reason, nobody_forgotten, resumed
 from tests.torture.night.doors import Memory, Pages
 from tests.torture.night.evidence import Violation, evidence_of
 from tests.torture.night.machine import RIGHT, Design
@@ -27,6 +27,9 @@ class Run:
     """The boundaries at which the daemon died."""
     violations: tuple[Violation, ...]
     play: Play
+    possible: int = 0
+    """How often going on was possible."""
+    resumed: int = 0
 
     @property
     def again(self) -> str:
@@ -118,7 +121,10 @@ class Night:
         if play.differing:
             found.append(Violation("I12", play.until, "a recovery decided otherwise"))
         found += [Violation("-", play.until, complaint) for complaint in play.complaints[:3]]
+        possible, came = resumed(evidence)
         return Run(
+            possible=possible,
+            resumed=came,
             seed=self.seed,
             crashes=crashes,
             names=tuple(play.names),
