@@ -48,6 +48,19 @@ def test_a_retry_that_we_took_over_is_not_left_to_the_assistant_by_another_polic
     life >> passed(3600) << "resume"
 
 
+def test_a_wait_after_a_retry_that_we_took_over_survives_an_unrelated_change():
+    steps = ("interrupt", {"wait": {"until": "retry_after"}}, "resume")
+    long = rule("long", "stop.retrying", *steps)
+    life = Life(policy(long))
+    life >> stopped("rate_limit", retry_after=3600, retrying=True) << "interrupt"
+    life >> stopped("user_abort", key="aborted") >> ended("interrupt") << Status.WAITING
+    decided = len(life.decisions)
+
+    adopts(life, policy(long, CRASH))
+
+    assert len(life.decisions) == decided
+
+
 def test_an_unrelated_rule_changes_nothing():
     life = a_wait(waiting(TEN, "resume"))
     decided = len(life.decisions)

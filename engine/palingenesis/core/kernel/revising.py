@@ -71,7 +71,11 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     mine = (plan.rule, plan.started_at)  # this very decision does not use its limit up
     others = tuple(decided for decided in session.decided if decided != mine)
     before_it = replace(session, decided=others)
-    ruling, _ = rule_on(draft, before_it, plan.event, _facts_then(draft, session, plan))
+    then = _facts_then(draft, session, plan)
+    ruling, _ = rule_on(draft, before_it, plan.event, then)
+    ended = _ended_by_us(session, plan)
+    if ended and any(isinstance(step, plans.Delegate) for step in ruling.steps):
+        ruling, _ = rule_on(draft, before_it, plan.event, {**then, **ended})
     if ruling.rule == plan.rule and ruling.steps == plan.steps:
         _other_calendar(draft, session)
         return
@@ -129,7 +133,7 @@ def _facts_then(draft: Draft, session: Session, plan: Plan) -> dict[str, FactVal
     open_then = {
         within_key(name): calendar.covers(then) for name, calendar in policy.calendars.items()
     }
-    return {**counted, **plan.facts, **open_then, **_ended_by_us(session, plan)}
+    return {**counted, **plan.facts, **open_then}
 
 
 def _ended_by_us(session: Session, plan: Plan) -> dict[str, FactValue]:
