@@ -346,6 +346,20 @@ def test_a_wait_of_the_assistants_own_that_is_told_again_does_not_make_our_abort
     assert not life.session.latched
 
 
+def test_that_it_began_to_work_told_again_after_it_stopped_cancels_no_wait():
+    life = Life(DELEGATING)
+    began = working(life)
+    assert began is not None
+    life >> passed(1) >> stopped("rate_limit", retry_after=18_000, retrying=True) << "interrupt"
+    life >> ended("interrupt") << Status.WAITING
+
+    life.take(began)
+    life >> stopped("user_abort", key="aborted")
+
+    life << Status.WAITING
+    assert not life.session.latched
+
+
 def test_when_the_assistant_gives_up_its_retries_we_decide():
     life = Life(DELEGATING)
 

@@ -78,6 +78,8 @@ class _Memory:
     aborting: bool = False
     """An abort of ours is under way or just over: the stop it causes is ours."""
     block: str = ""
+    stopped_at: datetime | None = None
+    """When it stopped last: what is older than that, and told later, is no news."""
     told: set[str] = field(default_factory=set)
     """Its stops: one that is told twice is one stop."""
     over: set[str] = field(default_factory=set)
@@ -137,6 +139,7 @@ class Invariants:
                 memory = self._memory(event.session)
                 memory.block = ""
                 again = stop.key in memory.told
+                memory.stopped_at = event.at
                 memory.told.add(stop.key)
                 if stop.reason in PROVIDER_REFUSED and not again:
                     memory.vain = max(memory.vain - 1, 0)  # it says nothing about the prompt
@@ -146,8 +149,9 @@ class Invariants:
                     memory.aborting = False
             case events.SessionWorking():
                 memory = self._memory(event.session)
-                memory.block = ""
-                memory.aborting = bool(memory.interrupt)
+                if memory.stopped_at is None or event.at >= memory.stopped_at:
+                    memory.block = ""
+                    memory.aborting = bool(memory.interrupt)
             case events.SessionProgressed():
                 self._progressed(event.session, world)
             case events.SessionBlocked():

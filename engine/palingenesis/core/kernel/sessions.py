@@ -60,6 +60,8 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
 def session_working(draft: Draft, event: events.SessionWorking) -> None:
     """The session works: from now on it is ours to supervise."""
     session = _known(draft, event, event.agent)
+    if session.stopped_at is not None and event.at < session.stopped_at:
+        return  # it is older than the stop, and was told late, or again
     if session.aborting and not _is_being_interrupted(draft, session):
         session = draft.put(replace(session, aborting=False))  # what ends now is another turn
     if session.status is Status.DETACHED or session.latched:
