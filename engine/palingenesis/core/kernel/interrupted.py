@@ -11,7 +11,7 @@ from typing import Final
 
 from palingenesis.core import events
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.deciding import act_failed, begin_episode, cancel, decide_stop
+from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
@@ -59,9 +59,10 @@ def interrupted(
     if plan.event in _AT_REST and not (session.stop is not None and session.stop.retrying):
         return session
     if session.status is not Status.PAUSED and _is_overdue(session, since):
-        why = f"it rests since {since}, and nobody told why"
-        act_failed(draft, session, "no_effect", why)
+        _untold(draft, session, event.data.get("stop", ""))
         return None
+    if "again" in event.data:
+        _tell(draft, session)
     # It was believed at work, and had come to rest: why, is told now.
     session = cancel(draft, session, "it had come to rest by itself")
     if session.status is Status.PAUSED:
@@ -113,11 +114,31 @@ def _standing_at(session: Session, key: str) -> Session:
     return replace(session, stop=stop, plan=plan)
 
 
-def _hers(draft: Draft, session: Session, *, unsure: bool) -> None:
-    """The abort that was told was the person's: it is her stop. `unsure`: or an older one of ours.
+def _untold(draft: Draft, session: Session, key: str) -> None:
+    """It rests for long and nobody knows why: that is a stop like others, of an unknown kind."""
+    before = session.stop.key if session.stop is not None else ""
+    session = cancel(draft, session, "it rests, and nobody told why")
+    stop = Stop(
+        key=key or before,
+        reason=StopReason.UNKNOWN,
+        message="It rests, and nobody told why.",
+        words=True,
+    )
+    session = draft.note(
+        replace(session, stop=stop, stopped_at=draft.at), "stopped", StopReason.UNKNOWN.value
+    )
+    decide_stop(draft, begin_episode(draft, session, StopReason.UNKNOWN))
 
-    What may be her stop is one; but then she is told, for nobody else would notice.
-    """
+
+def _tell(draft: Draft, session: Session) -> None:
+    """What may be her stop is one; but then she is told, for nobody else would notice."""
+    title = session.title or session.id
+    message = "It was ended while we did not run; if it was an abort, it is left alone."
+    draft.tell(session, Severity.WARNING, title, message, "it may be the person's stop")
+
+
+def _hers(draft: Draft, session: Session, *, unsure: bool) -> None:
+    """The abort that was told was the person's: it is her stop. `unsure`: or one of ours."""
     told = session.stop
     assert told is not None, "an abort was told"
     session = cancel(draft, session, "the person ended it before we did")
@@ -126,9 +147,7 @@ def _hers(draft: Draft, session: Session, *, unsure: bool) -> None:
         replace(session, stop=stop, latched=True), "stopped", StopReason.USER_ABORT.value
     )
     if unsure:
-        title = session.title or session.id
-        message = "It was ended while we did not run, perhaps by you, so it is left alone."
-        draft.tell(session, Severity.WARNING, title, message, "it may be the person's stop")
+        _tell(draft, session)
     if session.status is Status.PAUSED:
         draft.put(replace(session, paused_from=Status.DECIDING))
     else:
