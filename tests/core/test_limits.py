@@ -59,7 +59,7 @@ def test_a_limit_that_is_reached_means_that_a_person_has_to_look():
         True,
     )
     assert text_of(life.last["notify"]) == (
-        "Rule go was stopped by the policy's limit of prompts: 2 within 1h."
+        "Rule go was stopped by a rail: the policy's limit of prompts: 2 within 1h."
     )
 
 

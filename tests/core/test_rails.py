@@ -53,7 +53,7 @@ def test_an_hour_has_room_for_so_many_prompts_and_the_next_one_waits():
     for n in range(PROMPTS_PER_HOUR):
         life >> stopped("completed", key=f"k{n}") << "resume" >> ended("resume") >> progressed
         life >> passed(10)
-    life >> stopped("completed", key="more") << Status.WAITING
+    life >> stopped("completed", key="more") << "notify" << Status.WAITING
 
     life.claim_nothing_more()
     plan = life.session.plan

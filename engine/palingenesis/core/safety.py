@@ -7,6 +7,7 @@ that `status` and `explain` can repeat it. The numbers are promises (docs/refere
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from palingenesis.core.effects import Effect, Log, Notify, Restart, Run, Snapshot, Stop
@@ -21,6 +22,12 @@ NEW_SESSIONS_PER_HOUR_IN_ALL: Final = 20
 """New sessions begun in any hour, whichever they continue."""
 RESTARTS_PER_HOUR_IN_ALL: Final = 30
 """Restarts of all servers together in any hour, progress or not."""
+NOTICES_PER_HOUR_IN_ALL: Final = 120
+"""Notices of rules in any hour; critical ones, and what the kernel tells, are always sent."""
+HOOKS_PER_HOUR_IN_ALL: Final = 120
+"""Hooks of rules in any hour."""
+BACKUPS_PER_HOUR_IN_ALL: Final = 120
+"""Backups in any hour that rules make beside what they decide."""
 UNPRODUCTIVE_MAX: Final = 3
 """Prompts in a row after which nothing was achieved."""
 PROBE: Final = timedelta(minutes=10)
@@ -56,6 +63,14 @@ class Allowed:
     """No rail is touched."""
 
 
+class Told(StrEnum):
+    """Whom a rail that asks to wait concerns, so that a person is told of it once."""
+
+    NOBODY = "nobody"  # it is a matter of minutes, or was told otherwise
+    SESSION = "session"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
     """A rail asks to wait until an instant."""
@@ -64,6 +79,7 @@ class Later:
     rail: str
     line: str = ""
     """Key of the quota in whose line it waits, when it is for its turn."""
+    told: Told = Told.NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +148,14 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
             return Refused(rail=rail)
         if at < session.prompts[-1] + PROBE:
             return Later(until=session.prompts[-1] + PROBE, rail=rail)
-    full = _room_at(session.prompts, PROMPTS_PER_HOUR, at)
+    full = room_at(session.prompts, PROMPTS_PER_HOUR, at)
     if full is not None:
-        return Later(until=full, rail=f"{PROMPTS_PER_HOUR} prompts an hour for one session")
-    full = _room_at(world.prompted, PROMPTS_PER_HOUR_IN_ALL, at)
+        rail = f"{PROMPTS_PER_HOUR} prompts an hour for one session"
+        return Later(until=full, rail=rail, told=Told.SESSION)
+    full = room_at(world.prompted, PROMPTS_PER_HOUR_IN_ALL, at)
     if full is not None:
-        return Later(until=full, rail=f"{PROMPTS_PER_HOUR_IN_ALL} prompts an hour in all")
+        rail = f"{PROMPTS_PER_HOUR_IN_ALL} prompts an hour in all"
+        return Later(until=full, rail=rail, told=Told.ALL)
     return verdict
 
 
@@ -146,9 +164,10 @@ def may_begin(world: World, session: Session, at: datetime, *, by_person: bool =
     verdict = may_prompt(world, session, at, by_person=by_person)
     if not isinstance(verdict, Allowed) or by_person:
         return verdict
-    full = _room_at(world.begun, NEW_SESSIONS_PER_HOUR_IN_ALL, at)
+    full = room_at(world.begun, NEW_SESSIONS_PER_HOUR_IN_ALL, at)
     if full is not None:
-        return Later(until=full, rail=f"{NEW_SESSIONS_PER_HOUR_IN_ALL} new sessions an hour in all")
+        rail = f"{NEW_SESSIONS_PER_HOUR_IN_ALL} new sessions an hour in all"
+        return Later(until=full, rail=rail, told=Told.ALL)
     return verdict
 
 
@@ -196,9 +215,10 @@ def may_restart(world: World, agent: Agent, at: datetime, *, by_person: bool = F
         return Later(until=at + RECHECK, rail=cannot_see(agent.id))
     if (until := breaker_until(agent)) is not None and at < until:
         return Later(until=until, rail=BREAKER_OPEN)
-    full = _room_at(world.restarted, RESTARTS_PER_HOUR_IN_ALL, at)
+    full = room_at(world.restarted, RESTARTS_PER_HOUR_IN_ALL, at)
     if full is not None:
-        return Later(until=full, rail=f"{RESTARTS_PER_HOUR_IN_ALL} restarts an hour in all")
+        rail = f"{RESTARTS_PER_HOUR_IN_ALL} restarts an hour in all"
+        return Later(until=full, rail=rail, told=Told.ALL)
     return Allowed()
 
 
@@ -218,9 +238,12 @@ def caps_reached(world: World, at: datetime) -> tuple[Later, ...]:
         (world.prompted, PROMPTS_PER_HOUR_IN_ALL, "prompts"),
         (world.begun, NEW_SESSIONS_PER_HOUR_IN_ALL, "new sessions"),
         (world.restarted, RESTARTS_PER_HOUR_IN_ALL, "restarts"),
+        (world.used.get("notifications", ()), NOTICES_PER_HOUR_IN_ALL, "notices"),
+        (world.used.get("hooks", ()), HOOKS_PER_HOUR_IN_ALL, "hooks"),
+        (world.used.get("backups beside", ()), BACKUPS_PER_HOUR_IN_ALL, "backups beside"),
     )
     found = (
-        (_room_at(instants, most, at), f"{most} {what} an hour in all")
+        (room_at(instants, most, at), f"{most} {what} an hour in all")
         for instants, most, what in caps
     )
     return tuple(Later(until=until, rail=rail) for until, rail in found if until is not None)
@@ -233,7 +256,7 @@ def touched(session: Session, at: datetime) -> tuple[str, ...]:
         rails.append(HER_STOP.rail)
     if session.unproductive >= UNPRODUCTIVE_MAX:
         rails.append(f"{session.unproductive} prompts in a row achieved nothing")
-    if _room_at(session.prompts, PROMPTS_PER_HOUR, at) is not None:
+    if room_at(session.prompts, PROMPTS_PER_HOUR, at) is not None:
         rails.append(f"{PROMPTS_PER_HOUR} prompts an hour for one session")
     return tuple(dict.fromkeys(rails))
 
@@ -245,7 +268,7 @@ def trips(restarts: tuple[datetime, ...]) -> bool:
     return restarts[-1] - restarts[-RESTARTS_MAX] <= RESTARTS_WITHIN
 
 
-def _room_at(instants: Iterable[datetime], most: int, at: datetime) -> datetime | None:
+def room_at(instants: Iterable[datetime], most: int, at: datetime) -> datetime | None:
     """When a sliding hour has room for one more; None: it has now."""
     inside = sorted(instant for instant in instants if instant > at - _HOUR)
     return inside[-most] + _HOUR if len(inside) >= most else None

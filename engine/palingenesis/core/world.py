@@ -42,6 +42,8 @@ class Agent:
     """Too many restarts came too fast: the breaker is open until there is progress."""
     stopped: bool = False
     """A rule ended its server on purpose: no rule starts it again."""
+    revive_at: datetime | None = None
+    """It died while nobody worked there, and may be started again only then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from palingenesis.core.kernel.ordering import order_restart
 from palingenesis.core.kernel.walking import again
 from palingenesis.core.plans import Delegate
 from palingenesis.core.policy.model import Mode
-from palingenesis.core.safety import Allowed, may_restart
+from palingenesis.core.safety import RECHECK, Allowed, Later, may_restart
 from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Agent, Session
 
@@ -83,7 +83,7 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
     if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
         return
     if not stopped and event.cause is not DownCause.STOPPED:
-        _bring_back(draft, draft.agents[agent.id], event.at)
+        _bring_back(draft, draft.agents[agent.id])
 
 
 def _never_came_up(draft: Draft, event: events.AgentDown) -> None:
@@ -221,18 +221,35 @@ def _how(event: events.AgentDown) -> str:
     return f"{event.cause}; how it ended is not known"
 
 
-def _bring_back(draft: Draft, agent: Agent, at: datetime) -> None:
-    """A managed server that died while nobody worked there is started again, if the rails let us.
+def _bring_back(draft: Draft, agent: Agent) -> None:
+    """A managed server that died while nobody worked there is started again, as the rails let us.
 
     Not in shadow, in a pause, and in safe hold: nothing is done there.
     """
     if draft.world.paused or not draft.acts or _is_restarted(draft, agent):
         return
-    if draft.policy.mode is not Mode.ENFORCE or not isinstance(
-        may_restart(draft.now(), agent, at), Allowed
-    ):
+    if draft.policy.mode is not Mode.ENFORCE:
         return
-    decision = draft.decide(
-        "told", event="", rule="kernel", why=f"{agent.id} died while nobody worked there"
-    )
-    order_restart(draft, agent, decision.id, "0")
+    verdict = may_restart(draft.now(), agent, draft.at)
+    if isinstance(verdict, Later):
+        draft.agents[agent.id] = replace(agent, revive_at=verdict.until)
+    elif isinstance(verdict, Allowed):
+        why = f"{agent.id} died while nobody worked there"
+        decision = draft.decide("told", event="", rule="kernel", why=why)
+        order_restart(draft, agent, decision.id, "0")
+
+
+def revive_due(draft: Draft) -> None:
+    """Whatever died while nobody worked there, and had to wait for it, is started again now."""
+    for agent in list(draft.agents.values()):
+        if agent.revive_at is not None and agent.revive_at <= draft.at:
+            draft.agents[agent.id] = replace(agent, revive_at=None)
+            if not agent.up:
+                _bring_back(draft, draft.agents[agent.id])
+
+
+def not_brought_back(draft: Draft, effect: effects.Restart) -> None:
+    """A restart that nobody waits for came to nothing: it is tried again, as the rails let us."""
+    agent = draft.agents.get(effect.agent)
+    if agent is not None and not agent.up and not agent.stopped:
+        draft.agents[agent.id] = replace(agent, revive_at=draft.at + RECHECK)

@@ -8,13 +8,19 @@ from typing import Final
 
 from palingenesis.core import effects, plans
 from palingenesis.core.copies import replace
+from palingenesis.core.kernel.caps import BACKUPS, HOOKS, room_for, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import hook_of
 from palingenesis.core.plans import Step, word_of
 from palingenesis.core.policy.decide import Aside, Ruling
 from palingenesis.core.policy.model import Mode
-from palingenesis.core.safety import Allowed, may_touch
+from palingenesis.core.safety import (
+    BACKUPS_PER_HOUR_IN_ALL,
+    HOOKS_PER_HOUR_IN_ALL,
+    Allowed,
+    may_touch,
+)
 from palingenesis.core.values import FactValue, Status
 from palingenesis.core.world import Decision, Hold, Plan, Session
 
@@ -123,11 +129,13 @@ def _take(draft: Draft, session: Session, plan: Plan) -> None:
     match plan.steps[plan.index]:
         case plans.Notify() | plans.Log() as step:
             observe(draft, session, plan, step)
-        case plans.Run() as step if not _is_held(draft, session):
+        case plans.Run() as step if _has_room(draft, session, HOOKS, HOOKS_PER_HOUR_IN_ALL):
+            use(draft, (HOOKS,))
             draft.order(hook_of(session, plan, step, key))
-        case plans.Snapshot() if not _is_held(draft, session) and isinstance(
-            may_touch(draft.now(), session, draft.at), Allowed
-        ):
+        case plans.Snapshot() if _has_room(
+            draft, session, BACKUPS, BACKUPS_PER_HOUR_IN_ALL
+        ) and isinstance(may_touch(draft.now(), session, draft.at), Allowed):
+            use(draft, (BACKUPS,))
             draft.order(
                 effects.Snapshot(
                     id=key,
@@ -142,9 +150,11 @@ def _take(draft: Draft, session: Session, plan: Plan) -> None:
             pass
 
 
-def _is_held(draft: Draft, session: Session) -> bool:
-    """Whether the operator has us do nothing there; people are told all the same."""
-    return draft.world.paused or session.status is Status.PAUSED
+def _has_room(draft: Draft, session: Session, what: str, most: int) -> bool:
+    """Whether more than telling people may be done: not in a pause, and so often in an hour."""
+    if draft.world.paused or session.status is Status.PAUSED:
+        return False
+    return room_for(draft, what, most) is None
 
 
 def _watch(draft: Draft, session: Session, aside: Aside, event: str) -> Session:

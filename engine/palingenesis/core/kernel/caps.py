@@ -14,8 +14,9 @@ from palingenesis.core.copies import replace
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.touching import say_touched
 from palingenesis.core.policy.model import Cap
-from palingenesis.core.values import Severity
+from palingenesis.core.safety import room_at
 from palingenesis.core.world import Plan, Session
 
 _LONGEST: Final = timedelta(days=30)
@@ -24,6 +25,8 @@ _REMEMBERED: Final = 1000
 
 ACTIONS, PROMPTS, NEW_SESSIONS = "actions", "prompts", "new-sessions"
 RESTARTS, NOTIFICATIONS = "restarts", "notifications"
+HOOKS, BACKUPS = "hooks", "backups beside"
+"""What only rails count."""
 ANNOUNCED: Final = "notifications announced"
 """The notice in which a limit of notices says that it is reached: one in the limit's own time."""
 
@@ -75,6 +78,11 @@ def used_since(draft: Draft, what: str, span: timedelta) -> int:
     return sum(at > draft.at - span for at in draft.world.used.get(what, ()))
 
 
+def room_for(draft: Draft, what: str, most: int) -> datetime | None:
+    """When a rail's sliding hour has room for one more of what rules do; None: it has now."""
+    return room_at(draft.world.used.get(what, ()), most, draft.at)
+
+
 def use(draft: Draft, uses: Iterable[str]) -> None:
     """Count what is done now; also where no limit asks yet, for the next policy may."""
     used = dict(draft.world.used)
@@ -101,13 +109,7 @@ def divert(draft: Draft, session: Session, plan: Plan, reached: Full) -> Session
         limited=True,
     )
     if plan.capped or not cap.then:
-        draft.tell(
-            session,
-            Severity.WARNING,
-            session.title or session.id,
-            f"Rule {plan.rule} was stopped by the policy's {why}.",
-            why,
-        )
+        say_touched(draft, session, plan.rule, f"the policy's {why}")
         return end_plan(draft, session, "need_attention", why)
     instead = replace(
         plan,

@@ -1,11 +1,13 @@
 """How a step is left: for the next one, for later, because a rail says no, or for good."""
 
+from datetime import datetime
 from typing import Final
 
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.safety import Later, Refused
-from palingenesis.core.values import Severity, Source
+from palingenesis.core.kernel.touching import say_touched
+from palingenesis.core.safety import Later, Refused, Told
+from palingenesis.core.values import Source
 from palingenesis.core.world import Plan, Session
 
 OPERATOR: Final = "operator"
@@ -57,7 +59,15 @@ def postpone(draft: Draft, session: Session, plan: Plan, verdict: Later) -> Sess
         why=f"not before {verdict.until:%Y-%m-%dT%H:%M:%SZ}: {verdict.rail}",
         session=session,
     )
-    return draft.move(session, "wait", verdict.rail)
+    if verdict.told is Told.SESSION:
+        say_touched(draft, session, plan.rule, verdict.rail, f"not before {_clock(verdict.until)}")
+    elif verdict.told is Told.ALL:
+        say_touched(draft, None, plan.rule, verdict.rail, f"not before {_clock(verdict.until)}")
+    return draft.move(draft.sessions[session.id], "wait", verdict.rail)
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def refuse(draft: Draft, session: Session, plan: Plan, verdict: Refused) -> Session:
@@ -67,13 +77,7 @@ def refuse(draft: Draft, session: Session, plan: Plan, verdict: Refused) -> Sess
     if verdict.quiet:
         return end_plan(draft, session, "stand_down", verdict.rail)
     if plan.rule != "kernel":
-        draft.tell(
-            session,
-            Severity.WARNING,
-            session.title or session.id,
-            f"Rule {plan.rule} was stopped by a rail: {verdict.rail}.",
-            verdict.rail,
-        )
+        say_touched(draft, session, plan.rule, verdict.rail)
     return end_plan(draft, session, "need_attention", verdict.rail)
 
 

@@ -10,9 +10,11 @@ from typing import Final
 
 from palingenesis.core import effects, plans
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.caps import ANNOUNCED, NOTIFICATIONS, full, use, used_since
+from palingenesis.core.kernel.caps import ANNOUNCED, NOTIFICATIONS, full, room_for, use, used_since
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.telling import say
+from palingenesis.core.kernel.touching import say_touched
+from palingenesis.core.safety import NOTICES_PER_HOUR_IN_ALL
 from palingenesis.core.values import SessionId, Severity
 from palingenesis.core.world import Held, Plan, Session
 
@@ -117,8 +119,14 @@ def _closes(draft: Draft, session: SessionId | None, calendar: str | None) -> da
 
 def _refused(draft: Draft, plan: Plan, notice: effects.Notify) -> str:
     """Why it is one too many; "" when it is not. The limit's own `then:` has a notice once."""
+    if notice.severity is Severity.CRITICAL:
+        return ""
+    if room_for(draft, NOTIFICATIONS, NOTICES_PER_HOUR_IN_ALL) is not None:
+        rail = f"{NOTICES_PER_HOUR_IN_ALL} notices an hour in all"
+        say_touched(draft, None, plan.rule, rail)
+        return f"left out: {rail}"
     reached = full(draft, (NOTIFICATIONS,))
-    if reached is None or notice.severity is Severity.CRITICAL:
+    if reached is None:
         return ""
     if plan.capped == NOTIFICATIONS and not used_since(draft, ANNOUNCED, reached.cap.per):
         use(draft, (ANNOUNCED,))

@@ -6,6 +6,7 @@ from palingenesis.core.kernel.asking import close, settled
 from palingenesis.core.kernel.deciding import act_failed, cancel, decide_stop, was_decided
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import OPERATOR, is_hers, passed
+from palingenesis.core.kernel.touching import forget_touched
 from palingenesis.core.kernel.walking import walk
 from palingenesis.core.lifecycle import ACTIVE, PLANNED, may
 from palingenesis.core.values import SessionId, Status
@@ -35,6 +36,7 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
             named = command.session is not None
             for session in _meant(draft, command.session):
                 if named or session.status is Status.PAUSED:
+                    forget_touched(draft, session.id)
                     release(
                         draft, replace(session, unproductive=0, person_at=draft.at), named=named
                     )
@@ -46,6 +48,7 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
             meant = draft.sessions.get(command.session)
             if meant is not None:
                 _each(draft, event, command.session, name)
+                forget_touched(draft, command.session)
                 _one(draft, replace(meant, person_at=event.at), command)
 
 

@@ -4,23 +4,28 @@ from typing import Final, TypedDict, assert_never
 
 from palingenesis.core import effects, plans
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.caps import counted_as, divert, full, use
+from palingenesis.core.kernel.caps import HOOKS, counted_as, divert, full, room_for, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.safety import (
+    BREAKER,
     HER_STOP,
+    HOOKS_PER_HOUR_IN_ALL,
     RECHECK,
+    RESTARTS_MAX,
+    RESTARTS_WITHIN,
     Allowed,
     Later,
     NeedsAgent,
     Refused,
+    Told,
     Verdict,
     may_restart,
     may_stop,
     trips,
 )
-from palingenesis.core.values import AgentId, SessionId, StopReason, Way
+from palingenesis.core.values import AgentId, SessionId, Severity, StopReason, Way
 from palingenesis.core.world import Agent, Plan, Session
 
 
@@ -207,8 +212,18 @@ def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effec
     effect = effects.Restart(id=draft.effect_id(decision, step), decision=decision, agent=agent.id)
     restarts = (*agent.restarts, draft.at)[-50:]
     tripped = agent.tripped or trips(restarts)
-    draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped)
+    draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped, revive_at=None)
     draft.world = replace(draft.world, restarted=(*draft.world.restarted, draft.at)[-50:])
+    if tripped and not agent.tripped:
+        draft.tell(
+            None,
+            Severity.WARNING,
+            agent.id,
+            f"{agent.id} had to be started again {RESTARTS_MAX} times within "
+            f"{RESTARTS_WITHIN.seconds // 60} minutes: from now on once every "
+            f"{BREAKER.seconds // 60} minutes, until there is progress.",
+            "an open breaker is told about",
+        )
     draft.order(effect)
     return effect
 
@@ -242,6 +257,10 @@ def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> 
 
 def run_hook(draft: Draft, session: Session, plan: Plan, step: plans.Run) -> Session:
     """Order a hook; the plan goes on when it has ended well."""
+    if (until := room_for(draft, HOOKS, HOOKS_PER_HOUR_IN_ALL)) is not None:
+        rail = f"{HOOKS_PER_HOUR_IN_ALL} hooks an hour in all"
+        return postpone(draft, session, plan, Later(until=until, rail=rail, told=Told.ALL))
+    use(draft, (HOOKS,))
     key = draft.effect_id(plan.decision, str(plan.index))
     return _under_way(draft, session, plan, hook_of(session, plan, step, key))
 

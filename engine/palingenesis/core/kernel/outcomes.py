@@ -5,7 +5,11 @@ from typing import Final
 from palingenesis.core import effects, events, plans
 from palingenesis.core.contract import Promise
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.agents import died_meanwhile, is_to_be_ended
+from palingenesis.core.kernel.agents import (
+    died_meanwhile,
+    is_to_be_ended,
+    not_brought_back,
+)
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.interrupted import interrupted
@@ -29,6 +33,8 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
         return
     if isinstance(effect, effects.Restart) and event.result is Result.OK:
         _answers_again(draft, effect)
+    elif isinstance(effect, effects.Restart) and not _is_awaited(draft, effect):
+        not_brought_back(draft, effect)
     if isinstance(effect, effects.Stop) and event.result is not Result.OK:
         _was_not_stopped(draft, effect)
     if isinstance(effect, effects.NewSession) and event.result is Result.OK:
@@ -41,6 +47,11 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
             _under_pause(draft, session, plan, effect, event)
         elif session.status is Status.ACTING:
             _ended(draft, session, plan, effect, event)
+
+
+def _is_awaited(draft: Draft, effect: effects.Effect) -> bool:
+    plans_ = (session.plan for session in draft.sessions.values())
+    return any(plan is not None and plan.effect == effect.id for plan in plans_)
 
 
 def _begun_in_vain(draft: Draft, effect: effects.NewSession, event: events.EffectEnded) -> None:

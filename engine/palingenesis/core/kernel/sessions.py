@@ -10,6 +10,7 @@ from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.interrupted import is_ours, take_for_ours
 from palingenesis.core.kernel.quota_keys import heading_of
+from palingenesis.core.kernel.touching import forget_touched
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.safety import PROVIDER_REFUSED
@@ -244,6 +245,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
     session = draft.sessions.get(event.session)
     if session is None or session.status is Status.DETACHED:
         return
+    forget_touched(draft, session.id)
     session = replace(
         somebody_went_on(draft, session),
         person_at=event.at,

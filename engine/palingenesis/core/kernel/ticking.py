@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.copies import replace
+from palingenesis.core.kernel.agents import revive_due
 from palingenesis.core.kernel.asking import no_answer
 from palingenesis.core.kernel.awaiting import come_true, next_look, truth_of
 from palingenesis.core.kernel.deciding import (
@@ -37,6 +38,7 @@ Time is looked at every few seconds (runtime.loop).
 def ticked(draft: Draft) -> None:
     """Whatever is due by now happens, once, session after session."""
     deliver_due(draft)
+    revive_due(draft)
     for id_ in sorted(draft.sessions):
         session = draft.sessions[id_]
         if session.model_until is not None and session.model_until <= draft.at:
@@ -118,6 +120,7 @@ def _stalled(draft: Draft, session: Session) -> None:
 def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
     """Every instant at which time alone will change something."""
     yield from (held.until for held in world.held)
+    yield from (a.revive_at for a in world.agents.values() if a.revive_at is not None)
     for session in world.sessions.values():
         due = (
             _waits_until(session),

@@ -1,0 +1,1 @@
+"""The storms of tests/torture/storms.py: what is raised, what is watched, what is drawn."""
