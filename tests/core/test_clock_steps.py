@@ -360,7 +360,13 @@ def test_a_window_of_a_rail_does_not_open_early_when_the_clock_is_set_forward():
     life = Life(NIGHT)
     prompts(life, PROMPTS_PER_HOUR)
 
-    life >> clock_set(HOURS) >> stopped("rate_limit", retry_after=1, key="more") >> passed(1)
+    (
+        life
+        >> clock_set(HOURS)
+        >> stopped("rate_limit", retry_after=1, key="more")
+        >> passed(1)
+        << "notify"
+    )
 
     life.claim_nothing_more()
     assert life.session.rails == ("12 prompts an hour for one session",)
@@ -373,7 +379,13 @@ def test_a_window_of_a_rail_does_not_lock_for_hours_when_the_clock_is_set_back()
     life = Life(NIGHT)
     prompts(life, PROMPTS_PER_HOUR)
 
-    life >> clock_set(-HOURS) >> stopped("rate_limit", retry_after=1, key="more") >> passed(1)
+    (
+        life
+        >> clock_set(-HOURS)
+        >> stopped("rate_limit", retry_after=1, key="more")
+        >> passed(1)
+        << "notify"
+    )
 
     life.claim_nothing_more()
     life >> passed(3_600) << "resume"

@@ -120,7 +120,7 @@ def refusals(
     what: str = "rate_limit",
     span: timedelta = WEEK,
 ) -> Storm:
-    """A 429 for a week; the probes without Retry-After are rungs of at most ten minutes."""
+    """A 429 for a week: one prompt for each Retry-After (or 12 an hour), and a probe an hour."""
     began = time.process_time()
     setting = Setting(
         agents=(AgentPart(id="opencode", retries=retries),),
@@ -138,8 +138,8 @@ def refusals(
     told = f"{retry_after.total_seconds():.0f} s" if retry_after is not None else "no Retry-After"
     own = ", own retries" if retries else ""
     storm = _storm(f"refusals, {name}, {what}, {told}{own}", came, began)
-    floor = max(retry_after or timedelta(0), timedelta(minutes=5))
-    most = int(span / floor) + 20
+    every = min(max(retry_after or timedelta(0), timedelta(minutes=5)), HOUR)
+    most = int(span / every) + 20
     if storm.prompts > most:
         storm.wrong.append(f"{storm.prompts} prompts, not {most}")
     if came.turns > 40 * (storm.prompts + 20) + 12 * int(span / HOUR):

@@ -18,6 +18,8 @@ PROMPTS_PER_HOUR: Final = 12
 """Prompts to one session in any hour."""
 PROMPTS_PER_HOUR_IN_ALL: Final = 60
 """Prompts to all sessions together in any hour."""
+EARLY_PROBES_PER_HOUR: Final = 1
+"""Prompts to one session in any hour before the time that the provider asked to wait until."""
 NEW_SESSIONS_PER_HOUR_IN_ALL: Final = 20
 """New sessions begun in any hour, whichever they continue."""
 RESTARTS_PER_HOUR_IN_ALL: Final = 30
@@ -148,6 +150,8 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
             return Refused(rail=rail)
         if at < session.prompts[-1] + PROBE:
             return Later(until=session.prompts[-1] + PROBE, rail=rail)
+    if (probe := _too_early(session, at)) is not None:
+        return Later(until=probe, rail="the provider asked to wait; it is probed once an hour")
     full = room_at(session.prompts, PROMPTS_PER_HOUR, at)
     if full is not None:
         rail = f"{PROMPTS_PER_HOUR} prompts an hour for one session"
@@ -157,6 +161,22 @@ def may_prompt(world: World, session: Session, at: datetime, *, by_person: bool 
         rail = f"{PROMPTS_PER_HOUR_IN_ALL} prompts an hour in all"
         return Later(until=full, rail=rail, told=Told.ALL)
     return verdict
+
+
+def _too_early(session: Session, at: datetime) -> datetime | None:
+    """Until when a prompt has to wait that comes before the time the provider named.
+
+    One an hour is let through: that time may be wrong, and a policy may want to know. Another
+    model than the one that was refused is another matter.
+    """
+    floor = session.floor
+    if floor is None or at >= floor.until:
+        return None
+    if session.model and floor.model and not session.model.endswith(floor.model):
+        return None
+    probes = (instant for instant in session.prompts if instant > floor.since)
+    later = room_at(probes, EARLY_PROBES_PER_HOUR, at)
+    return min(later, floor.until) if later is not None else None
 
 
 def may_begin(world: World, session: Session, at: datetime, *, by_person: bool = False) -> Verdict:

@@ -122,6 +122,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What the provider said of when to try again, since it answered last."""
+
+    since: datetime
+    """When it first said "not now"."""
+    until: datetime
+    """Before this it said that trying is useless."""
+    model: str = ""
+    """The model that it said so of; "" when it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One supervised (or only listed) conversation: one life, one decision owner."""
 
@@ -199,6 +211,8 @@ class Session:
     """Stops since the last real progress."""
     spent_before: float = 0.0
     """What the sessions that it continues had cost when it took over, in US dollars."""
+    floor: Floor | None = None
+    """Until when the provider has asked to wait; None: it has not since it answered last."""
     unproductive: int = 0
     """Our prompts in a row after which nothing was achieved."""
     rails: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.operating import end_turn
 from palingenesis.core.kernel.putting_off import not_before, put_off
 from palingenesis.core.kernel.spending import spent_in
+from palingenesis.core.kernel.touching import hand_on_touched
 from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.plans import word_of
 from palingenesis.core.values import Result, SessionId, Severity, Status
@@ -177,6 +178,7 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
         act_failed(draft, session, "unknown", "the new session has no id")
         return
     heir = _heir(draft, session, new)
+    hand_on_touched(draft, session.id, new)
     is_held = session.status is Status.PAUSED
     old = replace(session, plan=None, verify_until=None, successor=new)
     if is_held:
@@ -226,6 +228,7 @@ def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
         prompts=(*session.prompts, *known.prompts)[-50:],
         unproductive=session.unproductive + known.unproductive,
         repeats=session.repeats + known.repeats,
+        floor=session.floor,
         spent_before=spent_in(session) or 0.0,
         person_at=known.person_at or session.person_at,
         predecessor=session.id,

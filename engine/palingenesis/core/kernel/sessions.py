@@ -1,5 +1,6 @@
 """What happens to a session, as its assistant shows it."""
 
+from datetime import datetime
 from typing import Final
 
 from palingenesis.core import effects, events, plans
@@ -11,11 +12,12 @@ from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.interrupted import is_ours, take_for_ours
 from palingenesis.core.kernel.quota_keys import heading_of
 from palingenesis.core.kernel.touching import forget_touched
+from palingenesis.core.kernel.waits import named_by
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
-from palingenesis.core.safety import PROVIDER_REFUSED
+from palingenesis.core.safety import PROVIDER_REFUSED, WAIT_MAX
 from palingenesis.core.values import Block, BlockKind, Severity, Status, Stop, StopReason, Way
-from palingenesis.core.world import Session
+from palingenesis.core.world import Floor, Session
 
 _EARLIER: Final = 20
 """How many stops before the newest one are remembered."""
@@ -24,6 +26,8 @@ _REOPENED_BY_PERSON = frozenset(
 )
 
 
+_ANSWERED: Final = frozenset({StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.REFUSED})
+"""Stops that only a model's answer can bring about."""
 _AT_REST = frozenset({Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED})
 
 
@@ -120,7 +124,7 @@ def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:
     episode = session.episode
     session = draft.put(
         replace(
-            session,
+            _answered(session),
             alive_at=event.at,
             progressed_at=event.at,
             healthy_since=session.healthy_since or event.at,
@@ -161,7 +165,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     person_said_stop = stop.reason in {StopReason.USER_ABORT, StopReason.USER_EXIT}
     session = draft.note(
         replace(
-            session,
+            _asked_to_wait(session, stop, event.at),
             stop=stop,
             stopped_at=event.at,
             repeats=session.repeats + 1,
@@ -180,6 +184,22 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
         same_trouble = before is not None and before.reason is stop.reason
         _decide(draft, begin_episode(draft, session, stop.reason), same_trouble=same_trouble)
+
+
+def _asked_to_wait(session: Session, stop: Stop, at: datetime) -> Session:
+    """What the provider said of when to try again: a refusal without a time leaves the last one."""
+    if stop.reason not in PROVIDER_REFUSED:
+        return _answered(session) if stop.reason in _ANSWERED else session
+    named = named_by(stop, at)
+    if named is None:
+        return session
+    since = session.floor.since if session.floor is not None else at
+    until = min(named, at + WAIT_MAX)
+    return replace(session, floor=Floor(since=since, until=until, model=stop.model or ""))
+
+
+def _answered(session: Session) -> Session:
+    return replace(session, floor=None) if session.floor is not None else session
 
 
 def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
@@ -247,7 +267,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
         return
     forget_touched(draft, session.id)
     session = replace(
-        somebody_went_on(draft, session),
+        _answered(somebody_went_on(draft, session)),
         person_at=event.at,
         latched=False,
         aborting=False,

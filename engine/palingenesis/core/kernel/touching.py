@@ -40,5 +40,18 @@ def forget_touched(draft: Draft, session: SessionId) -> None:
         draft.world = replace(draft.world, told=kept)
 
 
+def hand_on_touched(draft: Draft, old: SessionId, new: SessionId) -> None:
+    """What was told about a session was told about the one that continues it."""
+    before, after = _prefix(old), _prefix(new)
+    told = {
+        after + key.removeprefix(before): at
+        for key, at in draft.world.told.items()
+        if key.startswith(before)
+    }
+    if told:
+        kept = [*draft.world.told.items(), *told.items()][-_TOLD_MOST:]
+        draft.world = replace(draft.world, told=dict(kept))
+
+
 def _prefix(session: SessionId | None) -> str:
     return f"(rail):{session or ''}:"
