@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.core import commands, events
+from palingenesis.core import commands, effects, events
 from palingenesis.core.safety import (
+    BACKUPS_PER_HOUR_IN_ALL,
     BREAKER,
+    HOOKS_PER_HOUR_IN_ALL,
     NEW_SESSIONS_PER_HOUR_IN_ALL,
+    NOTICES_PER_HOUR_IN_ALL,
     PROMPTS_PER_HOUR,
     PROMPTS_PER_HOUR_IN_ALL,
     RESTARTS_MAX,
@@ -20,6 +23,7 @@ from palingenesis.core.values import Result, SessionId, Status, Way
 from tests.core.life import (
     AGENT,
     SES,
+    START,
     Act,
     Life,
     agent_up,
@@ -28,10 +32,12 @@ from tests.core.life import (
     died,
     ended,
     passed,
+    person_prompts,
     progressed,
     stopped,
     text_of,
     told_to,
+    working,
 )
 from tests.core.policies import CRASH, STUBBORN, policy, rule
 
@@ -336,3 +342,181 @@ def test_a_server_that_was_ended_runs_again_when_a_person_starts_it():
     life >> agent_up
 
     assert not life.world.agents[AGENT].stopped
+
+
+# ── told once ─────────────────────────────────────────────────────────────────────────────────
+
+
+def notices(life: Life) -> list[str]:
+    return [text_of(order) for order in life.orders if isinstance(order, effects.Notify)]
+
+
+def test_a_breaker_that_opens_is_told_about_once():
+    life = Life(policy(rule("again", "", "restart", event=["stopped"])))
+
+    for _ in range(200):
+        life >> died() >> passed(60) >> agent_up
+        if "restart" in life.names():
+            life >> ended("restart")
+        life.work(SES)
+
+    (told,) = notices(life)
+    assert told == (
+        "opencode had to be started again 5 times within 10 minutes: "
+        "from now on once every 30 minutes, until there is progress."
+    )
+
+
+def test_a_rail_that_holds_a_rule_back_is_told_about_once_a_day():
+    life = Life(STUBBORN)
+
+    for n in range(600):
+        life >> stopped("completed", key=f"k{n}")
+        if life.session.status is Status.ACTING:
+            life >> ended("resume") >> progressed
+        life >> passed(200)
+
+    assert life.now - START > timedelta(days=1)
+    assert sum("12 prompts an hour" in text for text in notices(life)) == 2
+
+
+def test_and_again_when_the_person_has_been_there():
+    life = Life(STUBBORN)
+
+    for n in range(UNPRODUCTIVE_MAX + 1):
+        life >> stopped("auth", key=f"k{n}") >> ended("resume")
+    life >> person_prompts >> working
+    for n in range(UNPRODUCTIVE_MAX + 1):
+        life >> stopped("auth", key=f"m{n}") >> ended("resume")
+
+    assert len(notices(life)) == 2
+
+
+def test_what_concerns_all_sessions_is_told_once_for_all():
+    life = Life(policy(rule("full", "", "new-session", event=["stopped"])))
+    for session in others(NEW_SESSIONS_PER_HOUR_IN_ALL + 5):
+        life.work(session)
+        life >> stopped("context_exhausted", session=session, key=session)
+        life >> ended("snapshot", path="p")
+
+    (told,) = notices(life)
+    assert "20 new sessions an hour in all" in told
+
+
+# ── the provider's word ───────────────────────────────────────────────────────────────────────
+
+HASTY = policy(rule("now", "", "resume", event=["stopped"]))
+
+
+def test_before_the_time_that_the_provider_named_it_is_probed_once_an_hour():
+    life = Life(HASTY) >> stopped("quota", retry_after=5 * 3600) << "resume"
+
+    life >> ended("resume") >> passed(1) >> stopped("quota", retry_after=5 * 3600 - 1, key="k1")
+
+    life.claim_nothing_more()
+    life << Status.WAITING >> passed(3600) << "resume"
+    assert life.session.rails == ()
+
+
+def test_at_that_time_it_goes_on():
+    life = Life(HASTY) >> stopped("quota", retry_after=600) << "resume"
+
+    life >> ended("resume") >> passed(1) >> stopped("quota", retry_after=599, key="k1")
+    life << timedelta(seconds=599) >> passed(599) << "resume"
+
+
+def test_a_server_that_dies_does_not_shorten_what_the_provider_said():
+    life = Life(policy(rule("now", "", "restart", "resume", event=["stopped"])))
+    life >> stopped("quota", retry_after=5 * 3600) << "restart" >> died("stopped") >> agent_up
+    life >> ended("restart") << "resume" >> ended("resume") >> passed(1)
+
+    life >> died() << "restart" >> agent_up >> ended("restart") << Status.WAITING
+
+    life.claim_nothing_more()
+    assert life.session.rails == ("the provider asked to wait; it is probed once an hour",)
+
+
+def test_another_model_is_another_matter():
+    switching = policy(
+        rule("other", "", {"switch-model": {"chain": ["p/b", "p/c"]}}, "resume", event=["stopped"])
+    )
+    life = Life(switching)
+    life >> stopped("quota", retry_after=5 * 3600) << "resume" >> ended("resume") >> passed(1)
+
+    life >> stopped("quota", retry_after=5 * 3600, key="k1") << Status.WAITING
+    assert life.session.floor is not None
+    assert life.session.floor.model == ""  # nobody said of which model: it holds for all
+
+
+def test_an_answer_ends_it():
+    life = Life(HASTY) >> stopped("quota", retry_after=5 * 3600) << "resume" >> ended("resume")
+
+    life >> progressed
+
+    assert life.session.floor is None
+
+
+BESIDE = {"continue": True}
+
+# ── what rules do beside ──────────────────────────────────────────────────────────────────────
+
+
+def test_rules_tell_so_much_in_an_hour_and_critical_things_always():
+    chatty = policy(
+        rule("talk", "", {"notify": {"message": "on"}}, event=["progress"]),
+        rule("cry", "", {"notify": {"message": "!", "severity": "critical"}}, event=["stopped"]),
+    )
+    life = Life(chatty)
+
+    for _ in range(NOTICES_PER_HOUR_IN_ALL + 30):
+        life >> progressed >> passed(10)
+    life >> stopped("auth")
+
+    assert notices(life).count("on") == NOTICES_PER_HOUR_IN_ALL
+    assert notices(life).count("!") == 1
+    assert sum("120 notices an hour in all" in text for text in notices(life)) == 1
+
+
+def test_rules_run_so_many_hooks_in_an_hour():
+    hooked = policy(rule("hook", "", {"run": {"hook": "h"}}, event=["progress"], **BESIDE))
+    life = Life(hooked)
+
+    for _ in range(HOOKS_PER_HOUR_IN_ALL + 30):
+        life >> progressed >> passed(10)
+
+    assert life.names().count("run") == HOOKS_PER_HOUR_IN_ALL
+
+
+def test_rules_beside_back_up_so_often_in_an_hour():
+    saving = policy(rule("save", "", "snapshot", event=["progress"], **BESIDE))
+    life = Life(saving)
+
+    for _ in range(BACKUPS_PER_HOUR_IN_ALL + 30):
+        life >> progressed >> passed(10)
+
+    assert life.names().count("snapshot") == BACKUPS_PER_HOUR_IN_ALL
+
+
+# ── a server that nobody works on ─────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_died_while_nobody_works_there_is_probed_when_the_breaker_lets_it():
+    life = Life(policy(CRASH))
+    life.take(events.SessionGone(at=life.now, session=SES))
+
+    for _ in range(RESTARTS_MAX):
+        life >> died() << "restart" >> agent_up >> ended("restart")
+    life << "notify" >> died()
+    life.claim_nothing_more()
+
+    life >> passed(BREAKER.total_seconds()) << "restart"
+    life.claim_nothing_more()
+
+
+def test_one_that_does_not_come_up_is_tried_again():
+    life = Life(policy(CRASH))
+    life.take(events.SessionGone(at=life.now, session=SES))
+
+    life >> died() << "restart" >> ended("restart", "failed") >> passed(300) << "restart"
+
+    life.claim_nothing_more()

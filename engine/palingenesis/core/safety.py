@@ -174,7 +174,7 @@ def _too_early(session: Session, at: datetime) -> datetime | None:
         return None
     if session.model and floor.model and not session.model.endswith(floor.model):
         return None
-    probes = (instant for instant in session.prompts if instant > floor.since)
+    probes = (instant for instant in session.prompts if instant >= floor.since)
     later = room_at(probes, EARLY_PROBES_PER_HOUR, at)
     return min(later, floor.until) if later is not None else None
 

@@ -214,6 +214,7 @@ def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effec
     tripped = agent.tripped or trips(restarts)
     draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped, revive_at=None)
     draft.world = replace(draft.world, restarted=(*draft.world.restarted, draft.at)[-50:])
+    draft.order(effect)
     if tripped and not agent.tripped:
         draft.tell(
             None,
@@ -224,7 +225,6 @@ def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effec
             f"{BREAKER.seconds // 60} minutes, until there is progress.",
             "an open breaker is told about",
         )
-    draft.order(effect)
     return effect
 
 
