@@ -371,10 +371,10 @@ def test_a_rail_that_holds_a_rule_back_is_told_about_once_a_day():
     life = Life(STUBBORN)
 
     for n in range(600):
-        life >> stopped("completed", key=f"k{n}")
-        if life.session.status is Status.ACTING:
-            life >> ended("resume") >> progressed
-        life >> passed(200)
+        for act in (stopped("completed", key=f"k{n}"), passed(200)):
+            life >> act
+            if life.session.status is Status.ACTING:
+                life >> ended("resume") >> progressed
 
     assert life.now - START > timedelta(days=1)
     assert sum("12 prompts an hour" in text for text in notices(life)) == 2
