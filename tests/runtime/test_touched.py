@@ -45,6 +45,7 @@ def a_storm() -> Life:
     for _ in range(RESTARTS_MAX):
         life >> died() << "restart" >> agent_up >> ended("restart") >> passed(5)
         life.work(SES)
+        life.orders.clear()
     return life
 
 
