@@ -15,11 +15,9 @@ nothing is disturbed, a session that people are told of more than once.
 """
 
 import argparse
-import json
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -27,6 +25,8 @@ from random import Random
 from palingenesis.core.values import Status
 from palingenesis.simulation.performance import Performance, perform
 from tests.simulation.nights import scenario_of, shipped
+from tests.torture.tallying import Tally as Counted
+from tests.torture.tallying import go_on
 from tests.torture.telling import commit, percentile
 
 START = datetime(2026, 2, 5, 22, 0, tzinfo=UTC)
@@ -35,7 +35,6 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LATE = ("0s", "0s", "0s", "20s", "7m", "45m", "3h", "never")
 LATE_S = {"0s": 0, "20s": 20, "7m": 420, "45m": 2_700, "3h": 10_800, "never": 15 * 86_400}
 AT_RESET = ("", "", "died: ", "aborted: ", "paused: ", "prompted: ")
-_SHOWN = 20
 _WELL = frozenset({Status.WORKING, Status.VERIFYING, Status.COMPLETED})
 
 
@@ -193,18 +192,14 @@ def _told_too_often(night: Drawn, played: Performance) -> list[str]:
 
 
 @dataclass
-class Tally:
+class Tally(Counted):
     """What was reached so far."""
 
-    next_seed: int = 0
     nights: int = 0
     sessions: int = 0
     prompts: int = 0
     early: int = 0
     last_s: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    violations: int = 0
-    shown: list[str] = field(default_factory=list)
 
     def add(self, night: Drawn, came: Came) -> None:
         """Count one night."""
@@ -214,29 +209,19 @@ class Tally:
         self.early += came.early
         if came.last_s is not None:
             self.last_s.append(round(came.last_s, 1))
-        self.violations += len(came.violations)
-        if came.violations and len(self.shown) < _SHOWN:
-            lines = "\n".join(f"  {text}" for text in came.violations[:5])
-            again = f"  again: python -m tests.torture.resets --night {night.seed}"
-            self.shown.append(f"{night}\n{lines}\n{again}")
+        self.judge(night, came.violations, f"tests.torture.resets --night {night.seed}")
 
 
 def play_all(
     tally: Tally, *, count: int, seconds: float | None = None, save: Path | None = None
 ) -> Tally:
     """Play so many nights, from where the tally stands."""
-    began, before = time.process_time(), tally.seconds
-    while tally.nights < count:
-        night = drawn(tally.next_seed)
+
+    def one(seed: int) -> None:
+        night = drawn(seed)
         tally.add(night, play(night))
-        tally.next_seed += 1
-        tally.seconds = before + time.process_time() - began
-        if save is not None and tally.nights % 20 == 0:
-            save.write_text(json.dumps(asdict(tally)), encoding="utf-8")
-        if seconds is not None and tally.seconds - before > seconds:
-            break
-    if save is not None:
-        save.write_text(json.dumps(asdict(tally)), encoding="utf-8")
+
+    go_on(tally, one, played=tally.nights, count=count, seconds=seconds, save=save)
     return tally
 
 
@@ -271,9 +256,7 @@ def main(argv: list[str] | None = None) -> int:
         came = play(night)
         print(night.scenario(), night, came, sep="\n")
         return 1 if came.violations else 0
-    tally = Tally(next_seed=asked.seed)
-    if asked.resume is not None and asked.resume.exists():
-        tally = Tally(**json.loads(asked.resume.read_text(encoding="utf-8")))
+    tally = Tally.resumed(asked.resume, asked.seed)
     play_all(tally, count=asked.count, seconds=asked.seconds, save=asked.resume)
     print("\n".join(_lines(tally, tally.next_seed - tally.nights)))
     return 1 if tally.violations else 0

@@ -19,7 +19,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,11 +30,12 @@ from palingenesis.simulation.setting import AgentPart, FailurePart, SessionPart,
 from tests.simulation.nights import shipped
 from tests.torture.storm.trouble import aborts_of, policy_of, setting_of
 from tests.torture.storm.weather import DAY, HOUR, START, Weathered, weather
+from tests.torture.tallying import Tally as Counted
+from tests.torture.tallying import go_on
 from tests.torture.telling import commit
 
 WEEK = 7 * DAY
 RESTARTS_MOST = 5 + 48
-_SHOWN = 20
 STUBBORN: dict[str, object] = {
     "version": 1,
     "name": "stubborn",
@@ -161,18 +162,14 @@ def trouble(seed: int, *, span: timedelta = DAY) -> Storm:
 
 
 @dataclass
-class Tally:
+class Tally(Counted):
     """What was reached so far."""
 
-    next_seed: int = 0
     storms: int = 0
     restarts: int = 0
     prompts: int = 0
     notices: int = 0
     turns: int = 0
-    seconds: float = 0.0
-    violations: int = 0
-    shown: list[str] = field(default_factory=list)
 
     def add(self, seed: int, storm: Storm) -> None:
         """Count one day of trouble."""
@@ -181,29 +178,18 @@ class Tally:
         self.prompts += storm.prompts
         self.notices += storm.notices
         self.turns += storm.turns
-        self.seconds += storm.seconds
-        self.violations += len(storm.wrong)
-        if storm.wrong and len(self.shown) < _SHOWN:
-            lines = "\n".join(f"  {text}" for text in storm.wrong[:5])
-            again = f"  again: python -m tests.torture.storms --storm {seed}"
-            self.shown.append(f"{storm.line()}\n{lines}\n{again}")
+        self.judge(storm.line(), storm.wrong, f"tests.torture.storms --storm {seed}")
 
 
 def play_all(
     tally: Tally, *, count: int, seconds: float | None = None, save: Path | None = None
 ) -> Tally:
     """Raise so many days of trouble, from where the tally stands."""
-    before = tally.seconds
-    while tally.storms < count:
-        seed = tally.next_seed
+
+    def one(seed: int) -> None:
         tally.add(seed, trouble(seed))
-        tally.next_seed += 1
-        if save is not None and tally.storms % 20 == 0:
-            save.write_text(json.dumps(asdict(tally)), encoding="utf-8")
-        if seconds is not None and tally.seconds - before > seconds:
-            break
-    if save is not None:
-        save.write_text(json.dumps(asdict(tally)), encoding="utf-8")
+
+    go_on(tally, one, played=tally.storms, count=count, seconds=seconds, save=save)
     return tally
 
 
@@ -253,9 +239,7 @@ def main(argv: list[str] | None = None) -> int:
         print(setting_of(asked.storm), storm.line(), *storm.wrong[:50], sep="\n")
         return 1 if storm.wrong else 0
     storms = [] if asked.only_trouble else fixed()
-    tally = Tally(next_seed=asked.seed)
-    if asked.resume is not None and asked.resume.exists():
-        tally = Tally(**json.loads(asked.resume.read_text(encoding="utf-8")))
+    tally = Tally.resumed(asked.resume, asked.seed)
     play_all(tally, count=asked.count, seconds=asked.seconds, save=asked.resume)
     print("\n".join(_lines(storms, tally, tally.next_seed - tally.storms)))
     return 1 if tally.violations or any(storm.wrong for storm in storms) else 0
