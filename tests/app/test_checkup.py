@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from palingenesis.app.checkup.checks import CHECKS, examine, worst
+from palingenesis.app.checkup.checks import CHECKS, examine
 from palingenesis.app.checkup.finding import Check, Finding, Level, look, mend
 from palingenesis.app.checkup.patient import Patient, Service
 from palingenesis.assistants.opencode.inquiry import gates_of
@@ -98,6 +98,18 @@ def test_a_policy_that_others_can_change_is_a_problem_that_is_mended(tmp_path):
     assert after.level is Level.GOOD
     assert stat.S_IMODE(who.paths.policy_file.stat().st_mode) == 0o600
     assert levels("folders", who) == [Level.GOOD]
+
+
+def test_a_folder_on_the_way_that_others_can_change_is_a_problem(tmp_path):
+    who = patient(tmp_path)
+    who.paths.policy_file.write_text("version: 1\n")
+    who.paths.policy_file.chmod(0o600)
+    tmp_path.chmod(0o777)
+
+    (one,) = found("folders", who)
+
+    assert one.level is Level.PROBLEM
+    assert one.fix == f"chmod go-w {tmp_path}"
 
 
 def test_a_state_folder_that_others_can_write_to_is_a_problem(tmp_path):
@@ -320,7 +332,6 @@ def test_a_work_tree_is_clean_or_not_or_none(tmp_path):
 @pytest.mark.parametrize(
     ("service", "level", "fix"),
     [
-        (None, Level.NOTE, ""),
         (Service(runs=False, lingers=None, next="install it"), Level.WARNING, "install it"),
         (Service(runs=True, lingers=False, next="linger"), Level.WARNING, "linger"),
         (Service(runs=True, lingers=True, next="status"), Level.GOOD, ""),
@@ -333,6 +344,13 @@ def test_a_daemon_that_nobody_starts_again_is_told(tmp_path, service, level, fix
     (one,) = found("service", asked)
 
     assert (one.level, one.fix) == (level, fix)
+
+
+def test_where_the_service_cannot_be_asked_about_it_says_why(tmp_path):
+    (one,) = found("service", patient(tmp_path))
+
+    assert one.level is Level.NOTE
+    assert one.said.endswith("is not known here")
 
 
 # ── how checks are asked ──────────────────────────────────────────────────────────────────────
@@ -364,13 +382,6 @@ def test_mending_that_fails_leaves_the_finding_and_says_so():
 
     assert told.level is Level.PROBLEM
     assert "Read-only file system" in told.said
-
-
-def test_the_worst_finding_decides():
-    some = [Finding(level=level, said="") for level in (Level.NOTE, Level.PROBLEM, Level.WARNING)]
-
-    assert worst(some) is Level.PROBLEM
-    assert worst([]) is Level.GOOD
 
 
 def test_every_check_belongs_to_a_command_and_is_documented():

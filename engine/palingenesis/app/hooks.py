@@ -37,7 +37,7 @@ class ConfiguredHooks:
         hook = self._hooks.get(effect.hook)
         if hook is None:
             return _failed(f"no hook named {effect.hook}")
-        if why := _why_unsafe(hook.argv):
+        if why := why_unsafe(hook.argv):
             return _failed(f"hook {effect.hook} is not run: {why}")
         async with self._room:
             try:
@@ -66,9 +66,14 @@ class ConfiguredHooks:
         }
 
 
-def _why_unsafe(argv: Sequence[str]) -> str:
+def program_of(argv: Sequence[str]) -> str | None:
+    """The program that a hook would run; None: there is none."""
+    return shutil.which(argv[0], path=_PATH)
+
+
+def why_unsafe(argv: Sequence[str]) -> str:
     """Why a program, or a script that it is given, must not run: others can change it."""
-    program = shutil.which(argv[0], path=_PATH) or argv[0]
+    program = program_of(argv) or argv[0]
     for word in (program, *argv[1:]):
         path = Path(word)
         with contextlib.suppress(OSError, ValueError):

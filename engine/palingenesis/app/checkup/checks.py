@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from palingenesis.app.checkup import assistant, machine, night, ours
-from palingenesis.app.checkup.finding import Check, Finding, Level, look, mend
+from palingenesis.app.checkup.finding import Check, Finding, look, mend
 from palingenesis.app.checkup.patient import Patient
 
 CHECKS: Final[Sequence[Check]] = (
@@ -147,9 +147,3 @@ def examine(
     for check in checks:
         for finding in look(check, patient):
             yield mend(finding) if mending else finding
-
-
-def worst(findings: Sequence[Finding]) -> Level:
-    """The level of the worst of them."""
-    order = list(Level)
-    return max((finding.level for finding in findings), key=order.index, default=Level.GOOD)

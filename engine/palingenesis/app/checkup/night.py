@@ -10,6 +10,7 @@ from typing import Final
 from palingenesis.app.checkup.finding import Finding, good, note, problem, warning
 from palingenesis.app.checkup.patient import Patient
 from palingenesis.channels.configured import make_channels
+from palingenesis.core.errors import PalingenesisError
 from palingenesis.core.policy.analysis.budget import SpentError
 from palingenesis.core.policy.analysis.prove import prove
 from palingenesis.core.values import Result, Severity
@@ -61,10 +62,12 @@ def quota(patient: Patient) -> Iterator[Finding]:
 
 def service(patient: Patient) -> Iterator[Finding]:
     """Whether somebody starts the daemon again: after a crash, after a reboot, after a logout."""
-    told = patient.service()
-    if told is None:
-        yield note("there is no service manager here that we know: nobody starts the daemon again")
-    elif not told.runs:
+    try:
+        told = patient.service()
+    except PalingenesisError as error:
+        yield note(f"nobody is known to start the daemon again: {error.message}", error.hint or "")
+        return
+    if not told.runs:
         said = "the daemon does not run as a service: after a reboot nobody starts it again"
         yield warning(said, told.next)
     elif told.lingers is False:

@@ -1,7 +1,6 @@
 """Our own things: folders, configuration, policy, daemon, journal, channels, hooks."""
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from typing import Final
 from palingenesis import __version__
 from palingenesis.app.checkup.finding import Finding, Level, good, note, problem, warning
 from palingenesis.app.checkup.patient import Patient
+from palingenesis.app.hooks import program_of, why_unsafe
 from palingenesis.channels.configured import make_channels
 from palingenesis.core.errors import NotRunningError, PalingenesisError
 from palingenesis.core.policy.diagnostics import Grade
@@ -18,6 +18,7 @@ from palingenesis.core.policy.model import Mode
 from palingenesis.journal import ReadOnlyJournal
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.config import Secret
+from palingenesis.runtime.trust import way_out, why_untrusted
 
 _OTHERS: Final = 0o077
 _WRITABLE: Final = 0o022
@@ -57,10 +58,10 @@ def _own(file: Path, *, secret: bool) -> Iterator[Finding]:
         status = file.stat()
     except FileNotFoundError:
         return
-    if status.st_uid not in {os.getuid(), 0}:
-        yield problem(f"{file} belongs to another user", f"sudo chown $USER {file}")
-    elif status.st_mode & _WRITABLE:
+    if status.st_uid == os.getuid() and status.st_mode & _WRITABLE:
         yield _closing(file, 0o600, "others can change it")
+    elif why := why_untrusted(file):
+        yield problem(why, way_out(file))
     elif secret and status.st_mode & _OTHERS:
         yield _closing(file, 0o600, "others can read it", Level.WARNING)
 
@@ -209,12 +210,11 @@ def hooks(patient: Patient) -> Iterator[Finding]:
     """Whether the programs that policies may run are there, and are nobody else's to change."""
     configured = patient.config.hooks
     for name, hook in configured.items():
-        found = shutil.which(hook.argv[0], path="/usr/local/bin:/usr/bin:/bin")
-        if found is None:
-            said = f"hook {name}: there is no program {hook.argv[0]}"
-            yield problem(said, f"correct [hooks.{name}] in {patient.paths.config_file}")
-        elif Path(found).stat().st_mode & 0o002:
-            yield _closing(Path(found), 0o755, f"anybody can change the program of hook {name}")
+        correct = f"correct [hooks.{name}] in {patient.paths.config_file}"
+        if program_of(hook.argv) is None:
+            yield problem(f"hook {name}: there is no program {hook.argv[0]}", correct)
+        elif why := why_unsafe(hook.argv):
+            yield problem(f"hook {name}: {why}", correct)
     if not configured:
         yield good("none are defined, so no policy can run a program")
     else:

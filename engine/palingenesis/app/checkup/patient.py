@@ -36,9 +36,13 @@ class Service(NamedTuple):
     """The one command that helps most."""
 
 
-def no_service() -> Service | None:
-    """Where there is no service manager to be asked."""
-    return None
+def no_service() -> Service:
+    """Where nobody knows how to ask.
+
+    Raises:
+        PalingenesisError: always.
+    """
+    raise PalingenesisError("how the daemon is kept alive is not known here")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class Patient:
     environ: Mapping[str, str]
     here: Path
     """Where the person stands: the project that is meant when no session is supervised."""
-    service: Callable[[], Service | None] = no_service
+    service: Callable[[], Service] = no_service
 
     @cached_property
     def config(self) -> Config:

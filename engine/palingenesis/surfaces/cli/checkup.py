@@ -1,13 +1,12 @@
 """`doctor` and `preflight`: is everything in order, and will this night go well?"""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from palingenesis.core.errors import ExitCode, PalingenesisError
+from palingenesis.core.errors import ExitCode
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import count_of, say_json
@@ -111,15 +110,17 @@ def _examined(
     return found
 
 
-def _service_of(desk: Desk) -> "Service | None":
-    """How the service is; None where there is no systemd that answers."""
+def _service_of(desk: Desk) -> "Service":
+    """How the service is.
+
+    Raises:
+        PalingenesisError: there is no service manager that we know, or it does not answer.
+    """
     from palingenesis.app.checkup.patient import Service
     from palingenesis.surfaces.cli.service import service_report
 
-    with contextlib.suppress(PalingenesisError):
-        told = service_report(desk)
-        return Service(runs=told.is_running, lingers=told.lingers, next=told.next)
-    return None
+    told = service_report(desk)
+    return Service(runs=told.is_running, lingers=told.lingers, next=told.next)
 
 
 def _say(finding: "Finding", width: int) -> None:
