@@ -3,26 +3,34 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.torture.night.evidence import EARLY_S, LATE_S, PROMPTS, Evidence, Violation
+from tests.torture.night.evidence import EARLY_S, LATE_S, PROMPTS, Evidence, Line, Violation
 
 _BURST, _WITHIN_S, _BREAKER_S = 5, 600.0, 1800.0
 
 
 def restarts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
-    """I7: five restarts within ten minutes, then one every thirty, until there is progress."""
+    """I7: five restarts within ten minutes, then one every thirty, until there is progress.
+
+    Where the clock was set in between, time that passed and time on the clock differ: a restart is
+    wrong only if both say so, because a step may or may not be known to us.
+    """
     marks = evidence.all("progress")
     restarts = [i.line for i in evidence.intents.values() if i.kind == "Restart"]
-    streak: list[float] = []
+    streak: list[Line] = []
     for line in restarts:
-        if streak and any(streak[-1] < mark.at < line.at for mark in marks):
+        if streak and any(streak[-1].at < mark.at < line.at for mark in marks):
             streak = []
         tripped = any(
-            later - first <= _WITHIN_S
+            _longer(first, later) <= _WITHIN_S
             for first, later in zip(streak, streak[_BURST - 1 :], strict=False)
         )
-        if tripped and line.wall - streak[-1] < _BREAKER_S - EARLY_S:
+        if tripped and _longer(streak[-1], line) < _BREAKER_S - EARLY_S:
             yield Violation("I7", line.at, "a restart while the breaker is open")
-        streak.append(line.wall)
+        streak.append(line)
+
+
+def _longer(first: Line, later: Line) -> float:
+    return max(later.at - first.at, later.wall - first.wall)
 
 
 def one_server(evidence: Evidence) -> Iterator[Violation]:
