@@ -10,7 +10,8 @@ import click
 from palingenesis.core.errors import ExitCode
 from palingenesis.core.policy.codes.registry import CODES, page
 from palingenesis.runtime.config import Config
-from palingenesis.runtime.config_file import SECTIONS, parse_config
+from palingenesis.runtime.config_file import parse_config
+from palingenesis.runtime.config_keys import SECTIONS
 from palingenesis.surfaces.cli.program import cli
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"

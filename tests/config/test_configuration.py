@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palingenesis.core.errors import ExitCode, InvalidConfigError
-from palingenesis.runtime.config import Config, ConfigProblemsError, Secret, choose_policy
+from palingenesis.runtime.config import (
+    Config,
+    ConfigProblemsError,
+    Listen,
+    Secret,
+    choose_policy,
+)
 from palingenesis.runtime.config_file import load_config, parse_config
 from palingenesis.runtime.paths import Paths
 
@@ -302,3 +308,22 @@ def test_what_happened_stays_for_at_least_a_day(written: str):
     (problem,) = problems(f"[journal]\nkeep = {written}\n")
 
     assert "expected a span of at least a day" in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "port"),
+    [("127.0.0.1:9464", "127.0.0.1", 9464), ("localhost:0", "127.0.0.1", 0), ("[::1]:1", "::1", 1)],
+)
+def test_metrics_are_told_at_an_address_of_this_machine_alone(written: str, host: str, port: int):
+    config = parse_config(f'[metrics]\nlisten = "{written}"\n', FILE)
+
+    assert config.metrics.listen == Listen(host=host, port=port)
+
+
+@pytest.mark.parametrize(
+    "written", ["0.0.0.0:9464", "192.168.1.4:9464", "9464", "127.0.0.1", "127.0.0.1:65536", ":1"]
+)
+def test_metrics_are_told_to_no_other_machine(written: str):
+    (problem,) = problems(f'[metrics]\nlisten = "{written}"\n')
+
+    assert 'expected an address of this machine and a port, such as "127.0.0.1:9464"' in problem

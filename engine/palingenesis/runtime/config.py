@@ -133,11 +133,27 @@ class JournalConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtelConfig:
-    """Where traces, metrics and logs will go; accepted today, used by a later version."""
+    """Where traces, metrics and logs go."""
 
     enabled: bool = False
     endpoint: str = "http://localhost:4318"
     service_name: str = "palingenesis"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """A port of this machine, at an address that no other machine reaches; port 0: a free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsConfig:
+    """Where Prometheus may ask for what is counted."""
+
+    listen: Listen | None = None
+    """None: nobody can ask; `palingenesis metrics export` works all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +166,7 @@ class Config:
     notifications: NotificationsConfig = field(default_factory=NotificationsConfig)
     journal: JournalConfig = field(default_factory=JournalConfig)
     otel: OtelConfig = field(default_factory=OtelConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     hooks: Mapping[str, HookConfig] = field(default_factory=dict)
     policy: str | None = None
     """`[policy] path`, as written."""

@@ -6,16 +6,13 @@ defaults hold. All problems are told together.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.core.facts import parse_duration
-from palingenesis.runtime import config_bounds
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.config import (
     Config,
@@ -23,22 +20,30 @@ from palingenesis.runtime.config import (
     DaemonConfig,
     HookConfig,
     JournalConfig,
+    MetricsConfig,
     MonitoringConfig,
     NotificationsConfig,
     OpenCodeConfig,
     OtelConfig,
-    Secret,
 )
-from palingenesis.runtime.paths import Paths, expanded
+from palingenesis.runtime.config_keys import (
+    ASSISTANTS,
+    EMPTY_IS_ABSENT,
+    HOOK,
+    HOOK_NAME,
+    MOVED_SECTIONS,
+    NOT_YET,
+    SECTIONS,
+    Keys,
+)
+from palingenesis.runtime.config_places import find_places
+from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.trust import is_readable_by_others, way_out, why_untrusted
 
 CONFIG_BYTES_MAX = 64 * 1024
 """tomllib takes quadratic time for a key of many parts: half a second for so many bytes."""
 _WITHOUT = "without it the defaults hold"
 _MARK = "\ufeff"
-
-Read = Callable[[object], object]
-"""Checks one value and gives it its type; raises ValueError with what was expected instead."""
 
 
 def load_config(paths: Paths) -> Config:
@@ -93,7 +98,7 @@ def parse_config(text: bytes | str, source: Path) -> Config:
     reading = _Reading(decoded, source)
     values = {section: reading.section(section, tree.get(section)) for section in SECTIONS}
     hooks = reading.hooks(tree.get("hooks", {}))
-    reading.refuse_unknown("", tree, [*SECTIONS, "hooks", *_MOVED_SECTIONS])
+    reading.refuse_unknown("", tree, [*SECTIONS, "hooks", *MOVED_SECTIONS])
     reading.warn_about(tree)
     if reading.problems:
         raise ConfigProblemsError(tuple(reading.problems), str(source))
@@ -104,152 +109,12 @@ def parse_config(text: bytes | str, source: Path) -> Config:
         notifications=NotificationsConfig(**values["notifications"]),
         journal=JournalConfig(**values["journal"]),
         otel=OtelConfig(**values["otel"]),
+        metrics=MetricsConfig(**values["metrics"]),
         hooks=hooks,
         policy=values["policy"].get("path"),
         source=source,
         warnings=tuple(reading.warnings),
     )
-
-
-# ── what a value may be ───────────────────────────────────────────────────────────────────────
-
-
-def _text(value: object) -> object:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("text")
-    return value
-
-
-def _flag(value: object) -> object:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004  collected as one kind of problem
-    return value
-
-
-def _span(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            span = parse_duration(value)
-        except InvalidConfigError:
-            span = timedelta(0)
-        if timedelta(milliseconds=100) <= span <= timedelta(hours=1):
-            return span
-    raise ValueError('a span from 100ms to 1h with its unit, such as "5s"')
-
-
-def _milliseconds(value: object) -> object:
-    return timedelta(milliseconds=_whole(value, 0, 600_000))
-
-
-def _port(value: object) -> object:
-    return _whole(value, 0, 65535)
-
-
-def _whole(value: object, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"a whole number from {least} to {most}")
-    return value
-
-
-def _one_of(*words: str) -> Read:
-    def read(value: object) -> object:
-        if value not in words:
-            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
-        return value
-
-    return read
-
-
-def _texts(value: object) -> object:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError("a list of texts")
-    return tuple(value)
-
-
-def _argv(value: object) -> object:
-    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if not isinstance(value, list) or not texts or not value or not value[0].strip():
-        raise ValueError("a list of texts, the program first")
-    if any("\0" in item for item in value):
-        raise ValueError("a list of texts without a NUL")
-    try:
-        return (str(expanded(value[0], "argv")), *value[1:])
-    except InvalidConfigError as error:
-        raise ValueError("a program whose home exists") from error
-
-
-def _url(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]\S*", value):
-        raise ValueError("an address that begins with https://")
-    return value
-
-
-def _secret(value: object) -> object:
-    if isinstance(value, dict) and len(value) == 1:
-        ((kind, name),) = value.items()
-        if kind in ("env", "file") and isinstance(name, str) and name:
-            return Secret(**{kind: name})
-    raise ValueError('a reference such as { env = "NAME" } or { file = "~/secret" }')
-
-
-def _address(value: object) -> object:
-    return _secret(value) if isinstance(value, dict) else _url(value)
-
-
-def _topic(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
-        raise ValueError("a topic of letters, digits, '-' and '_', at most 64")
-    return value if isinstance(value, str) else _secret(value)
-
-
-_Keys = Mapping[str, tuple[str, Read]]
-
-SECTIONS: Mapping[str, _Keys] = {
-    "daemon": {
-        "check_interval": ("check_interval", _span),
-        "log_level": ("log_level", _one_of("debug", "info", "warn", "error")),
-    },
-    "opencode": {
-        "mode": ("mode", _one_of("managed", "observed")),
-        "executable": ("executable", _text),
-        "auto_restart": ("auto_restart", _flag),
-        "serve_port": ("serve_port", _port),
-        "serve_hostname": ("serve_hostname", _text),
-        "restart_delay_ms": ("restart_delay", _milliseconds),
-        "health_check_interval": ("health_check_interval", _span),
-    },
-    "monitoring": {"assistants": ("assistants", _texts), "session_dir": ("session_dir", _text)},
-    "notifications": {
-        "webhook_url": ("webhook_url", _address),
-        "webhook_secret": ("webhook_secret", _secret),
-        "ntfy_topic": ("ntfy_topic", _topic),
-        "ntfy_url": ("ntfy_url", _url),
-        "ntfy_token": ("ntfy_token", _secret),
-        "allow_private": ("allow_private", _flag),
-        "discord_webhook": ("", _address),
-        "slack_webhook": ("", _address),
-    },
-    "policy": {"path": ("path", _text)},
-    "journal": {
-        "max_size": ("max_size", config_bounds.size),
-        "keep": ("keep", config_bounds.days),
-    },
-    "otel": {
-        "enabled": ("enabled", _flag),
-        "endpoint": ("endpoint", _url),
-        "service_name": ("service_name", _text),
-    },
-}
-"""Every section and key, the field it fills ("": none yet), and how its value is read."""
-
-HOOK: _Keys = {"argv": ("argv", _argv), "timeout": ("timeout", _span)}
-"""The keys of every `[hooks.NAME]`."""
-
-_HOOK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_MOVED_SECTIONS = ("resume",)
-_NOT_YET = ("discord_webhook", "slack_webhook")
-_EMPTY_IS_ABSENT = ("notifications",)
-_ASSISTANTS = ("opencode",)
 
 
 class _Reading:
@@ -259,7 +124,7 @@ class _Reading:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self._source = source
-        self._places = _find_places(text)
+        self._places = find_places(text)
 
     def hooks(self, table: object) -> dict[str, HookConfig]:
         if not isinstance(table, dict):
@@ -267,7 +132,7 @@ class _Reading:
             return {}
         found = {}
         for name, one in table.items():
-            if not _HOOK_NAME.fullmatch(name):
+            if not HOOK_NAME.fullmatch(name):
                 advice = "small letters, digits, '-' and '_', beginning with a letter"
                 self._problem(("hooks", name), f"'{name}' is no name of a hook", advice)
                 continue
@@ -279,7 +144,7 @@ class _Reading:
                 found[name] = HookConfig(**values)
         return found
 
-    def section(self, section: str, table: object, keys: _Keys | None = None) -> dict[str, Any]:
+    def section(self, section: str, table: object, keys: Keys | None = None) -> dict[str, Any]:
         if table is None:
             return {}
         if not isinstance(table, dict):
@@ -290,7 +155,7 @@ class _Reading:
         self.refuse_unknown(section, table, list(keys))
         values: dict[str, Any] = {}
         for key, (target, read) in keys.items():
-            if key not in table or (table[key] == "" and section in _EMPTY_IS_ABSENT):
+            if key not in table or (table[key] == "" and section in EMPTY_IS_ABSENT):
                 continue
             try:
                 value = read(table[key])
@@ -319,14 +184,14 @@ class _Reading:
     def warn_about(self, tree: Mapping[str, Any]) -> None:
         tables = {key: table for key, table in tree.items() if isinstance(table, dict)}
         notifications = tables.get("notifications", {})
-        for key in _NOT_YET:
+        for key in NOT_YET:
             if notifications.get(key):
                 self._warning(
                     ("notifications", key), f"'{key}' is not available yet: use a webhook"
                 )
         assistants = tables.get("monitoring", {}).get("assistants")
         for name in assistants if isinstance(assistants, list) else ():
-            if isinstance(name, str) and name not in _ASSISTANTS:
+            if isinstance(name, str) and name not in ASSISTANTS:
                 text = f"the assistant '{_short(name)}' is not available yet"
                 self._warning(("monitoring", "assistants"), text)
         if tables.get("otel", {}).get("enabled") is True:
@@ -348,24 +213,6 @@ class _Reading:
     def _place(self, key: tuple[str, ...]) -> str:
         place = self._places.get(key)
         return f"{self._source}:{place[0]}:{place[1]}" if place else str(self._source)
-
-
-_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
-_KEY = re.compile(r"(\s*)([A-Za-z0-9_.\-]+)\s*=")
-
-
-def _find_places(text: str) -> dict[tuple[str, ...], tuple[int, int]]:
-    """Line and column of every plainly written table and key; quoted keys are not found."""
-    places: dict[tuple[str, ...], tuple[int, int]] = {}
-    table: Sequence[str] = ()
-    for number, line in enumerate(text.split("\n"), start=1):
-        if found := _TABLE.match(line):
-            table = found[1].split(".")
-            places.setdefault(tuple(table), (number, found.start(1) + 1))
-        elif found := _KEY.match(line):
-            key = (*table, *found[2].split("."))
-            places.setdefault(key, (number, found.start(2) + 1))
-    return places
 
 
 def _syntax_problem(error: Exception, source: Path) -> str:

@@ -1,0 +1,132 @@
+"""What a value in config.toml may be: each function reads one kind, and gives it its type.
+
+Every function takes what TOML gave, and raises ValueError with what was expected instead.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import ip_address
+
+from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.facts import parse_duration
+from palingenesis.runtime.config import Listen, Secret
+from palingenesis.runtime.paths import expanded
+
+Read = Callable[[object], object]
+"""Checks one value and gives it its type; raises ValueError with what was expected instead."""
+
+
+def text(value: object) -> object:
+    """Some text."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("text")
+    return value
+
+
+def flag(value: object) -> object:
+    """`true` or `false`."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004  collected as one kind of problem
+    return value
+
+
+def span(value: object) -> object:
+    """From 100 ms to 1 h."""
+    if isinstance(value, str):
+        try:
+            span = parse_duration(value)
+        except InvalidConfigError:
+            span = timedelta(0)
+        if timedelta(milliseconds=100) <= span <= timedelta(hours=1):
+            return span
+    raise ValueError('a span from 100ms to 1h with its unit, such as "5s"')
+
+
+def milliseconds(value: object) -> object:
+    """A whole number of milliseconds, at most ten minutes."""
+    return timedelta(milliseconds=whole(value, 0, 600_000))
+
+
+def port(value: object) -> object:
+    """A port; 0 is any."""
+    return whole(value, 0, 65535)
+
+
+def whole(value: object, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"a whole number from {least} to {most}")
+    return value
+
+
+def one_of(*words: str) -> Read:
+    """One of these words."""
+
+    def read(value: object) -> object:
+        if value not in words:
+            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
+        return value
+
+    return read
+
+
+def texts(value: object) -> object:
+    """A list of texts."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("a list of texts")
+    return tuple(value)
+
+
+def argv(value: object) -> object:
+    """A program and its arguments."""
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if not isinstance(value, list) or not texts or not value or not value[0].strip():
+        raise ValueError("a list of texts, the program first")
+    if any("\0" in item for item in value):
+        raise ValueError("a list of texts without a NUL")
+    try:
+        return (str(expanded(value[0], "argv")), *value[1:])
+    except InvalidConfigError as error:
+        raise ValueError("a program whose home exists") from error
+
+
+def url(value: object) -> object:
+    """An address on the web."""
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]\S*", value):
+        raise ValueError("an address that begins with https://")
+    return value
+
+
+def secret(value: object) -> object:
+    """A reference to a secret, never the secret itself."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, name),) = value.items()
+        if kind in ("env", "file") and isinstance(name, str) and name:
+            return Secret(**{kind: name})
+    raise ValueError('a reference such as { env = "NAME" } or { file = "~/secret" }')
+
+
+def address(value: object) -> object:
+    """An address, or a reference to one."""
+    return secret(value) if isinstance(value, dict) else url(value)
+
+
+def topic(value: object) -> object:
+    """A topic of ntfy, or a reference to one."""
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("a topic of letters, digits, '-' and '_', at most 64")
+    return value if isinstance(value, str) else secret(value)
+
+
+def listen(value: object) -> object:
+    """Where to listen: an address of this machine alone, and a port."""
+    expected = 'an address of this machine and a port, such as "127.0.0.1:9464"'
+    host, _, number = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    bare = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    try:
+        if not ip_address(bare).is_loopback or not re.fullmatch(r"[0-9]{1,5}", number):
+            raise ValueError(expected)
+        return Listen(host=bare, port=whole(int(number), 0, 65535))
+    except ValueError as error:
+        raise ValueError(expected) from error
