@@ -121,12 +121,18 @@ def topic(value: object) -> object:
 
 def listen(value: object) -> object:
     """Where to listen: an address of this machine alone, and a port."""
-    expected = 'an address of this machine and a port, such as "127.0.0.1:9464"'
-    host, _, number = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    bare = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    found = _PLACE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[2]) > 65535 or not _is_this_machine(found[1]):  # noqa: PLR2004
+        raise ValueError('an address of this machine and a port, such as "127.0.0.1:9464"')
+    host = "127.0.0.1" if found[1] == "localhost" else found[1].strip("[]")
+    return Listen(host=host, port=int(found[2]))
+
+
+_PLACE = re.compile(r"(localhost|[0-9.]+|\[[0-9a-f:]+\]):([0-9]{1,5})")
+
+
+def _is_this_machine(host: str) -> bool:
     try:
-        if not ip_address(bare).is_loopback or not re.fullmatch(r"[0-9]{1,5}", number):
-            raise ValueError(expected)
-        return Listen(host=bare, port=whole(int(number), 0, 65535))
-    except ValueError as error:
-        raise ValueError(expected) from error
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
