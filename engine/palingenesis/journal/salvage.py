@@ -26,6 +26,7 @@ from palingenesis.journal.layout import (
     put_in_place,
     sync,
 )
+from palingenesis.journal.log_file import is_damaged_within, read_log, sealed_anew
 from palingenesis.journal.reading import BATCH
 from palingenesis.journal.rows import COLUMNS, PolicyText, Row, checksum_of
 from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row
@@ -84,7 +85,8 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
     numbers = sorted(_numbers_set_aside(path))
     aside = _aside(path, numbers[-1] + 1 if numbers else 1)
     _copy(path, aside)
-    kept, lost = _rebuild(path, aside)
+    kept, lost = _rebuild(path, _readable(path, aside), aside)
+    _drop_readable(path)
     for number in numbers[: -SET_ASIDE_MAX + 1]:
         for old in (_aside(path, number), *_with_companions(_aside(path, number))):
             old.unlink(missing_ok=True)
@@ -118,7 +120,7 @@ def migrate(path: Path, version: int) -> tuple[Migration, Damage | None]:
     _fold(aside)
     with closing(_open_damaged(aside, path)) as old:
         known = [replace(gap, why=REMOVED) for gap in read_gaps(old)]
-    kept, lost = _rebuild(path, aside)
+    kept, lost = _rebuild(path, aside, aside)
     new = tuple(one for stretch in lost for one in lost_between(known, *stretch))
     damage = None
     if new:
@@ -137,13 +139,30 @@ def _fold(copy: Path) -> None:
     sync(copy)
 
 
-def _rebuild(path: Path, aside: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
+def _readable(path: Path, aside: Path) -> Path:
+    """The copy; where its log is damaged in the middle, another one that is read to its end."""
+    log = read_log(_with_companions(aside)[0])
+    if log is None or not is_damaged_within(log):
+        return aside
+    readable = _sealed_anew(path)
+    contents = (readable, aside.read_bytes()), (_with_companions(readable)[0], sealed_anew(log))
+    for file, content in contents:
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+    return readable
+
+
+def _sealed_anew(path: Path) -> Path:
+    return path.with_name(path.name + ".readable")
+
+
+def _rebuild(path: Path, readable: Path, aside: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
     """Replace the journal by what can be read of its copy; what was kept, and what is lost."""
     building = path.with_name(path.name + ".building")
     building.unlink(missing_ok=True)
     try:
         create(building)
-        kept, lost = _rescue(aside, building, path)
+        kept, lost = _rescue(readable, building, path)
     except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError):
         for leftover in (building, *_with_companions(building), aside, *_with_companions(aside)):
             leftover.unlink(missing_ok=True)
@@ -157,8 +176,14 @@ def _rebuild(path: Path, aside: Path) -> tuple[int, tuple[tuple[int, int], ...]]
     return kept, lost
 
 
+def _drop_readable(path: Path) -> None:
+    for file in (_sealed_anew(path), *_with_companions(_sealed_anew(path))):
+        file.unlink(missing_ok=True)
+
+
 def finish(path: Path) -> None:
     """Put a rebuilt journal in the old one's place, if there is one; repeatable after a crash."""
+    _drop_readable(path)
     rebuilt = _rebuilt(path)
     if not rebuilt.exists():
         return

@@ -27,6 +27,7 @@ from palingenesis.journal.layout import (
     create,
     put_in_place,
 )
+from palingenesis.journal.log_file import is_damaged_within, read_log
 from palingenesis.journal.reading import JournalReader
 from palingenesis.journal.retention import (
     Retention,
@@ -138,7 +139,7 @@ class SqliteJournal(JournalReader):
         """Names of the damaged files that are kept beside it."""
         with told(self.path, "look beside"):
             found = self.path.parent.glob(f"{self.path.stem}.damaged-*")
-            return tuple(sorted(file.name for file in found if not file.name.endswith("-wal")))
+            return tuple(sorted(it.name for it in found if it.name.rpartition("-")[2].isdigit()))
 
     def used_bytes(self) -> int:
         """How much of the file is in use."""
@@ -232,6 +233,9 @@ class SqliteJournal(JournalReader):
             )
 
     def _problems_at_start(self) -> tuple[str, ...]:
+        log = read_log(self.path.with_name(self.path.name + "-wal"))
+        if log is not None and is_damaged_within(log):
+            return ("its log is damaged in the middle",)
         try:
             with closing(connect_reader(self.path)) as connection:
                 start = latest_snapshot_seq(connection) or 0

@@ -1,0 +1,131 @@
+"""The log (`journal.db-wal`), as SQLite writes it: is there more in it than SQLite would read?
+
+Theory of operation. Each frame of the log holds a page and a checksum over it and everything before
+it; SQLite reads up to the first frame that does not fit and takes the rest for a write that never
+ended. After a crash that is right. But when a frame in the middle is damaged, whole transactions
+after it were flushed and acknowledged, and would be lost in silence. Every frame can be checked by
+itself, against the checksum that the frame before it holds: one that fits after one that does not
+is proof of damage. Such a log is sealed anew for reading, damaged page and all; what the page did
+to entries, their own checksums tell.
+
+The format: https://www.sqlite.org/fileformat2.html#walformat
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}
+"""What a log begins with, and the byte order of its checksums."""
+_HEADER: Final = struct.Struct(">8I")
+_FRAME: Final = struct.Struct(">6I")
+_WORD: Final = 0xFFFFFFFF
+
+_Sum = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """One frame that belongs to the log as it is now."""
+
+    head: bytes
+    page: bytes
+    commits: bool
+    stored: _Sum
+    fits: bool
+    """Its checksum fits the one that the frame before it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that can be read: its header, the order of its checksums, and its frames."""
+
+    header: bytes
+    order: str
+    frames: tuple[_Frame, ...]
+
+
+def read_log(path: Path) -> Log | None:
+    """The log at `path`; None: there is none that SQLite would read anything of.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    header = content[: _HEADER.size]
+    if len(header) < _HEADER.size:
+        return None
+    magic, _, size, _, *_, first, second = _HEADER.unpack(header)
+    order = _MAGIC.get(magic)
+    if order is None or not 512 <= size <= 65536 or size & (size - 1):  # noqa: PLR2004  by SQLite
+        return None
+    if _sum(header[:24], (0, 0), order) != (first, second):
+        return None
+    return Log(header, order, tuple(_frames(content, size, header[16:24], (first, second), order)))
+
+
+def _frames(content: bytes, size: int, salt: bytes, before: _Sum, order: str) -> Iterator[_Frame]:
+    place = _HEADER.size
+    while place + _FRAME.size + size <= len(content):
+        head = content[place : place + _FRAME.size]
+        page = content[place + _FRAME.size : place + _FRAME.size + size]
+        _, pages, *_, first, second = _FRAME.unpack(head)
+        is_of_this_log = head[8:16] == salt
+        fits = is_of_this_log and _sum(page, _sum(head[:8], before, order), order) == (
+            first,
+            second,
+        )
+        yield _Frame(head, page, pages != 0, (first, second), fits)
+        before = (first, second)
+        place += _FRAME.size + size
+
+
+def is_damaged_within(log: Log) -> bool:
+    """Whether a whole transaction follows a frame that does not fit."""
+    return _end_of(log) > _end_for_sqlite(log)
+
+
+def sealed_anew(log: Log) -> bytes:
+    """The log with checksums over what it holds, up to its last whole transaction."""
+    running = _sum(log.header[:24], (0, 0), log.order)
+    pieces = [log.header]
+    salt = log.header[16:24]
+    for frame in log.frames[: _end_of(log)]:
+        running = _sum(frame.page, _sum(frame.head[:8], running, log.order), log.order)
+        pieces += [frame.head[:8], salt, struct.pack(">2I", *running), frame.page]
+    return b"".join(pieces)
+
+
+def _end_for_sqlite(log: Log) -> int:
+    """How many frames SQLite would read: up to the last commit before one that does not fit."""
+    end = 0
+    for number, frame in enumerate(log.frames, start=1):
+        if not frame.fits:
+            break
+        end = number if frame.commits else end
+    return end
+
+
+def _end_of(log: Log) -> int:
+    """How many frames there are up to the last transaction that is whole."""
+    end, is_whole = 0, True
+    for number, frame in enumerate(log.frames, start=1):
+        is_whole = is_whole and frame.fits
+        if frame.commits and frame.head[8:16] == log.header[16:24]:
+            end = number if is_whole else end
+            is_whole = True
+    return end
+
+
+def _sum(data: bytes, before: _Sum, order: str) -> _Sum:
+    first, second = before
+    words = struct.unpack(f"{order}{len(data) // 4}I", data)
+    for number in range(0, len(words), 2):
+        first = (first + words[number] + second) & _WORD
+        second = (second + words[number + 1] + first) & _WORD
+    return first, second

@@ -1,0 +1,93 @@
+"""Damage in the middle of the log costs what it hit, and is told; a torn end is only an end."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from palingenesis.journal import SqliteJournal
+from palingenesis.journal.log_file import is_damaged_within, read_log, sealed_anew
+from tests.journal.nights import night
+
+LENGTH = 20
+FRAME = 24 + 4096
+ENTRIES = night(LENGTH)
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """A journal and its log, as a kill leaves them."""
+    path = tmp_path_factory.mktemp("live") / "journal.db"
+    with SqliteJournal.open(path) as journal:
+        for entry in ENTRIES:
+            journal.append(entry)
+        return path.read_bytes(), path.with_name("journal.db-wal").read_bytes()
+
+
+def opened(folder: Path, database: bytes, log: bytes) -> SqliteJournal:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "journal.db").write_bytes(database)
+    (folder / "journal.db-wal").write_bytes(log)
+    return SqliteJournal.open(folder / "journal.db")
+
+
+def test_a_sound_log_fits_and_is_sealed_as_it_is(left, tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(left[1])
+
+    log = read_log(path)
+
+    assert log is not None
+    assert all(frame.fits for frame in log.frames)
+    assert not is_damaged_within(log)
+    assert sealed_anew(log) == left[1]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short", b"\0" * 5000, b"\x37\x7f\x06\x82" * 900])
+def test_what_is_no_log_is_none(tmp_path, content):
+    path = tmp_path / "log"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert read_log(path) is None
+
+
+def test_damage_in_the_middle_is_told_and_costs_at_most_what_was_there(left, tmp_path):
+    database, log = left
+    frames = (len(log) - 32) // FRAME
+    dice = Random(7)
+    for frame in range(0, frames - 12, 5):
+        harmed = bytearray(log)
+        harmed[32 + frame * FRAME + dice.randrange(FRAME)] ^= 1 << dice.randrange(8)
+        with opened(tmp_path / str(frame), database, bytes(harmed)) as journal:
+            (damage,) = journal.damage
+            entries = list(journal.entries())
+
+        assert damage.problems == ("its log is damaged in the middle",)
+        assert entries[-1].event == ENTRIES[-1].event, "the end was written and is there"
+        assert all(it.event == ENTRIES[it.seq - 1].event for it in entries)
+        lost = {seq for first, last in damage.lost for seq in range(first, last + 1)}
+        assert {it.seq for it in entries} | lost == set(range(1, LENGTH + 1))
+        assert len(lost) <= 6
+        assert (tmp_path / str(frame) / "journal.damaged-1-wal").read_bytes() == bytes(harmed)
+        assert not list((tmp_path / str(frame)).glob("*.readable*"))
+
+
+@pytest.mark.parametrize("torn", [1, 100, FRAME - 1, FRAME, FRAME + 30])
+def test_a_torn_end_is_no_damage(left, tmp_path, torn):
+    database, log = left
+
+    with opened(tmp_path, database, log[:-torn]) as journal:
+        assert journal.damage == []
+        assert [it.seq for it in journal.entries()] == list(range(1, LENGTH))
+
+
+def test_the_remains_of_a_former_log_are_no_damage(left, tmp_path):
+    database, log = left
+    foreign = bytearray(log[32:])
+    for place in range(0, len(foreign), FRAME):
+        foreign[place + 8 : place + 16] = b"otherlog"
+
+    with opened(tmp_path, database, log + bytes(foreign)) as journal:
+        assert journal.damage == []
+        assert len(list(journal.entries())) == LENGTH
