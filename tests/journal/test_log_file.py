@@ -31,6 +31,13 @@ def opened(folder: Path, database: bytes, log: bytes) -> SqliteJournal:
     return SqliteJournal.open(folder / "journal.db")
 
 
+def last_transaction(log: bytes) -> int:
+    """Number of the frame with which the last transaction begins, from 0."""
+    frames = (len(log) - 32) // FRAME
+    pages = [int.from_bytes(log[32 + n * FRAME + 4 : 32 + n * FRAME + 8]) for n in range(frames)]
+    return max(n for n in range(frames - 1) if pages[n]) + 1
+
+
 def test_a_sound_log_fits_and_is_sealed_as_it_is(left, tmp_path):
     path = tmp_path / "log"
     path.write_bytes(left[1])
@@ -54,9 +61,8 @@ def test_what_is_no_log_is_none(tmp_path, content):
 
 def test_damage_in_the_middle_is_told_and_costs_at_most_what_was_there(left, tmp_path):
     database, log = left
-    frames = (len(log) - 32) // FRAME
     dice = Random(7)
-    for frame in range(0, frames - 12, 5):
+    for frame in range(0, last_transaction(log), 5):
         harmed = bytearray(log)
         harmed[32 + frame * FRAME + dice.randrange(FRAME)] ^= 1 << dice.randrange(8)
         with opened(tmp_path / str(frame), database, bytes(harmed)) as journal:
@@ -71,6 +77,17 @@ def test_damage_in_the_middle_is_told_and_costs_at_most_what_was_there(left, tmp
         assert len(lost) <= 6
         assert (tmp_path / str(frame) / "journal.damaged-1-wal").read_bytes() == bytes(harmed)
         assert not list((tmp_path / str(frame)).glob("*.readable*"))
+
+
+@pytest.mark.parametrize("place", [8, 12, 16, 20, 24, 4000])
+def test_the_last_entry_outlives_damage_in_the_frame_before_it(left, tmp_path, place):
+    database, log = left
+    harmed = bytearray(log)
+    harmed[32 + (last_transaction(log) - 1) * FRAME + place] ^= 4
+
+    with opened(tmp_path, database, bytes(harmed)) as journal:
+        assert len(journal.damage) == 1
+        assert journal.last_seq() == LENGTH
 
 
 @pytest.mark.parametrize("torn", [1, 100, FRAME - 1, FRAME, FRAME + 30])

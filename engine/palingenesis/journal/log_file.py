@@ -6,7 +6,8 @@ ended. After a crash that is right. But when a frame in the middle is damaged, w
 after it were flushed and acknowledged, and would be lost in silence. Every frame can be checked by
 itself, against the checksum that the frame before it holds: one that fits after one that does not
 is proof of damage. Such a log is sealed anew for reading, damaged page and all; what the page did
-to entries, their own checksums tell.
+to entries, their own checksums tell. Damage in the last transaction looks like a write that never
+ended: nobody can tell them apart.
 
 The format: https://www.sqlite.org/fileformat2.html#walformat
 """
@@ -26,16 +27,18 @@ _WORD: Final = 0xFFFFFFFF
 _Sum = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """One frame that belongs to the log as it is now."""
+    """One frame: of the log as it is now, or what a former one left behind it."""
 
     head: bytes
     page: bytes
     commits: bool
-    stored: _Sum
+    """It ends a transaction of this log."""
     fits: bool
-    """Its checksum fits the one that the frame before it holds."""
+    """Its checksum fits the one of the frame before it."""
+    is_read: bool
+    """SQLite would read it, if it read all before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,21 @@ def read_log(path: Path) -> Log | None:
 
 
 def _frames(content: bytes, size: int, salt: bytes, before: _Sum, order: str) -> Iterator[_Frame]:
-    place = _HEADER.size
+    place, fits = _HEADER.size, True
+    likely: tuple[_Sum, ...] = (before,)
     while place + _FRAME.size + size <= len(content):
         head = content[place : place + _FRAME.size]
         page = content[place + _FRAME.size : place + _FRAME.size + size]
         _, pages, *_, first, second = _FRAME.unpack(head)
-        is_of_this_log = head[8:16] == salt
-        fits = is_of_this_log and _sum(page, _sum(head[:8], before, order), order) == (
-            first,
-            second,
-        )
-        yield _Frame(head, page, pages != 0, (first, second), fits)
-        before = (first, second)
+        is_marked = head[8:16] == salt
+        # A sum that fits is proof by itself: the salt is no part of it, and may be what was hit.
+        looks_back = is_marked or fits
+        sums = [_sum(page, _sum(head[:8], it, order), order) for it in likely if looks_back]
+        fits = (first, second) in sums
+        commits = pages != 0 and (fits or is_marked)
+        yield _Frame(head=head, page=page, commits=commits, fits=fits, is_read=fits and is_marked)
+        # Where the sum of a frame is what was hit, the next one follows the sum that it had.
+        likely = ((first, second),) if fits else ((first, second), *sums[:1])
         place += _FRAME.size + size
 
 
@@ -105,7 +111,7 @@ def _end_for_sqlite(log: Log) -> int:
     """How many frames SQLite would read: up to the last commit before one that does not fit."""
     end = 0
     for number, frame in enumerate(log.frames, start=1):
-        if not frame.fits:
+        if not frame.is_read:
             break
         end = number if frame.commits else end
     return end
@@ -116,7 +122,7 @@ def _end_of(log: Log) -> int:
     end, is_whole = 0, True
     for number, frame in enumerate(log.frames, start=1):
         is_whole = is_whole and frame.fits
-        if frame.commits and frame.head[8:16] == log.header[16:24]:
+        if frame.commits:
             end = number if is_whole else end
             is_whole = True
     return end
