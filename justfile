@@ -12,6 +12,10 @@ check:
 lint:
     .ci/run format lint types contracts
 
+# the documentation as a site, in site/
+docs:
+    .ci/run docs
+
 # tests, with pytest's arguments
 test *args:
     .venv/bin/python -m pytest {{args}}
