@@ -59,6 +59,22 @@ def test_every_command_is_documented():
             assert re.search(rf"`([\w-]+ )?{word}\b", page), word
 
 
+def test_every_variable_that_is_heard_or_set_is_documented():
+    page = (PAGES / "environment.md").read_text()
+    engine = PAGES.parents[1] / "engine"
+    texts = [path.read_text(encoding="utf-8") for path in engine.rglob("*.py")]
+    names = {name for text in texts for name in re.findall(r'"(PALINGENESIS_[A-Z_]+)"', text)}
+
+    missing = sorted(name for name in names - INTERNAL if f"`{name}`" not in page)
+
+    assert names
+    assert not missing
+
+
+INTERNAL = {"PALINGENESIS_STAND_IN_SPEED", "PALINGENESIS_COMPLETE"}
+"""Between our own processes, and between a shell's script and us."""
+
+
 def test_every_code_that_is_said_is_registered_and_every_registered_code_is_said():
     codes = {constant for path in SOURCES for constant in codes_in(path)}
 

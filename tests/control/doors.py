@@ -197,12 +197,14 @@ class StandInDoor:
         self.rails: list[RailStatus] = []
         self.agent_rails: list[RailStatus] = []
         self.warnings: list[str] = []
+        self.changes: dict[str, object] = {}
+        self.agent_changes: dict[str, object] = {}
         self._changed = asyncio.Event()
 
     def status(self) -> Status:
         if self.failing is not None:
             raise self.failing
-        return {
+        told: Status = {
             "schema_version": 1,
             "running": True,
             "at": "2026-11-21T03:00:00Z",
@@ -241,6 +243,8 @@ class StandInDoor:
             },
             "warnings": self.warnings,
         }
+        told["agents"][0].update(self.agent_changes)  # type: ignore[typeddict-item]
+        return {**told, **self.changes}  # type: ignore[typeddict-item,return-value]
 
     def sessions(self) -> Sequence[SessionStatus]:
         return self.listed

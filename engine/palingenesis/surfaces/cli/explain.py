@@ -14,14 +14,17 @@ _MARKS = {"won": "✓", "limited": "!", "false": "·", "unknown": "?"}
 
 @click.command()
 @click.argument("what", required=False, metavar="[SESSION|DECISION]")
+@click.option("--last", is_flag=True, help="The last decision of all; the same as no name.")
 @click.option("--limit", default=1, show_default=True, type=click.IntRange(1, 100))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_obj
-def explain(desk: Desk, what: str | None, limit: int, as_json: bool) -> None:
+def explain(desk: Desk, what: str | None, last: bool, limit: int, as_json: bool) -> None:
     """Why it decided that: a DECISION by number, a SESSION's last one, or the last of all.
 
     Also with the daemon down.
     """
+    if last and what is not None:
+        raise click.UsageError("--last and a name cannot both be given")
     number = _decision(what)
     asked = what if number is None else None
     client = desk.client()

@@ -19,6 +19,10 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self.sections = sections
 
+    def summary(self, name: str) -> str:
+        """The one line of help of a command."""
+        return next(section[name][1] for section in self.sections.values() if name in section)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
         return [name for section in self.sections.values() for name in section]
 

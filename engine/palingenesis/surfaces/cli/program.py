@@ -20,6 +20,7 @@ from palingenesis.surfaces.cli.lazy import LazyGroup, Sections
 SECTIONS: Sections = {
     "Watch": {
         "status": ("status:status", "What every session is doing, and what comes next."),
+        "health": ("health:health", "One word for scripts: healthy, degraded, down; and why."),
         "sessions": ("status:sessions", "All sessions: supervised, observed, enrolable."),
         "events": ("events:events", "What happened; also with the daemon down."),
         "explain": ("explain:explain", "Why it decided that; also with the daemon down."),
@@ -42,12 +43,21 @@ SECTIONS: Sections = {
         "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
         "service": ("service:service", "Let systemd or launchd run the daemon."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
-        "explain-code": ("explain_code:explain_code", "What a diagnostic such as E009 means."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
         "wait": ("status:wait", "Wait until the daemon answers."),
     },
+    "Look up": {
+        "help": ("lessons:show_help", "A command's help; pages: exit-codes, environment, formats."),
+        "man": ("manual:man", "The manual page of a command, or of all."),
+        "explain-code": ("explain_code:explain_code", "What a diagnostic such as E009 means."),
+        "completion": ("completion:completion", "The script that makes a shell complete words."),
+    },
 }
 """Every command: its section, where it lives, and its one line of help."""
+
+_WIDTH_UNKNOWN = 80
+_WIDTH_LEAST = 28
+_WIDTH_MOST = 100
 
 EXAMPLES = """\b
 Examples:
@@ -170,7 +180,11 @@ def tell_error(error: PalingenesisError) -> int:
 
 
 def _run(args: list[str], desk: Desk) -> int:
-    settings: dict[str, Any] = {"obj": desk, "color": wanted_color(desk.environ)}
+    settings: dict[str, Any] = {
+        "obj": desk,
+        "color": wanted_color(desk.environ),
+        "terminal_width": text_width(desk.environ),
+    }
     try:
         with cli.make_context("palingenesis", args, **settings) as context:
             result = cli.invoke(context)
@@ -188,6 +202,18 @@ def wanted_color(environ: Mapping[str, str]) -> bool | None:
     if environ.get("FORCE_COLOR", "0") not in ("", "0"):
         return True
     return False if environ.get("TERM") == "dumb" else None
+
+
+def text_width(environ: Mapping[str, str]) -> int:
+    """How wide help may be: as the terminal is, within what can be read; click begins at 50."""
+    columns = environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns[:6]) > 0:
+        wide = int(columns[:6])
+    else:
+        wide = _WIDTH_UNKNOWN
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            wide = os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH_UNKNOWN
+    return max(_WIDTH_LEAST, min(wide, _WIDTH_MOST) - 2)
 
 
 def _tell(message: str, hint: str = "") -> None:
