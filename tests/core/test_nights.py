@@ -242,6 +242,29 @@ def test_a_retry_of_the_assistants_own_is_ended_and_told_before_a_prompt_takes_i
     life.claim_nothing_more()
 
 
+def test_a_retry_that_came_good_before_our_interrupt_is_decided_as_what_it_became():
+    done = rule("done", "stop.reason == 'completed'", "finish")
+    life = Life(policy(done, rule("always", "", "interrupt", "resume")))
+    life >> stopped("rate_limit", key="m:retry-1", retry_after=60, retrying=True) << "interrupt"
+
+    life >> ended("interrupt", "superseded") << Status.WORKING
+    life >> stopped("completed", key="m:end") << Status.COMPLETED
+
+    life.claim_nothing_more()
+
+
+def test_a_retry_that_was_refused_once_more_before_our_interrupt_is_ended_as_what_it_is_now():
+    life = Life(policy(rule("always", "", "interrupt", "resume")))
+    life >> stopped("rate_limit", key="m:retry-1", retry_after=60, retrying=True) << "interrupt"
+
+    life >> ended("interrupt", "superseded") << Status.WORKING
+    life >> stopped("rate_limit", key="m:retry-2", retry_after=600, retrying=True) << "interrupt"
+
+    interrupt = life.last["interrupt"]
+    assert isinstance(interrupt, effects.Interrupt)
+    assert interrupt.stop == "m:retry-2"
+
+
 SILENT = policy(RATE, rule("silent", "", "interrupt", "resume", event=["stalled"]))
 
 

@@ -161,6 +161,13 @@ def test_what_a_former_run_of_ours_may_have_aborted_is_told_apart():
     assert "again" not in outcome_of(RESUME, actuator=first).data
 
 
+def test_what_ended_by_itself_was_aborted_by_no_former_run_of_ours():
+    data = {"idle_since": "2026-02-05T02:00:00+00:00", "by_itself": "yes"}
+    actuator = ScriptedActuator(outcomes=[Outcome(result=Result.OK, data=data)], seen=[None])
+
+    assert outcome_of(RESUME, actuator=actuator, taken_up=True).data == data
+
+
 def test_what_was_called_off_is_not_tried_again():
     actuator = ScriptedActuator(outcomes=[UNKNOWN, OK], seen=[None])
     answers = iter(["", "it was called off"])

@@ -74,14 +74,15 @@ class Interrupt(_OnSession):
     """Abort the running turn (also the assistant's own retry), and wait until it is idle.
 
     The outcome's data has `stop`, the key of where the session stands now. Where there was nothing
-    to abort it has `idle_since`, and `again` if a former run of ours may have aborted it.
+    to abort it has `idle_since`, `by_itself` if no abort has ended it, and `again` if a former run
+    of ours may have.
     """
 
     grace_s: float = 10.0
     why: str = ""
     stop: str = ""
-    """Key of the assistant's own retry that it is to end: one that works again is left alone. "":
-    whatever runs is ended."""
+    """Key of the assistant's own retry that it is to end: one that works again, has ended, or was
+    refused once more, is left alone. "": whatever runs is ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

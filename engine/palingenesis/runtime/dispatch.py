@@ -217,8 +217,8 @@ class Dispatch:
 
 
 def _again(outcome: Outcome) -> Outcome:
-    """What a former run of ours may have done already."""
-    if "idle_since" not in outcome.data:
+    """What a former run of ours may have done already; what ended by itself, it has not."""
+    if "idle_since" not in outcome.data or "by_itself" in outcome.data:
         return outcome
     return replace(outcome, data={**outcome.data, "again": "yes"})
 

@@ -330,7 +330,7 @@ def test_a_snapshot_is_kept_and_its_path_is_told() -> None:
 def test_an_interrupt_of_an_idle_session_is_done_already() -> None:
     def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
         assert (outcome.result, fake.aborted) == (Result.OK, [])
-        assert set(outcome.data) == {"idle_since", "stop"}
+        assert set(outcome.data) == {"idle_since", "by_itself", "stop"}
 
     performed(ef.Interrupt(**BASE, id="7.5"), expect)
 

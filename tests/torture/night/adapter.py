@@ -449,16 +449,16 @@ class Actuator:
         view = await self._ask("look", effect.session, effect.id)
         if view is None:
             return _superseded("the session was deleted")
-        if effect.stop and (why := _stale(view, effect.stop, self.doors.house)):
+        if effect.stop and (why := _is_over(view, effect.stop, self.doors.house)):
             return _superseded(why)
         here = view.stop.key if view.stop is not None else ""
         ours = effect.id in self.aborting or (here and self.left_at.get(effect.session) == here)
         if view.doing == "rest" and not ours:
             since = view.stop.wall if view.stop is not None else None
             idle = self.doors.house.instant(since).isoformat() if since is not None else ""
-            return Outcome(
-                result=Result.OK, detail="it was idle", data={"idle_since": idle} | _stands_at(view)
-            )
+            itself = {"by_itself": "yes"} if _ended_by_itself(view) else {}
+            data = {"idle_since": idle} | itself | _stands_at(view)
+            return Outcome(result=Result.OK, detail="it was idle", data=data)
         if why := self._void(effect):
             return _failed(why)
         self.aborting.add(effect.id)
@@ -480,6 +480,22 @@ def _stale(view: View, stop: str, house: House) -> str:
     if view.block:
         return "a permission waits for a person"
     return moved_on(view, stop, _wall_of(stop, house))
+
+
+def _is_over(view: View, stop: str, house: House) -> str:
+    """Why the retry of its own that was decided about is not to be ended."""
+    if why := _stale(view, stop, house):
+        return why
+    if view.doing == "retry":
+        assert view.stop is not None, "a retry is a stop"
+        same = view.stop.key.partition(":")[2] == stop.partition(":")[2]
+        return "" if same else "it was refused once more, and waits anew"
+    return "its own retry has come to an end by itself" if _ended_by_itself(view) else ""
+
+
+def _ended_by_itself(view: View) -> bool:
+    stop = view.stop
+    return view.doing == "rest" and stop is not None and stop.reason not in {"user_abort", "crash"}
 
 
 def _wall_of(stop: str, house: House) -> float | None:

@@ -16,11 +16,13 @@ from palingenesis.assistants.opencode.continuing import Continuing
 from palingenesis.assistants.opencode.freshness import (
     Standing,
     ahead_of,
+    ended_by_itself,
     has_answer,
     keys_of,
     read_standing,
     seen_prompt,
     unsettled_s,
+    why_own_retry_is_over,
     why_superseded,
 )
 from palingenesis.assistants.opencode.offers import OPENCODE
@@ -274,7 +276,7 @@ class OpenCodeActuator:
         standing = await read_standing(client, effect.session)
         if standing is None:
             return _superseded("the session was deleted")
-        if effect.stop and (why := why_superseded(standing, effect.stop)):
+        if effect.stop and (why := why_own_retry_is_over(standing, effect.stop)):
             return _superseded(why)
         if standing.status is None and not self._is_ended_by_us(effect, standing):
             return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))
@@ -370,10 +372,12 @@ class OpenCodeActuator:
 
 
 def _idle_since(standing: Standing) -> dict[str, str]:
-    """Since when there is nothing to abort ("": that cannot be told), and where it stands."""
+    """Since when there is nothing to abort ("": that cannot be told), where it stands, and how."""
     last = standing.said[-1] if standing.said else None
     ended = (last.completed or last.created) if last is not None else None
     since = {"idle_since": ended.isoformat() if ended is not None else ""}
+    if ended_by_itself(standing):
+        since["by_itself"] = "yes"
     return since | ({"stop": _key_of(standing)} if last is not None else {})
 
 

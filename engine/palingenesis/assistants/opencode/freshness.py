@@ -5,7 +5,7 @@ decision and the act, and a person may have come back in between.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from palingenesis.assistants.opencode.client import OpenCode
@@ -18,6 +18,7 @@ from palingenesis.assistants.opencode.signals import (
     SessionSummary,
     read_summary,
 )
+from palingenesis.assistants.opencode.transcript import SPINS, is_hollow
 from palingenesis.core.errors import AssistantGarbageError
 
 NEWEST = 50
@@ -27,6 +28,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _TAIL = len("msg_") + 12
 _MESSAGE = re.compile(r"msg_([0-9a-f]{12})\w*")
+_ATTEMPT = re.compile(r":retry-(\d+)$")
+_ABORTED = "MessageAbortedError"
 _DOWN = re.compile(r"down:(\d{8}T\d{6}\.\d{6})Z")
 
 
@@ -91,6 +94,34 @@ def why_superseded(standing: Standing, stop_key: str) -> str:
     return _moved_on(standing.said, stop_key)
 
 
+def why_own_retry_is_over(standing: Standing, stop_key: str) -> str:
+    """Why the retry of its own that was decided about is not to be ended; "" while it goes on.
+
+    It may have come good while we were dead or slow: what works now, or has ended by itself, is
+    left alone. One that was refused once more waits for another instant than the one decided about.
+    """
+    spins = stop_key.endswith(SPINS) and isinstance(standing.status, Busy)
+    if spins and not _spins_still(standing):
+        return "it is answered again"
+    asked = replace(standing, status=None) if spins else standing
+    if why := why_superseded(asked, stop_key):
+        return why
+    if isinstance(standing.status, Retry) and (attempt := _ATTEMPT.search(stop_key)):
+        waits_anew = standing.status.attempt != int(attempt[1])
+        return "it was refused once more, and waits anew" if waits_anew else ""
+    if standing.status is None and ended_by_itself(standing):
+        return "its own retry has come to an end by itself"
+    return ""
+
+
+def ended_by_itself(standing: Standing) -> bool:
+    """Whether its last answer came to an end that no abort makes."""
+    last = standing.answer
+    if last is None or last.completed is None:
+        return False
+    return bool(last.finish) if last.failure is None else last.failure.name != _ABORTED
+
+
 def unsettled_s(standing: Standing, now: datetime, settle_s: float) -> float:
     """Seconds to wait until a prompt is not swallowed by the end of the last turn; 0: none.
 
@@ -146,6 +177,13 @@ def _down_instant(stop_key: str) -> datetime | None:
         return datetime.strptime(found[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _spins_still(standing: Standing) -> bool:
+    """Whether its latest answer that ended came to nothing, as those before it."""
+    ended = (m for m in reversed(standing.said) if m.role == "assistant" and m.completed)
+    latest = next(ended, None)
+    return latest is not None and is_hollow(latest)
 
 
 def _moved_on(said: tuple[Message, ...], stop_key: str) -> str:

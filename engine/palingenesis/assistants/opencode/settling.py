@@ -14,6 +14,7 @@ from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.signals import Retry
 from palingenesis.assistants.opencode.transcript import (
+    SPINS,
     Transcript,
     context_used,
     transcript_of,
@@ -204,7 +205,7 @@ class Settling:
         turn = transcript.answer.parent or transcript.answer.id
         spinning = replace(
             stop,
-            key=f"{turn}:spinning",
+            key=f"{turn}{SPINS}",
             retrying=True,
             attempt=watched.life.hollow,
             message=stop.message or "the provider cuts every answer off",

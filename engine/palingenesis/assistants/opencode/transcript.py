@@ -12,6 +12,9 @@ from palingenesis.assistants.opencode.messages import (
     read_message,
 )
 
+SPINS = ":spinning"
+"""How the key of a stop ends that is a retry of OpenCode's own without a pause: hollow answers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
