@@ -76,9 +76,10 @@ def run_daemon(
 ) -> int:
     """See `palingenesis.app.run`."""
     faulthandler.enable()  # where it hung or crashed, when the watchdog or the system ends it
-    begin_log(logging.DEBUG if debug else config.daemon.log_level.upper())
-    leave_no_core()
     environ = dict(os.environ)
+    level = logging.DEBUG if debug else config.daemon.log_level.upper()
+    begin_log(level, path=paths.log, environ=environ)
+    leave_no_core()
     remember_environment(environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
     supervisor.wait_longer("reading the journal", _READING)

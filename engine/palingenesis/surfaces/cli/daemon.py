@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import select
 import subprocess
 import sys
@@ -22,15 +21,15 @@ from palingenesis.core.errors import (
 )
 from palingenesis.runtime.door import SCHEMA_VERSION, AgentStatus, Status
 from palingenesis.runtime.foreign_text import plain
+from palingenesis.runtime.log_file import open_log
+from palingenesis.runtime.log_form import read_line
 from palingenesis.runtime.paths import Paths, expanded
 from palingenesis.surfaces.cli.acting_again import act_again
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.running import refuse_sudo, run, with_policy, with_server
 from palingenesis.surfaces.cli.wording import read_time, say_json
 
-_LOG_BYTES_MAX = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 4096
-_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ (DEBUG|INFO) ")
 _START_SPAN = timedelta(seconds=30)
 _AGENT_SPAN = timedelta(seconds=10)
 _STOP_S = 30
@@ -312,12 +311,8 @@ def _is_told(agent: AgentStatus, since: str) -> bool:
 
 
 def _open_log(paths: Paths) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        if paths.log.stat().st_size > _LOG_BYTES_MAX:
-            paths.log.replace(paths.log.with_suffix(".log.1"))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(paths.log, flags, 0o600)
+        return open_log(paths.log)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise PalingenesisError(
@@ -328,7 +323,7 @@ def _open_log(paths: Paths) -> int:
 def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
     """What the child said before it ended, as an error with the child's own exit code."""
     with paths.log.open("rb") as stream:
-        stream.seek(begin)
+        stream.seek(begin if os.fstat(stream.fileno()).st_size >= begin else 0)  # it was rotated
         said = stream.read()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
     if not said and _is_full(paths.log.parent):
         return PalingenesisError(
@@ -344,11 +339,17 @@ def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
     error.problems = tuple(  # type: ignore[attr-defined]
         line
         for line in said
-        if not line.startswith(("error: ", "hint: ")) and not _LOGGED.match(line)
+        if not line.startswith(("error: ", "hint: ")) and not _is_in_passing(line)
     )
     if code in set(ExitCode):
         error.exit_code = ExitCode(code)
     return error
+
+
+def _is_in_passing(line: str) -> bool:
+    """Whether it was logged, and not because something is wrong."""
+    record = read_line(line)
+    return record is not None and record.level in {"debug", "info"}
 
 
 def _is_full(folder: Path) -> bool:

@@ -25,7 +25,7 @@ def events(
     desk: Desk, since: str | None, session: str | None, limit: int, follow: bool, as_json: bool
 ) -> None:
     """What happened, oldest first; also with the daemon down."""
-    instant = _read_since(since) if since is not None else None
+    instant = read_since(since) if since is not None else None
     client = desk.client()
     try:
         chosen = _whole_id(session, [row["id"] for row in client.sessions()]) if session else None
@@ -95,7 +95,7 @@ def _whole_id(asked: str, known: list[str]) -> str:
     return found[0]
 
 
-def _read_since(text: str) -> str:
+def read_since(text: str) -> str:
     """RFC 3339 in UTC, from a span before now or from an instant (local when it names no zone)."""
     from datetime import UTC
 

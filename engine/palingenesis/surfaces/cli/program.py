@@ -23,6 +23,7 @@ SECTIONS: Sections = {
         "health": ("health:health", "One word for scripts: healthy, degraded, down; and why."),
         "sessions": ("status:sessions", "All sessions: supervised, observed, enrolable."),
         "events": ("events:events", "What happened; also with the daemon down."),
+        "logs": ("logs:logs", "The daemon's own log; also with the daemon down."),
         "explain": ("explain:explain", "Why it decided that; also with the daemon down."),
         "replay": ("replay:replay", "Do all recorded decisions come out the same again?"),
         "open": ("opening:open_session", "Open OpenCode's own screen on the managed server."),

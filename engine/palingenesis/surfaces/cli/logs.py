@@ -1,0 +1,117 @@
+"""`logs`: the daemon's own log, for developers; what happened to sessions is told by `events`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from threading import Event
+from typing import TYPE_CHECKING
+
+import click
+
+from palingenesis.core.errors import NotRunningError
+from palingenesis.surfaces.cli.desk import Desk
+
+if TYPE_CHECKING:
+    from palingenesis.runtime.log_form import Record
+    from palingenesis.surfaces.cli.log_reading import LogReader
+
+_LOOK_S = 0.25
+_FOLLOWED = 10
+"""How many records `--follow` begins with."""
+_CHARS = 4000
+_COLORS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
+
+
+@click.command(short_help="The daemon's own log; also with the daemon down.")
+@click.option("--follow", "-f", is_flag=True, help="Go on as it grows, over rotations too.")
+@click.option(
+    "--tail",
+    "-n",
+    metavar="N",
+    type=click.IntRange(0, 1_000_000),
+    help="Only the last N records [default with --follow: 10].",
+)
+@click.option("--since", metavar="SPAN|TIME", help="Only from then on: 1h, 2d, 2026-01-31T22:00.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON document for each record, on a line.")
+@click.pass_obj
+def logs(desk: Desk, follow: bool, tail: int | None, since: str | None, as_json: bool) -> None:
+    """The daemon's own log, oldest first; also with the daemon down.
+
+    It is for developers. What happened to sessions is told by 'palingenesis events'.
+    """
+    from palingenesis.surfaces.cli.events import read_since
+    from palingenesis.surfaces.cli.log_reading import LogReader, records
+
+    at = datetime.fromisoformat(read_since(since)) if since is not None else None
+    path = desk.paths.log
+    if follow and tail is None and at is None:
+        tail = _FOLLOWED
+    reader = LogReader(path, tail=tail, since=at)
+    try:
+        shown = _shown(records(reader.lines(), at), as_json=as_json)
+        first = next(shown, None)
+        if first is None and not follow and not path.exists():
+            raise NotRunningError(
+                f"there is no log at {path}: the daemon has not run in the background",
+                hint="palingenesis daemon start; a service logs to journalctl --user -u"
+                " palingenesis",
+            )
+        _say(_with(first, shown), paged=not follow and not as_json and tail is None)
+        if follow:
+            _follow(reader, as_json=as_json)
+    finally:
+        reader.close()
+
+
+def _with(first: str | None, rest: Iterator[str]) -> Iterator[str]:
+    if first is not None:
+        yield first
+        yield from rest
+
+
+def _say(lines: Iterable[str], *, paged: bool) -> None:
+    if paged and sys.stdin.isatty() and sys.stdout.isatty():
+        click.echo_via_pager(f"{line}\n" for line in lines)
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def _follow(reader: "LogReader", *, as_json: bool) -> None:
+    from palingenesis.surfaces.cli.log_reading import records
+
+    while True:
+        _say(_shown(records(reader.lines(), None), as_json=as_json), paged=False)
+        sys.stdout.flush()
+        Event().wait(_LOOK_S)
+
+
+def _shown(found: "Iterable[Record | str]", *, as_json: bool) -> Iterator[str]:
+    """Each record as it is printed; what somebody else wrote is made harmless first."""
+    from palingenesis.runtime.foreign_text import plain
+    from palingenesis.runtime.log_form import Record
+    from palingenesis.wire.redaction import redact
+
+    for one in found:
+        if isinstance(one, Record):
+            yield _document(one) if as_json else _lines(one)
+        elif one.strip():
+            told = plain(redact(one), _CHARS)
+            yield json.dumps({"at": None, "message": told}) if as_json else told
+
+
+def _document(record: "Record") -> str:
+    from palingenesis.runtime.log_form import as_json
+
+    return as_json(record)
+
+
+def _lines(record: "Record") -> str:
+    from palingenesis.runtime.foreign_text import plain
+    from palingenesis.runtime.log_form import MARK
+
+    level = click.style(f"{record.level:8}", fg=_COLORS.get(record.level))
+    name = record.logger.removeprefix("palingenesis.")
+    first = f"{record.at:%Y-%m-%d %H:%M:%S} {level} {name}: {plain(record.message, _CHARS)}"
+    return "\n".join([first, *(MARK + plain(line, _CHARS) for line in record.traceback)])
