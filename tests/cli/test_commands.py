@@ -494,7 +494,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path, daemon: Served):
 
 
 def test_status_loads_nothing_heavy(tmp_path: Path, daemon: Served):
-    heavy = ("asyncio", "httpx", "starlette", "uvicorn", "yaml", "jsonschema", "psutil", "sqlite3")
+    heavy = ("asyncio", "httpx", "h11", "yaml", "jsonschema", "psutil", "sqlite3")
     program = (
         "import sys; from palingenesis.surfaces.cli.program import run; run(['status']);"
         f"print([name for name in {heavy!r} if name in sys.modules])"

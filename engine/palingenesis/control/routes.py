@@ -2,16 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
-
+from palingenesis.control.asking import Answer, ClientLeftError, Handler, Request, Stream
 from palingenesis.control.rate import Rate
 from palingenesis.control.wire_format import (
     ANSWER_S_MAX,
@@ -31,37 +26,45 @@ from palingenesis.core.errors import BusyError, DeadlineError, PalingenesisError
 from palingenesis.runtime.candidate import ORDERS
 from palingenesis.runtime.door import COMMANDS, FOR_ALL, SCHEMA_VERSION, CommandName, Door
 
-_CLOSE = {"connection": "close"}
 _SEQ_MAX = 2**63 - 1
 _DIGITS_MAX = 19
 
 _STOPS: frozenset[CommandName] = frozenset({"pause", "abort", "detach"})
 """Counted apart: however much is ordered, a person's stop gets through."""
 
-_Handler = Callable[[Request], Awaitable[Response]]
 
-
-def make_app(door: Door, closing: asyncio.Event) -> Starlette:
-    """The application; streams end when `closing` is set."""
+def make_handler(door: Door, closing: asyncio.Event) -> Handler:
+    """What answers every request; streams end when `closing` is set."""
     routes = _Routes(door, closing)
-    return Starlette(
-        routes=[
-            Route("/v1/status", _guarded(routes.status)),
-            Route("/v1/sessions", _guarded(routes.sessions)),
-            Route("/v1/events", _guarded(routes.events)),
-            Route("/v1/events/stream", _guarded(routes.stream)),
-            Route("/v1/explain", _guarded(routes.explain)),
-            Route("/v1/open", _guarded(routes.open)),
-            Route("/v1/policy", _guarded(routes.policy)),
-            Route("/v1/commands", _guarded(routes.command, CHANGE_S_MAX), methods=["POST"]),
-            Route("/v1/answers", _guarded(routes.answer, CHANGE_S_MAX), methods=["POST"]),
-            Route("/v1/reload", _guarded(routes.reload, CHANGE_S_MAX), methods=["POST"]),
-            Route("/v1/preview", _guarded(routes.preview, CHANGE_S_MAX), methods=["POST"]),
-            Route("/v1/shadow", _guarded(routes.shadow, CHANGE_S_MAX), methods=["POST"]),
-            Route("/v1/stop", _guarded(routes.stop), methods=["POST"]),
-        ],
-        exception_handlers={HTTPException: _no_such_place},
-    )
+    read: dict[str, Handler] = {
+        "/v1/status": _guarded(routes.status),
+        "/v1/sessions": _guarded(routes.sessions),
+        "/v1/events": _guarded(routes.events),
+        "/v1/events/stream": _guarded(routes.stream),
+        "/v1/explain": _guarded(routes.explain),
+        "/v1/open": _guarded(routes.open),
+        "/v1/policy": _guarded(routes.policy),
+    }
+    change: dict[str, Handler] = {
+        "/v1/commands": _guarded(routes.command, CHANGE_S_MAX),
+        "/v1/answers": _guarded(routes.answer, CHANGE_S_MAX),
+        "/v1/reload": _guarded(routes.reload, CHANGE_S_MAX),
+        "/v1/preview": _guarded(routes.preview, CHANGE_S_MAX),
+        "/v1/shadow": _guarded(routes.shadow, CHANGE_S_MAX),
+        "/v1/stop": _guarded(routes.stop),
+    }
+
+    async def answer(request: Request) -> Answer | Stream:
+        table = change if request.method == "POST" else read
+        handler = table.get(request.path)
+        if handler is not None and request.method in {"GET", "HEAD", "POST"}:
+            return await handler(request)
+        known = request.path in read or request.path in change
+        return _refusal(
+            UsageError("the control door has no such path"), status=405 if known else 404
+        )
+
+    return answer
 
 
 class _Routes:
@@ -76,48 +79,44 @@ class _Routes:
         self._stops = Rate(ORDERS_AT_ONCE, ORDERS_PER_S)
         self._others = Rate(ORDERS_AT_ONCE, ORDERS_PER_S)
 
-    async def status(self, _request: Request) -> Response:
+    async def status(self, _request: Request) -> Answer:
         return _answer(self._door.status())
 
-    async def sessions(self, _request: Request) -> Response:
+    async def sessions(self, _request: Request) -> Answer:
         return _answer({"sessions": list(self._door.sessions())})
 
-    async def events(self, request: Request) -> Response:
+    async def events(self, request: Request) -> Answer:
         after = _number(request, "after", 0, _SEQ_MAX)
         since = _instant(request, "since")
-        session = request.query_params.get("session") or None
+        session = request.query.get("session") or None
         limit = _number(request, "limit", 100, EVENTS_MAX)
 
-        def read() -> Response:
+        def read() -> Answer:
             rows = self._door.events(after=after, since=since, session=session, limit=limit)
             return _answer({"events": list(rows)})
 
         return await self._in_turn(read)
 
-    async def stream(self, request: Request) -> Response:
+    async def stream(self, request: Request) -> Stream:
         if self._streams >= STREAMS_MAX:
             raise BusyError(f"{STREAMS_MAX} clients follow the events already")
         after = _number(request, "after", 0, _SEQ_MAX)
-        session = request.query_params.get("session") or None
-        return StreamingResponse(
-            self._follow(after, session),
-            media_type="text/event-stream",
-            headers={**_CLOSE, "cache-control": "no-store"},
-        )
+        session = request.query.get("session") or None
+        return Stream(pieces=self._follow(after, session))
 
-    async def explain(self, request: Request) -> Response:
-        asked = request.query_params.get("decision")
-        session = request.query_params.get("session") or None
+    async def explain(self, request: Request) -> Answer:
+        asked = request.query.get("decision")
+        session = request.query.get("session") or None
         decision = _number(request, "decision", 0, _SEQ_MAX) if asked else None
         limit = _number(request, "limit", 1, EVENTS_MAX)
 
-        def read() -> Response:
+        def read() -> Answer:
             told = self._door.explain(session=session, decision=decision, limit=limit)
             return _answer({"decisions": list(told)})
 
         return await self._in_turn(read)
 
-    async def _in_turn(self, read: Callable[[], Response]) -> Response:
+    async def _in_turn(self, read: Callable[[], Answer]) -> Answer:
         """Read from the journal one after another, and leave as much time as each one took.
 
         A long read holds up everything else in the daemon; a crowd of them would hold it for long.
@@ -135,13 +134,13 @@ class _Routes:
         finally:
             self._readers -= 1
 
-    async def open(self, request: Request) -> Response:
-        return _answer(self._door.open(request.query_params.get("session") or None))
+    async def open(self, request: Request) -> Answer:
+        return _answer(self._door.open(request.query.get("session") or None))
 
-    async def policy(self, _request: Request) -> Response:
+    async def policy(self, _request: Request) -> Answer:
         return _answer(self._door.policy())
 
-    async def command(self, request: Request) -> Response:
+    async def command(self, request: Request) -> Answer:
         asked = await _document(request)
         name, session, by = asked.get("command"), asked.get("session"), asked.get("by", "cli")
         if name not in COMMANDS:
@@ -153,7 +152,7 @@ class _Routes:
         self._count(self._stops if name in _STOPS else self._others)
         return _answer(await self._door.command(_command(name), session or None, by[:80]))
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Answer:
         asked = await _document(request)
         question, word, by = asked.get("question"), asked.get("answer"), asked.get("by", "cli")
         if not isinstance(question, str) or not isinstance(by, str) or not question:
@@ -163,17 +162,17 @@ class _Routes:
         self._count(self._others)
         return _answer(await self._door.answer(question[:80], by[:80], yes=word == "yes"))
 
-    async def reload(self, request: Request) -> Response:
+    async def reload(self, request: Request) -> Answer:
         await _document(request)
         self._count(self._others)
         return _answer(await self._door.reload())
 
-    async def preview(self, request: Request) -> Response:
+    async def preview(self, request: Request) -> Answer:
         asked = await _document(request)
         self._count(self._others)
         return _answer(await self._door.preview(_path(asked)))
 
-    async def shadow(self, request: Request) -> Response:
+    async def shadow(self, request: Request) -> Answer:
         asked = await _document(request)
         path = _path(asked)
         order = next((known for known in ORDERS if known == asked.get("order")), None)
@@ -184,7 +183,7 @@ class _Routes:
         self._count(self._others)
         return _answer(await self._door.shadow(order, path))
 
-    async def stop(self, request: Request) -> Response:
+    async def stop(self, request: Request) -> Answer:
         document = await _document(request)
         self._door.stop(agents=document.get("agents") is True)
         return _answer({"ok": True, "message": "stopping"})
@@ -196,7 +195,7 @@ class _Routes:
                 hint="something gives orders in a loop; palingenesis events shows which ones",
             )
 
-    async def _follow(self, after: int, session: str | None) -> AsyncIterator[bytes]:
+    async def _follow(self, after: int, session: str | None) -> AsyncGenerator[bytes, None]:
         self._streams += 1
         closed = asyncio.ensure_future(self._closing.wait())
         try:
@@ -227,10 +226,10 @@ class _Routes:
             self._streams -= 1
 
 
-def _guarded(handler: _Handler, limit_s: float = ANSWER_S_MAX) -> _Handler:
+def _guarded(handler: Handler, limit_s: float = ANSWER_S_MAX) -> Handler:
     """The handler with a time limit, and with every error as an answer."""
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Answer | Stream:
         try:
             async with asyncio.timeout(limit_s):
                 return await handler(request)
@@ -238,8 +237,8 @@ def _guarded(handler: _Handler, limit_s: float = ANSWER_S_MAX) -> _Handler:
             return _refusal(
                 DeadlineError(f"no answer within {limit_s:g} s", "see palingenesis status")
             )
-        except ClientDisconnect:
-            return Response(status_code=400, headers=_CLOSE)
+        except ClientLeftError:
+            return Answer(status=400, body=b"")
         except PalingenesisError as error:
             return _refusal(error)
         except Exception as error:  # noqa: BLE001  a mistake in one answer must not end the daemon
@@ -251,22 +250,17 @@ def _guarded(handler: _Handler, limit_s: float = ANSWER_S_MAX) -> _Handler:
     return answer
 
 
-async def _no_such_place(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    return _refusal(UsageError("the control door has no such path"), status=status)
-
-
-def _answer(document: Mapping[str, Any]) -> Response:
+def _answer(document: Mapping[str, Any]) -> Answer:
     return _json({"schema_version": SCHEMA_VERSION, **document}, 200)
 
 
-def _json(document: Mapping[str, Any], status: int) -> Response:
+def _json(document: Mapping[str, Any], status: int) -> Answer:
     """In ASCII: whatever is in a journal, half of a surrogate pair too, can travel as escapes."""
     text = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
-    return Response(text.encode("ascii"), status, _CLOSE, "application/json")
+    return Answer(status=status, body=text.encode("ascii"))
 
 
-def _refusal(error: PalingenesisError, status: int | None = None) -> Response:
+def _refusal(error: PalingenesisError, status: int | None = None) -> Answer:
     return _json(encode_error(error), status or http_status(error))
 
 
@@ -275,7 +269,7 @@ async def _document(request: Request) -> dict[str, Any]:
         raise UsageError("the body must be application/json")
     body = bytearray()
     async with asyncio.timeout(ANSWER_S_MAX):
-        async for chunk in request.stream():
+        async for chunk in request.body:
             body += chunk
             if len(body) > BODY_BYTES_MAX:
                 raise UsageError(f"the body is larger than {BODY_BYTES_MAX // 1024} KiB")
@@ -308,7 +302,7 @@ def _command(name: object) -> CommandName:
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:
-    text = request.query_params.get(name)
+    text = request.query.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX and int(text) <= most):
@@ -317,7 +311,7 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
 
 
 def _instant(request: Request, name: str) -> datetime | None:
-    text = request.query_params.get(name)
+    text = request.query.get(name)
     if text is None:
         return None
     try:
