@@ -303,6 +303,33 @@ def test_open_prints_the_command_when_asked(say: Say, daemon: Served):
     assert said.out.startswith("OPENCODE_SERVER_PASSWORD=pa55word /bin/sh -c ")
 
 
+def test_a_new_session_works_where_the_person_stands_and_an_old_one_where_it_was(
+    say: Say, daemon: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    new, old = say("open", "--print"), say("open", "ses_1", "--print")
+
+    assert new.out.rstrip().endswith(f" --dir {tmp_path}")
+    assert "--dir" not in old.out
+
+
+def test_nothing_is_opened_where_the_folder_is_gone(
+    say: Say, daemon: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    said = say("open")
+
+    assert (said.code, said.err) == (
+        1,
+        "error: the folder where you stand is gone\nhint: cd to another\n",
+    )
+
+
 def test_a_reload_that_is_refused_shows_every_problem_and_exits_with_5(say: Say, daemon: Served):
     daemon.door.reload_answer = {
         "ok": False,

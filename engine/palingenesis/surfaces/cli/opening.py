@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from pathlib import Path
 
 import click
 
@@ -17,11 +18,16 @@ from palingenesis.surfaces.cli.desk import Desk
 )
 @click.pass_obj
 def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
-    """Open OpenCode's own screen on the managed server, at a SESSION or at a new one."""
+    """Open OpenCode's own screen on the managed server, at a SESSION or at a new one.
+
+    A new session works in the folder where you stand.
+    """
     client = desk.client()
     chosen = choose_session(client.sessions(), session)["id"] if session is not None else None
     entrance = client.open(chosen)
     argv = list(entrance["argv"])
+    if argv and chosen is None:
+        argv += ["--dir", _here()]
     if only_print:
         said = [f"{name}={_quoted(value)}" for name, value in entrance["env"].items()]
         click.echo(" ".join([*said, *map(_quoted, argv)]))
@@ -35,6 +41,18 @@ def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise PalingenesisError(f"cannot run {argv[0]}: {reason}") from error
+
+
+def _here() -> str:
+    """Where the person stands.
+
+    Raises:
+        PalingenesisError: that folder is gone.
+    """
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        raise PalingenesisError("the folder where you stand is gone", "cd to another") from error
 
 
 def _quoted(word: str) -> str:
