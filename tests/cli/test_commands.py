@@ -4,11 +4,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from palingenesis.core.savings import Savings
 from palingenesis.surfaces.cli.program import run, wanted_color
 from tests.control.doors import A_WAITING_SESSION, Served, a_row, a_session, served
 
@@ -126,6 +127,23 @@ def test_status_says_of_each_session_what_it_does_and_what_comes_next(say: Say, 
         "rail: prompts: 11 of 12 this hour",
     ):
         assert part in line
+
+
+def test_status_counts_the_savings(say: Say, daemon: Served):
+    before = say("status").out
+    daemon.door.savings = Savings(
+        since=datetime(2026, 11, 17, tzinfo=UTC),
+        saves_by={"quota": 11},
+        handed_over=1,
+        won=timedelta(hours=7, minutes=40),
+    )
+
+    after = say("status")
+
+    assert "savings · no save yet" in before
+    line = "savings · 11 saves · 7 h 40 min of work saved · 92% without you"
+    assert f"{line} · 4 days without intervention" in after.out
+    assert daemon.door.given == [], "the first save is greeted on a terminal only"
 
 
 def test_status_as_json_is_the_daemons_own_answer(say: Say, daemon: Served):

@@ -4,11 +4,12 @@ import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from palingenesis.control.server import ControlServer
 from palingenesis.core.errors import BusyError, PalingenesisError
+from palingenesis.core.savings import Savings
 from palingenesis.runtime.candidate import Preview, Shadow, ShadowOrder
 from palingenesis.runtime.door import (
     Answer,
@@ -23,6 +24,7 @@ from palingenesis.runtime.door import (
     SessionStatus,
     Status,
 )
+from palingenesis.runtime.worth import savings_status
 
 
 def a_session(**changes: object) -> SessionStatus:
@@ -199,6 +201,7 @@ class StandInDoor:
         self.warnings: list[str] = []
         self.changes: dict[str, object] = {}
         self.agent_changes: dict[str, object] = {}
+        self.savings = Savings()
         self._changed = asyncio.Event()
 
     def status(self) -> Status:
@@ -241,6 +244,7 @@ class StandInDoor:
                 "waiting": 0,
                 "removed": self.removed,
             },
+            "savings": savings_status(self.savings, datetime(2026, 11, 21, 3, tzinfo=UTC)),
             "warnings": self.warnings,
         }
         told["agents"][0].update(self.agent_changes)  # type: ignore[typeddict-item]

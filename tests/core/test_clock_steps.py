@@ -9,13 +9,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from palingenesis.core import events, plans
+from palingenesis.core.counting import savings
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.stepping import SETTLED, moved
 from palingenesis.core.kernel.waits import deadline_of
 from palingenesis.core.policy.calendars import DAYS, UTC_ZONE, Calendar
 from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.safety import PROMPTS_PER_HOUR, WAIT_MAX
-from palingenesis.core.savings import savings
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import Source, Status, Stop, StopReason
 from palingenesis.core.world import Session, World

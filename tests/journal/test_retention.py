@@ -12,6 +12,7 @@ from palingenesis.core.world import World
 from palingenesis.journal import ReadOnlyJournal, Retention, SqliteJournal, plan_sweep
 from palingenesis.journal.retention import BESIDE_BYTES, DECISIONS_KEPT, Sweep
 from palingenesis.runtime.recovery import recover
+from palingenesis.runtime.worth import count_up
 from tests.core.policies import NIGHT
 from tests.journal import released
 from tests.journal.crashing import boundary, crash_everywhere
@@ -263,7 +264,25 @@ def test_the_world_recovered_after_a_sweep_is_the_same(tmp_path):
         assert journal.removed() is not None
         recovered = recover(journal)
 
+        counted = count_up(journal)
+
     assert recovered.world == world
+    assert counted == world.savings
+
+
+def test_what_the_journal_removes_stays_counted(tmp_path):
+    with SqliteJournal.open(tmp_path / "journal.db") as journal:
+        world = World()
+        for entry in released.night():
+            world = step(world, entry.event, NIGHT).world
+            journal.remember(to_plain(world), journal.append(entry))
+        before = count_up(journal)
+        swept(journal, Retention(keep=DAY), after=timedelta(days=1_000))
+        left = sum(1 for _ in journal.entries())
+
+        assert left < len(list(released.night()))
+        assert before.stopped > 0
+        assert count_up(journal) == before
 
 
 def test_a_reader_sees_the_same_beside_a_sweep(journal):

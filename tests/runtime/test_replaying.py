@@ -221,6 +221,14 @@ def test_a_snapshot_that_is_not_the_world_of_the_fold_is_a_difference(tmp_path: 
     assert (found.seq, found.what, found.fields) == (9, "snapshot", ("seed",))
 
 
+def test_a_count_that_an_older_version_did_not_begin_with_is_no_difference(tmp_path: Path):
+    write(tmp_path / "journal.db", snapshots=(9,))
+    archive = shelf(tmp_path / "journal.db")
+    archive.worlds[9] = {k: v for k, v in archive.worlds[9].items() if k != "savings"}
+
+    assert replay(archive).differences == ()
+
+
 def test_from_an_entry_on_only_what_follows_is_compared(tmp_path: Path):
     last = write(tmp_path / "journal.db", snapshots=(9,))
 

@@ -15,9 +15,10 @@ from palingenesis.app.agents import MANAGED
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.server import ManagedServer
 from palingenesis.core import effects
+from palingenesis.core.counting import counted
 from palingenesis.core.events import Event, SessionStopped, Ticked
 from palingenesis.core.record import from_plain
-from palingenesis.core.savings import Savings, counted
+from palingenesis.core.savings import Savings
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import SessionId, Status, StopReason
 from palingenesis.core.world import Decision, World

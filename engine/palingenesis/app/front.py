@@ -29,6 +29,7 @@ from palingenesis.runtime.inbox import RESTRAINING
 from palingenesis.runtime.limits import limits
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
+from palingenesis.runtime.worth import savings_status
 from palingenesis.sensors.policy_file import POLICY_BYTES_MAX
 
 _LOOKED_BACK: Final = 5_000
@@ -137,6 +138,7 @@ class Front:
                 "waiting": loop.waiting,
                 "removed": self._removed(),
             },
+            "savings": savings_status(world.savings, now),
             "warnings": [*self._about.warnings, *views.warnings(world)],
         }
 
@@ -276,6 +278,8 @@ class Front:
     def _command(self, name: door.CommandName, session: str | None) -> Command:
         if name == "act-again":
             return commands.ActAgain()
+        if name == "greeted":
+            return commands.Greeted()
         kind = _COMMANDS[name]
         if session is None:
             if kind is commands.Hold:

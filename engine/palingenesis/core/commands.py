@@ -67,5 +67,10 @@ class ActAgain:
     """End the safe hold: a person has looked (`palingenesis daemon act-again`)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeted:
+    """The person was told of the first save, which is done once."""
+
+
 SessionCommand = Hold | Release | Abort | Skip | Renew | Enrol | Detach
-Command = SessionCommand | Answer | ActAgain
+Command = SessionCommand | Answer | ActAgain | Greeted

@@ -1,47 +1,83 @@
-"""What a night was worth: stops, saves, time waited, prompts; a fold over what was written down.
+"""What nights were worth: the words for it, the figures, and what each of them means.
 
 A *save* is a stop that became verified work again without a person. A stop is *handed over* when
-the policy gave it to a person. A stop that asked for nothing (finished work, a person's own stop)
-is neither, and so does not touch the success rate.
+the policy gave it to a person, and *taken over* when she went on herself before it was a save. A
+stop that asked for nothing (finished work, a person's own stop) is none of these, and so does not
+touch the success rate. How the figures are counted is in core.counting.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
-from palingenesis.core import effects, events, plans
 from palingenesis.core.effects import Effect
-from palingenesis.core.events import Event
-from palingenesis.core.values import Result, SessionId
-from palingenesis.core.world import Decision
+from palingenesis.core.values import SessionId
 
-Written = tuple[Event, Sequence[Decision], Sequence[Effect]]
-"""One turn, as the journal has it."""
+DAY: Final = timedelta(days=1)
 
-_Prompt = effects.Resume | effects.Retry | effects.NewSession
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A stop that is being answered."""
+
+    since: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Savings:
-    """The count so far. `troubled` and `under_way` are its memory, not its result."""
+    """The count so far: figures that only grow, and below them what counting has to remember."""
 
+    since: datetime | None = None
+    """When counting began; None: it has not."""
     stops: Mapping[str, int] = field(default_factory=dict)
     """Stops that were decided about, by reason."""
-    saves: int = 0
+    saves_by: Mapping[str, int] = field(default_factory=dict)
+    """Saves, by the reason of the stop that began the trouble."""
     handed_over: int = 0
+    taken_over: int = 0
     waited: timedelta = timedelta(0)
     """From a stop until verified work, over all saves."""
+    won: timedelta = timedelta(0)
+    """The time saved: work that was seen after a save, until the next stop."""
+    blocks: Mapping[str, int] = field(default_factory=dict)
+    """Permissions and questions that a person had to answer, by kind."""
+    interventions: int = 0
+    intervened_at: datetime | None = None
+    """When a person was needed, or stepped in, last."""
+    sessions: int = 0
+    """Sessions that stopped at least once; one that continues another is the same."""
+    interrupted: int = 0
+    """Of these, the ones in which a person was needed or stepped in."""
     prompts: int = 0
-    """Prompts that were sent, or may have been."""
+    """Prompts that were sent, or may have been; counted when their outcome is known."""
     reruns: int = 0
     """Unanswered turns that were run again without a word; these are no prompts."""
     restarts: int = 0
     notices: int = 0
+    refusals: int = 0
+    """Times that a rail or a limit of the policy said "no" or "not yet"."""
+    unknown: int = 0
+    """Effects of which nobody knows whether they happened."""
+    policies: int = 0
+    """Policies that took effect."""
+    policies_refused: int = 0
     backups: tuple[str, ...] = ()
-    """Paths of the conversations that were backed up."""
-    troubled: Mapping[SessionId, datetime] = field(default_factory=dict)
-    """Sessions whose stop is being answered, and since when."""
+    """Paths of the conversations that were backed up; the newest 50."""
+    greeted: bool = False
+    """The person has been told of the first save."""
+
+    troubled: Mapping[SessionId, Trouble] = field(default_factory=dict)
+    """Sessions whose stop is being answered."""
+    winning: Mapping[SessionId, datetime] = field(default_factory=dict)
+    """Sessions that work after a save, and until when that was seen."""
+    asked: Mapping[SessionId, str] = field(default_factory=dict)
+    """The newest permission or question of each session; of the newest 200."""
+    met: Mapping[SessionId, bool] = field(default_factory=dict)
+    """Sessions that were counted, and whether as interrupted; the newest 500."""
     under_way: Mapping[str, Effect] = field(default_factory=dict)
+    """Prompts and backups without an outcome; the newest 200."""
 
     @property
     def stopped(self) -> int:
@@ -49,98 +85,54 @@ class Savings:
         return sum(self.stops.values())
 
     @property
+    def saves(self) -> int:
+        """How many of them became verified work again without a person."""
+        return sum(self.saves_by.values())
+
+    @property
     def success_rate(self) -> float | None:
         """Saves among the stops that were answered to their end, 0 to 1; None without any."""
-        answered = self.saves + self.handed_over
+        answered = self.saves + self.handed_over + self.taken_over
         return self.saves / answered if answered else None
 
+    @property
+    def uninterrupted(self) -> float | None:
+        """The share of sessions in which nobody was needed, 0 to 1; None without any."""
+        return 1 - self.interrupted / self.sessions if self.sessions else None
 
-def savings(written: Iterable[Written]) -> Savings:
-    """The savings of a whole stretch of the journal, oldest turn first."""
-    so_far = Savings()
-    for event, decisions, ordered in written:
-        so_far = counted(so_far, event, decisions, ordered)
-    return so_far
-
-
-def counted(
-    so_far: Savings, event: Event, decisions: Iterable[Decision], ordered: Iterable[Effect]
-) -> Savings:
-    """The savings with one more turn."""
-    if isinstance(event, events.EffectEnded):
-        so_far = _ended(so_far, event)
-    elif isinstance(event, events.ClockStepped):
-        troubled = {session: at + event.by for session, at in so_far.troubled.items()}
-        so_far = replace(so_far, troubled=troubled)
-    for decision in decisions:
-        so_far = _decided(so_far, decision)
-    for effect in ordered:
-        so_far = _ordered(so_far, effect)
-    return so_far
+    def days_without(self, at: datetime) -> int | None:
+        """Whole days since a person was needed or stepped in; None when nothing was counted."""
+        begun = self.intervened_at or self.since
+        return max((at - begun) // DAY, 0) if begun is not None else None
 
 
-def _decided(so_far: Savings, decision: Decision) -> Savings:
-    session = decision.session
-    if session is None:
-        return so_far
-    troubled = dict(so_far.troubled)
-    if decision.kind == "verified" and session in troubled:
-        waited = max(decision.at - troubled.pop(session), timedelta(0))
-        return replace(
-            so_far, saves=so_far.saves + 1, waited=so_far.waited + waited, troubled=troubled
-        )
-    if decision.kind != "decided":
-        return so_far
-    if decision.event == "stopped":
-        reason = str(decision.facts.get("stop.reason", "unknown"))
-        stops = {**so_far.stops, reason: so_far.stops.get(reason, 0) + 1}
-        so_far = replace(so_far, stops=stops)
-    elif session not in troubled:
-        return so_far
-    match decision.plan[-1] if decision.plan else None:
-        case plans.Attention():
-            troubled.pop(session, None)
-            return replace(so_far, handed_over=so_far.handed_over + 1, troubled=troubled)
-        case plans.StandDown() | plans.Finish():
-            troubled.pop(session, None)
-        case _:
-            troubled.setdefault(session, decision.at)
-    return replace(so_far, troubled=troubled)
-
-
-def _ordered(so_far: Savings, effect: Effect) -> Savings:
-    if isinstance(effect, effects.Restart):
-        return replace(so_far, restarts=so_far.restarts + 1)
-    if isinstance(effect, effects.Notify):
-        return replace(so_far, notices=so_far.notices + 1)
-    if not isinstance(effect, _Prompt | effects.Snapshot):
-        return so_far
-    under_way = {**so_far.under_way, effect.id: effect}
-    return _set_to_work(replace(so_far, under_way=under_way), effect, 1)
-
-
-def _set_to_work(so_far: Savings, effect: Effect, count: int) -> Savings:
-    if isinstance(effect, effects.Resume) and not effect.words:
-        return replace(so_far, reruns=so_far.reruns + count)
-    if isinstance(effect, _Prompt):
-        return replace(so_far, prompts=so_far.prompts + count)
-    return so_far
-
-
-def _ended(so_far: Savings, event: events.EffectEnded) -> Savings:
-    under_way = dict(so_far.under_way)
-    effect = under_way.pop(event.effect, None)
-    if effect is None:
-        return so_far
-    so_far = replace(so_far, under_way=under_way)
-    if isinstance(effect, effects.Snapshot):
-        path = event.data.get("path", "")
-        return replace(so_far, backups=(*so_far.backups, path)) if path else so_far
-    if event.result in {Result.FAILED, Result.SUPERSEDED}:
-        return _set_to_work(so_far, effect, -1)
-    heir = event.data.get("session", "")
-    if isinstance(effect, effects.NewSession) and heir and effect.session in so_far.troubled:
-        troubled = dict(so_far.troubled)
-        troubled[SessionId(heir)] = troubled.pop(effect.session)
-        return replace(so_far, troubled=troubled)
-    return so_far
+DEFINITIONS: Final[Mapping[str, str]] = {
+    "stop": (
+        "A session ceased to work and the policy decided about it; a finished turn is one too."
+    ),
+    "save": "A stop that became verified work again without a person.",
+    "handed over": "A stop that the policy gave to a person.",
+    "taken over": "A stop that a person ended herself before it was a save.",
+    "time waited": "From a stop until verified work, over all saves.",
+    "time saved": (
+        "Work after a save: from verified work until the last sign of life before the session "
+        "stops, finishes, asks, or a person speaks to it. Sleep of the machine and time in which "
+        "nobody watched are left out."
+    ),
+    "success rate": "Saves among saves, stops handed over and stops taken over.",
+    "intervention": (
+        "A stop handed over or taken over, a permission or question of an agent that a person had "
+        "to answer, or a question of a rule that she answered."
+    ),
+    "uninterrupted sessions": (
+        "The share of sessions without an intervention, among those that stopped at least once."
+    ),
+    "days without intervention": (
+        "Whole days of 24 hours since the last intervention, or since counting began."
+    ),
+    "prompt": "A message of ours to a session that was sent, or may have been.",
+    "silent re-run": "An unanswered turn that was run again without a word.",
+    "refusal": "A rail or a limit of the policy said no, or not yet.",
+    "unknown outcome": "Something was ordered and nobody knows whether it happened.",
+}
+"""What each figure means, for people."""

@@ -15,6 +15,7 @@ from typing import NamedTuple, assert_never
 
 from palingenesis.core import events
 from palingenesis.core.copies import replace
+from palingenesis.core.counting import counted
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.agents import agent_down, agent_up
@@ -67,13 +68,19 @@ def step(world: World, event: Event, policy: Policy, candidate: Policy | None = 
     if world.safe_hold is not None:
         if not taken_in_safe_hold(draft, event):
             _fold(draft, event)
-        return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))
+        return _turn(world, event, draft)
     _fold(draft, event)
     look_again(draft, time_only=isinstance(event, events.Ticked))
     take_turns(draft)
     if candidate is not None and draft.world.shadow is not None:
         decide_beside(draft, candidate)
-    return Turn(draft.frozen(), tuple(draft.decisions), tuple(draft.effects))
+    return _turn(world, event, draft)
+
+
+def _turn(before: World, event: Event, draft: Draft) -> Turn:
+    savings = counted(before.savings, event, draft.decisions, draft.effects)
+    after = replace(draft.frozen(), savings=savings)
+    return Turn(after, tuple(draft.decisions), tuple(draft.effects))
 
 
 def next_deadline(world: World, policy: Policy) -> datetime | None:

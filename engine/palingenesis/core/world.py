@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.plans import Step
+from palingenesis.core.savings import Savings
 from palingenesis.core.values import (
     AgentId,
     Block,
@@ -363,6 +364,8 @@ class World:
     """When a notice with `dedupe:` was told, by its rule, session and text; the newest 500."""
     quota: Mapping[str, Quota] = field(default_factory=dict)
     """The ledger of limits that sessions share, by key; at most 64."""
+    savings: Savings = field(default_factory=Savings)
+    """What all of it was worth so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 from palingenesis.runtime.candidate import CandidateDoor
+from palingenesis.runtime.worth import SavingsStatus
 
 SCHEMA_VERSION = 1
 
 CommandName = Literal[
-    "pause", "resume", "abort", "skip", "new-session", "enrol", "detach", "act-again"
+    "pause", "resume", "abort", "skip", "new-session", "enrol", "detach", "act-again", "greeted"
 ]
 COMMANDS: tuple[CommandName, ...] = (
     "pause",
@@ -25,8 +26,9 @@ COMMANDS: tuple[CommandName, ...] = (
     "enrol",
     "detach",
     "act-again",
+    "greeted",
 )
-FOR_ALL: tuple[CommandName, ...] = ("pause", "resume", "act-again")
+FOR_ALL: tuple[CommandName, ...] = ("pause", "resume", "act-again", "greeted")
 """Commands that may be given without a session; then they concern all of them."""
 
 
@@ -200,6 +202,8 @@ class Status(TypedDict):
     """The ledger of limits that sessions share."""
     notifications: NotificationStatus
     journal: JournalStatus
+    savings: NotRequired[SavingsStatus]
+    """What it was worth so far; a daemon of an older version does not count."""
     warnings: Sequence[str]
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Final, Protocol
 
+from palingenesis.core.copies import replace
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import JournalError
 from palingenesis.core.events import Event, PolicyAdopted, ShadowStarted
@@ -177,7 +178,7 @@ class _Fold:
         kept = self._kept.get(entry.seq)
         if kept is not None:
             self._snapshots += 1
-            if kept != self._world:
+            if _with_its_count(kept, self._world) != self._world:
                 self._differs(entry, "snapshot", to_plain(kept), to_plain(self._world))
 
     def _turn(self, event: Event) -> Turn:
@@ -235,6 +236,12 @@ class _Fold:
             broken=self._broken,
             broke=self._broke,
         )
+
+
+def _with_its_count(kept: World, now: World) -> World:
+    """The snapshot; a count that began elsewhere (by an older version) is no difference."""
+    began_alike = kept.savings.since == now.savings.since
+    return kept if began_alike else replace(kept, savings=now.savings)
 
 
 def _world(plain: object) -> World | None:

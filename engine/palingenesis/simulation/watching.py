@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core import effects, events
+from palingenesis.core.counting import counted
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
-from palingenesis.core.savings import Savings, counted
+from palingenesis.core.savings import Savings
 from palingenesis.core.step import Turn
 from palingenesis.core.values import SessionId, Status
 from palingenesis.core.world import Decision, Session, World

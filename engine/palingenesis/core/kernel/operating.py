@@ -42,6 +42,8 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
                     )
         case commands.Answer():
             _answer(draft, event, command)
+        case commands.Greeted():
+            pass  # it is counted, and nothing else
         case commands.ActAgain():
             _each(draft, event, None, name)  # nothing is held: only the line is left
         case _:

@@ -17,6 +17,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.limit_text import say_limit
+from palingenesis.surfaces.cli.saved_text import greet_once, say_saved
 from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import (
     count_of,
@@ -46,7 +47,8 @@ The daemon is not running.
 def status(ctx: click.Context, as_json: bool) -> None:
     """What every session is doing, and what comes next."""
     try:
-        told = ctx.ensure_object(Desk).client().status()
+        client = ctx.ensure_object(Desk).client()
+        told = client.status()
     except NotRunningError:
         if as_json:
             say_json({"schema_version": SCHEMA_VERSION, "running": False})
@@ -56,6 +58,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         say_json({**told})
     else:
         say_status(told)
+        greet_once(told, client)
 
 
 @click.command()
@@ -104,7 +107,10 @@ def wait(desk: Desk, timeout: timedelta) -> None:
 def show_overview(desk: Desk) -> None:
     """What a bare `palingenesis` shows: the status, or the first steps."""
     try:
-        say_status(desk.client().status())
+        client = desk.client()
+        told = client.status()
+        say_status(told)
+        greet_once(told, client)
     except NotRunningError:
         found = shutil.which("opencode", path=desk.environ.get("PATH", ""))
         if found:
@@ -141,6 +147,8 @@ def say_status(told: Status) -> None:
     _say_agents(told, now)
     _say_notifications(told, now)
     _say_journal(told, now)
+    if "savings" in told:
+        click.echo(say_saved(told["savings"]))
     short = short_ids(row["id"] for row in told["sessions"])
     for limit in told["limits"]:
         if line := say_limit(limit, short, now):
