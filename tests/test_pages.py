@@ -19,7 +19,14 @@ from palingenesis.surfaces.cli.program import run
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("tutorial", "cookbook")
-PAGES = sorted(page for folder in FOLDERS for page in (ROOT / "docs" / folder).glob("*.md"))
+FOLLOWED = {"first-save.md"}
+"""Pages that need a running daemon: tests/test_first_save.py types what they show."""
+PAGES = sorted(
+    page
+    for folder in FOLDERS
+    for page in (ROOT / "docs" / folder).glob("*.md")
+    if page.name not in FOLLOWED
+)
 BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r'^yaml title="(?P<name>[^"]+)"$')
 TOOK = re.compile(r"[\d.]+ m?s of real time")
