@@ -307,6 +307,29 @@ def test_an_abort_of_ours_that_is_told_again_after_a_start_is_still_ours():
     assert not life.session.latched
 
 
+def test_an_abort_of_hers_after_ours_was_told_is_hers_also_while_our_prompt_has_no_outcome_yet():
+    life = Life(policy(rule("always", "", "resume")))
+    life >> stopped("rate_limit", key="m:retry-1", retry_after=60, retrying=True) << "interrupt"
+    life >> ended("interrupt", stop="m:end") << "resume"
+    life >> stopped("user_abort", key="m:end")  # ours, told by the sensor
+
+    life >> stopped("user_abort", key="n:end")  # the turn that our prompt began
+
+    life << Status.STOOD_DOWN
+    assert life.session.latched
+
+
+def test_an_abort_of_another_turn_is_hers_although_ours_was_never_told():
+    life = Life(policy(rule("always", "", "resume")))
+    life >> stopped("rate_limit", key="m:retry-1", retry_after=60, retrying=True) << "interrupt"
+    life >> ended("interrupt", stop="m:end") << "resume"
+
+    life >> stopped("user_abort", key="n:end")
+
+    life << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_an_abort_that_may_be_hers_is_hers_and_is_told():
     life = Life(SILENT) >> passed(615) << "interrupt"
 

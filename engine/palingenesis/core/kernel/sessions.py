@@ -152,12 +152,16 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     if before is not None and before.key == stop.key:
         same = (before.reason, before.retrying) == (stop.reason, stop.retrying)
         if same or stop.retrying or not session.aborting or is_ours(before):
+            if is_ours(before) and stop.reason is StopReason.USER_ABORT:
+                under_way = _is_being_interrupted(draft, session)
+                draft.put(replace(session, aborting=under_way))  # of the last one, all is told
             return  # the same stop, seen again
     if stop.key in session.earlier and session.plan is not None and not stop.retrying:
         return  # an older stop, told again: the plan for the newer one stands
     if _is_behind_our_summary(session, stop):
         return  # the stop that our plan deals with, read again after a crash of ours
-    if session.aborting and stop.reason is StopReason.USER_ABORT:
+    ours = session.aborting and not _prompted_since(draft, session)
+    if ours and stop.reason is StopReason.USER_ABORT:
         take_for_ours(draft, session, stop)
         return
     if not session.supervised or session.status is Status.DETACHED:
@@ -184,6 +188,12 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
         same_trouble = before is not None and before.reason is stop.reason
         _decide(draft, begin_episode(draft, session, stop.reason), same_trouble=same_trouble)
+
+
+def _prompted_since(draft: Draft, session: Session) -> bool:
+    """Whether a prompt has been ordered since our interrupt: what is aborted now, is its turn."""
+    effect = draft.open.get(session.plan.effect) if session.plan and session.plan.effect else None
+    return is_ours(session.stop) and isinstance(effect, effects.Resume | effects.Retry)
 
 
 def _asked_to_wait(session: Session, stop: Stop, at: datetime) -> Session:
