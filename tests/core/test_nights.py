@@ -330,6 +330,15 @@ def test_an_abort_of_another_turn_is_hers_although_ours_was_never_told():
     assert life.session.latched
 
 
+def test_an_abort_while_our_interrupt_was_overtaken_by_a_prompt_of_hers_is_hers():
+    life = Life(NIGHT) >> told_to(commands.Renew(session=SES)) << "interrupt"
+
+    life >> stopped("user_abort", key="msg_1:end") >> ended("interrupt", "superseded")
+
+    life << "notify" << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_an_abort_that_may_be_hers_is_hers_and_is_told():
     life = Life(SILENT) >> passed(615) << "interrupt"
 

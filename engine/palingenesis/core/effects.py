@@ -5,6 +5,7 @@ an adapter derives from it whatever key its assistant understands.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from palingenesis.core.values import AgentId, SessionId, Severity
 
@@ -83,6 +84,8 @@ class Interrupt(_OnSession):
     stop: str = ""
     """Key of the assistant's own retry that it is to end: one that works again, has ended, or was
     refused once more, is left alone. "": whatever runs is ended."""
+    ordered: datetime | None = None
+    """When it was ordered: a turn that a person has begun since is hers, and left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

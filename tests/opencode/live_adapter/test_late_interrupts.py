@@ -1,11 +1,21 @@
 """An interrupt that comes late: what was to be ended may have come good, or be another wait."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 from palingenesis.core import effects as ef
 from palingenesis.core.values import Result
 from palingenesis.runtime.ports import Outcome
-from tests.opencode.live_adapter.fake import FakeOpenCode, Json, answer, message_key, refused, user
+from tests.opencode.live_adapter.fake import (
+    START,
+    FakeOpenCode,
+    Json,
+    answer,
+    message_key,
+    refused,
+    user,
+)
 from tests.opencode.live_adapter.test_actuator import BASE, busy, performed
 
 ITS_RETRY = ef.Interrupt(**BASE, id="7.5", stop=f"{message_key(2)}:retry-2")
@@ -99,3 +109,15 @@ def test_an_idle_session_whose_answer_ended_by_itself_was_not_ended_by_us() -> N
         assert outcome.data["by_itself"] == "yes"
 
     performed(WHATEVER_RUNS, expect, before=rests(answer(2)))
+
+
+def test_a_turn_that_a_person_has_begun_after_the_order_is_hers() -> None:
+    before_her = replace(WHATEVER_RUNS, ordered=START)
+
+    performed(before_her, superseded, before=spins(answer(2, finish=None, text="")))
+
+
+def test_a_turn_that_ran_when_it_was_ordered_is_ended() -> None:
+    after_her = replace(WHATEVER_RUNS, ordered=START + timedelta(seconds=2))
+
+    performed(after_her, ended, before=spins(answer(2, finish=None, text="")))

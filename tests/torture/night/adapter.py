@@ -451,6 +451,8 @@ class Actuator:
             return _superseded("the session was deleted")
         if effect.stop and (why := _is_over(view, effect.stop, self.doors.house)):
             return _superseded(why)
+        if _is_hers(view, effect, self.doors.house):
+            return _superseded("somebody has prompted it since")
         here = view.stop.key if view.stop is not None else ""
         ours = effect.id in self.aborting or (here and self.left_at.get(effect.session) == here)
         if view.doing == "rest" and not ours:
@@ -468,6 +470,12 @@ class Actuator:
         stands = _stands_at(after)
         self.left_at[effect.session] = stands.get("stop", "")
         return Outcome(result=Result.OK, detail="interrupted", data=stands)
+
+
+def _is_hers(view: View, effect: effects.Interrupt, house: House) -> bool:
+    """Whether a person began the newest turn after the order to end it."""
+    since = [house.instant(said.wall) for said in view.said if said.who == "person"]
+    return effect.ordered is not None and bool(since) and since[-1] > effect.ordered
 
 
 def _stands_at(view: View | None) -> dict[str, str]:

@@ -22,7 +22,7 @@ from palingenesis.assistants.opencode.freshness import (
     read_standing,
     seen_prompt,
     unsettled_s,
-    why_own_retry_is_over,
+    why_not_to_end,
     why_superseded,
 )
 from palingenesis.assistants.opencode.offers import OPENCODE
@@ -276,7 +276,7 @@ class OpenCodeActuator:
         standing = await read_standing(client, effect.session)
         if standing is None:
             return _superseded("the session was deleted")
-        if effect.stop and (why := why_own_retry_is_over(standing, effect.stop)):
+        if why := why_not_to_end(standing, effect.stop, effect.ordered):
             return _superseded(why)
         if standing.status is None and not self._is_ended_by_us(effect, standing):
             return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))

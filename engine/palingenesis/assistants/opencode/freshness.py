@@ -18,7 +18,7 @@ from palingenesis.assistants.opencode.signals import (
     SessionSummary,
     read_summary,
 )
-from palingenesis.assistants.opencode.transcript import SPINS, is_hollow
+from palingenesis.assistants.opencode.transcript import SPINS, is_hollow, transcript_of
 from palingenesis.core.errors import AssistantGarbageError
 
 NEWEST = 50
@@ -30,6 +30,7 @@ _TAIL = len("msg_") + 12
 _MESSAGE = re.compile(r"msg_([0-9a-f]{12})\w*")
 _ATTEMPT = re.compile(r":retry-(\d+)$")
 _ABORTED = "MessageAbortedError"
+_PROMPTED = "somebody has prompted it since"
 _DOWN = re.compile(r"down:(\d{8}T\d{6}\.\d{6})Z")
 
 
@@ -94,7 +95,23 @@ def why_superseded(standing: Standing, stop_key: str) -> str:
     return _moved_on(standing.said, stop_key)
 
 
-def why_own_retry_is_over(standing: Standing, stop_key: str) -> str:
+def why_not_to_end(standing: Standing, stop_key: str, ordered: datetime | None) -> str:
+    """Why what runs is not to be ended any more; "" while it is.
+
+    Args:
+        standing: where the session stands now.
+        stop_key: of the retry of its own that was decided about; "" for a turn of any kind.
+        ordered: when its end was ordered: what a person has begun since is hers.
+    """
+    if stop_key and (why := _why_own_retry_is_over(standing, stop_key)):
+        return why
+    person = transcript_of(standing.said).person
+    if ordered is None or person is None or person.created is None:
+        return ""
+    return _PROMPTED if person.created > ordered else ""
+
+
+def _why_own_retry_is_over(standing: Standing, stop_key: str) -> str:
     """Why the retry of its own that was decided about is not to be ended; "" while it goes on.
 
     It may have come good while we were dead or slow: what works now, or has ended by itself, is
@@ -204,7 +221,7 @@ def _what_came(later: list[Message], anchor: str) -> str:
     """What a session did after its stop, unless it is nothing, our own doing, or a summary."""
     for message in later:
         if message.role == "user" and not (message.ours or message.compaction):
-            return "somebody has prompted it since"
+            return _PROMPTED
         if message.role == "assistant" and not message.summary and message.parent != anchor:
             return "it has answered since"
     return ""

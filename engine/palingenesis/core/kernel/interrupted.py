@@ -72,6 +72,15 @@ def interrupted(
     return None
 
 
+def overtaken(draft: Draft, session: Session, detail: str) -> None:
+    """The turn to be ended was not ours to end. An abort that was told meanwhile is hers."""
+    if not session.aborting and is_ours(session.stop):
+        _hers(draft, session, unsure=True)
+        return
+    session = cancel(draft, session, detail or "the session has moved on")
+    draft.move(session, "superseded", detail)
+
+
 def _was_at_once(session: Session, since: str) -> bool:
     """Whether it came to rest right after we ordered it: then a former run of ours did it."""
     try:

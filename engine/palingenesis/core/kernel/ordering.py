@@ -62,15 +62,15 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
     on: _On = {"decision": plan.decision, "session": session.id, "agent": session.agent}
     stop = session.stop
     anchor = stop.key if stop else ""
+    its_retry = anchor if stop is not None and stop.retrying else ""
     effect: effects.SessionEffect
     match step:
         case plans.NewSession() if not plan.snapshot:
             effect = effects.Snapshot(**on, id=f"{key}s", why="before a new session")
-        case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact() if (
-            stop is not None and stop.retrying
-        ):
+        case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact() if its_retry:
             # Its own retry is ended by an order of its own, so that the abort is known for ours.
-            effect = effects.Interrupt(**on, id=f"{key}i", why="before a prompt", stop=anchor)
+            interrupt = plans.Interrupt()
+            effect = _interrupt(draft, on, f"{key}i", interrupt, its_retry, "before a prompt")
         case plans.NewSession():
             effect = effects.NewSession(
                 **on,
@@ -96,16 +96,23 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
         case plans.Compact():
             effect = effects.Compact(**on, id=key, stop=anchor)
         case plans.Interrupt():
-            effect = effects.Interrupt(
-                **on,
-                id=key,
-                grace_s=step.grace.total_seconds(),
-                why=f"rule {plan.rule}",
-                stop=anchor if stop is not None and stop.retrying else "",
-            )
+            effect = _interrupt(draft, on, key, step, its_retry, f"rule {plan.rule}")
         case _:
             effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
     return _ordered(draft, session, plan, effect)
+
+
+def _interrupt(
+    draft: Draft, on: _On, key: str, step: plans.Interrupt, its_retry: str, why: str
+) -> effects.Interrupt:
+    return effects.Interrupt(
+        **on,
+        id=key,
+        grace_s=step.grace.total_seconds(),
+        why=why,
+        stop=its_retry,
+        ordered=draft.at,
+    )
 
 
 _RESTART: Final = plans.Restart()

@@ -12,7 +12,7 @@ from palingenesis.core.kernel.agents import (
 )
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.interrupted import interrupted
+from palingenesis.core.kernel.interrupted import interrupted, overtaken
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.operating import end_turn
 from palingenesis.core.kernel.putting_off import not_before, put_off
@@ -107,6 +107,8 @@ def _ended(
             # It had arrived, and ended with its server: then that is what is decided about.
             if not (cut_off and died_meanwhile(draft, session)):
                 walk(draft, _done(draft, session, plan, effect, event))
+        case Result.SUPERSEDED if isinstance(effect, effects.Interrupt):
+            overtaken(draft, session, event.detail)
         case Result.SUPERSEDED:
             session = cancel(draft, session, event.detail or "the session has moved on")
             draft.move(session, "superseded", event.detail)
