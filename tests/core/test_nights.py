@@ -288,6 +288,16 @@ def test_an_abort_of_a_former_run_of_ours_is_ours():
     assert not life.session.latched
 
 
+def test_an_abort_some_seconds_after_our_order_is_hers_if_we_died_in_between():
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> stopped("user_abort", key="msg_1:end")
+    life >> passed(10) >> ended("interrupt", idle_since=at(618), again="yes")
+
+    life << "notify" << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_what_our_interrupt_left_behind_is_for_a_person_if_nothing_follows_it():
     life = Life(SILENT) >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end")
     life << "resume" >> ended("resume", "superseded") << Status.WORKING

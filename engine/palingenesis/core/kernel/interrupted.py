@@ -18,8 +18,12 @@ from palingenesis.core.world import Plan, Session
 
 _ENDED_BY: Final = "ended_by"
 _US: Final = "us"
-_AT_ONCE: Final = timedelta(seconds=5)
-"""An abort that a former run of ours may have sent came to something within this time."""
+_AT_ONCE: Final = timedelta(seconds=2)
+"""An abort that a former run of ours may have sent came to something within this time.
+
+Our look and our abort take less than half a second. What ended later is taken for the person's
+stop: to lose a wait, and say so, is better than to act after it.
+"""
 _TOLD_WITHIN: Final = timedelta(minutes=2)
 _AT_REST: Final = frozenset({"stopped", "action_failed", "operator"})
 """Events about a session that rests, or of which nothing is believed."""
