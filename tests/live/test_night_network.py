@@ -81,3 +81,15 @@ def test_a_quiet_tool_is_no_stall(opencode: Path):
         assert not (night.state / "backups").exists() or not list(
             (night.state / "backups").iterdir()
         )
+
+
+def test_a_provider_that_cuts_every_answer_off_is_not_asked_without_end(opencode: Path):
+    with Night(opencode) as night:
+        night.provider.script(*[Cut(how="eof_mid")] * 500)
+        session = night.begin("do it")
+
+        night.wait_for(session, "waiting")
+
+        night.claim_quiet()
+        assert night.rules(session) == ["own-retry-long"]
+        assert len(night.provider.requests) < 50
