@@ -199,27 +199,49 @@ def test_a_date_that_the_rail_came_before_is_gone_by_again_when_the_clock_is_set
     life >> clock_set(timedelta(days=300) - HOURS) << timedelta(hours=5)
 
 
-def test_a_wait_from_before_a_boot_is_never_longer_than_the_rail_allows():
+def test_a_clock_that_was_wrong_before_the_boot_too_makes_no_wait_longer():
     life = Life(NIGHT)
     life.take(started(life, boot="one"))
-    life >> stopped("rate_limit", retry_after=18_000)
+    life >> stopped("rate_limit", retry_after=7.9 * 86_400) >> passed(700)
     life.take(started(life, boot="two", booted_at=life.now))
+    life >> passed(600)
 
-    life >> clock_set(timedelta(days=-300))
+    life >> clock_set(timedelta(days=-1))  # else it would have begun to wait tomorrow
 
-    life << WAIT_MAX
+    life << timedelta(seconds=7.9 * 86_400 - 1_300)
+
+
+@given(
+    wait_s=st.floats(60, 8 * 86_400),
+    waited=st.floats(0, 1),
+    by_s=st.floats(-20 * 86_400, 20 * 86_400),
+)
+@example(wait_s=7.9 * 86_400, waited=0.999, by_s=-86_400)
+def test_no_wait_from_before_a_boot_is_longer_than_the_rail_allows(wait_s, waited, by_s):
+    life = Life(NIGHT)
+    life.take(started(life, boot="one"))
+    life >> stopped("rate_limit", retry_after=wait_s) >> passed(wait_s * waited * 0.99)
+    life.take(started(life, boot="two", booted_at=life.now))
+    by = timedelta(seconds=by_s)
+
+    life >> clock_set(by)
+
+    plan = life.session.plan
+    assert plan is not None
+    if plan.deadline is not None:  # whichever of the two clocks was right when it began to wait
+        assert plan.deadline <= START + WAIT_MAX + min(by, timedelta(0))
 
 
 def test_a_wait_from_before_a_boot_goes_by_the_clock():
     life = Life(NIGHT)
     life.take(started(life, boot="one"))
-    life >> stopped("rate_limit", retry_after=18_000) >> passed(3_600)
-    life.take(started(life, boot="two", booted_at=life.now))
-    life << timedelta(hours=4)
+    life >> stopped("rate_limit", retry_after=18_000) >> passed(10_800)
+    life.take(started(life, boot="two", booted_at=life.now))  # two of these hours are an error
+    life << timedelta(hours=2)
 
     life >> clock_set(-HOURS)
 
-    life << timedelta(hours=6)
+    life << timedelta(hours=4)
     assert life.session.stop is not None
     assert life.session.stop.retry_at == START + timedelta(hours=5)
 

@@ -226,6 +226,7 @@ def judge(
     # By the wall clock, when it should end; a step moves what counts elapsed time.
     ends = began_wait + _length(case) + machine.offset
     expected = [ends] * len(machine.spans)
+    longest = began_wait + WAIT_MAX.total_seconds()
     up_since, calm_s = began_wait, 0.0
     for one in case.trouble:
         machine.run(max(machine.now + calm_s, began_wait + one.after_s))
@@ -233,16 +234,18 @@ def judge(
         if len(machine.prompts()) > before:
             break
         tell(f"{machine.now:12.1f} {one}")
-        down_s = one.span_s if one.kind == "restart" else 0.0
-        moves = _counts_elapsed(case, machine, machine.now + down_s)
+        moves = _counts_elapsed(case, machine, one, ends - _length(case))
         unseen_s = machine.unseen_s if moves and one.kind == "boot" else 0.0
         _happens(machine, one)
+        by_s = one.span_s if one.kind == "step" else one.step_s
         if moves:
-            ends += (one.span_s if one.kind == "step" else one.step_s) - unseen_s
+            ends += by_s - unseen_s
+        elif machine.boots > 1:
+            longest -= max(by_s, 0.0)  # by the clock that is believed, it began so much earlier
         expected += [ends] * (len(machine.spans) - len(expected))
         if one.kind != "step":
             up_since = machine.now
-    due = min(_first_shown(machine, expected, began_wait), began_wait + WAIT_MAX.total_seconds())
+    due = min(_first_shown(machine, expected, began_wait), longest)
     machine.run(max(machine.now, due, up_since) + LATE_S + 125.0)
     try:
         return _judged(case, machine, before, due, up_since, tell)
@@ -250,12 +253,18 @@ def judge(
         machine.stops()
 
 
-def _counts_elapsed(case: Case, machine: Machine, seen_at: float) -> bool:
-    """Whether a step of the clock that is seen then moves the end of the wait along."""
+def _counts_elapsed(case: Case, machine: Machine, one: Happening, began: float) -> bool:
+    """Whether a step of the clock moves the end of the wait along, which began at that wall clock.
+
+    Soon after a boot it does not, unless it shows that the clock was wrong before the boot as well.
+    """
     if case.kind in BY_THE_CLOCK:
         return False
+    seen_at = machine.now + (one.span_s if one.kind == "restart" else 0.0)
     settled = seen_at - machine.booted >= SETTLED.total_seconds()
-    return machine.boots == 1 or settled or case.kind in _WITHOUT_A_BOOT
+    by_s = one.span_s if one.kind == "step" else one.step_s
+    is_before = seen_at + machine.offset + by_s < began
+    return machine.boots == 1 or settled or is_before or case.kind in _WITHOUT_A_BOOT
 
 
 def _first_shown(machine: Machine, expected: list[float], since: float) -> float:

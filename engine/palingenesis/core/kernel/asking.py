@@ -38,6 +38,7 @@ def ask(draft: Draft, session: Session, plan: Plan, step: plans.Ask) -> Session:
     asking = replace(
         plan,
         question=question,
+        wait_from=draft.at,
         deadline=draft.at + step.timeout,
         because=text,
         source=Source.POLICY,

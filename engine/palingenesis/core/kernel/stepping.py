@@ -9,7 +9,8 @@ end of quiet hours, a date that a server named by a clock of its own that nothin
 against.
 
 A clock that is set soon after the machine was booted was wrong since then: it is set right. Waits
-from before the boot were right all the time, and stay, too.
+from before the boot were right all the time, and stay, too; unless they would have begun later than
+now: then the clock was wrong before as well.
 
 How much the clock was set is seen by holding it against the time since boot, which counts a
 suspend and is never set. The world keeps when that was zero (`booted_at`).
@@ -136,15 +137,9 @@ def _plan(plan: Plan, by: timedelta) -> Plan:
 def _step(draft: Draft, session: Session, by: timedelta, *, is_settled: bool) -> None:
     """Move one session; a pending wait says what has become of it."""
     plan, after = session.plan, moved(session, by)
-    # What a rail asked to wait for goes with the rail's window, and that has moved.
-    is_older = (
-        plan is not None
-        and plan.boot not in {"", draft.world.boot_id}
-        and plan.source is not Source.RAIL
-    )
-    if plan is not None and after.plan is not None and is_older and not is_settled:
-        ends = min(plan.deadline, draft.at + WAIT_MAX) if plan.deadline is not None else None
-        after = replace(after, stop=session.stop, plan=replace(after.plan, deadline=ends))
+    if plan is not None and after.plan is not None and not is_settled and _was_right(draft, plan):
+        stays = replace(after.plan, deadline=_unmoved(draft, plan, by))
+        after = replace(after, stop=session.stop, plan=stays)
     draft.put(after)
     ends = after.plan.deadline if after.plan is not None else None
     if plan is None or plan.deadline is None or ends is None:
@@ -159,6 +154,25 @@ def _step(draft: Draft, session: Session, by: timedelta, *, is_settled: bool) ->
         why=f"the clock was set {way} by {span}; {what}, and ends at {ends:%Y-%m-%dT%H:%M:%SZ}",
         session=after,
     )
+
+
+def _was_right(draft: Draft, plan: Plan) -> bool:
+    """Whether its wait was worked out before the boot, by a clock that was right then.
+
+    It was not if the wait would not even have begun by now: then it is no newer mistake that is
+    mended. What a rail asked to wait for goes with the rail's window, and that moves.
+    """
+    if plan.boot in {"", draft.world.boot_id} or plan.source is Source.RAIL:
+        return False
+    return (plan.wait_from or plan.started_at) <= draft.at
+
+
+def _unmoved(draft: Draft, plan: Plan, by: timedelta) -> datetime | None:
+    """When it ends as before. By no clock that may have been right does it take too long."""
+    if plan.deadline is None:
+        return None
+    begun = plan.wait_from + min(by, timedelta(0)) if plan.wait_from is not None else draft.at
+    return min(plan.deadline, begun + WAIT_MAX)
 
 
 def _later(at: datetime, by: timedelta) -> datetime:
