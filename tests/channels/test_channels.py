@@ -23,8 +23,9 @@ from palingenesis.core.errors import (
     WireError,
 )
 from palingenesis.core.values import Result, SessionId, Severity
-from palingenesis.runtime.config import NotificationsConfig, Secret
+from palingenesis.runtime.config import NotificationsConfig
 from palingenesis.runtime.ports import Notice, Outcome
+from palingenesis.runtime.secret import Secret
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 KEY = b"0123456789abcdef0123456789abcdef"

@@ -287,7 +287,7 @@ def test_the_policy_is_chosen_by_flag_then_environment_then_configuration_then_o
     [("16MiB", 16 << 20), ("64 MiB", 64 << 20), ("2GiB", 2 << 30)],
 )
 def test_the_journals_bound_is_a_size_with_its_unit(written: str, count: int):
-    config = parse_config(f'[journal]\nmax_size = "{written}"\nkeep = "30d"\n', FILE)
+    config = parse_config(f'[journal]\nmax_size = "{written}"\nretention = "30d"\n', FILE)
 
     assert config.journal.max_size == count
     assert config.journal.keep == timedelta(days=30)
@@ -305,7 +305,7 @@ def test_a_size_that_is_none_is_told_with_an_example(written: str):
 
 @pytest.mark.parametrize("written", ['"23h"', '"0d"', '"101y"', "90", '"-5d"'])
 def test_what_happened_stays_for_at_least_a_day(written: str):
-    (problem,) = problems(f"[journal]\nkeep = {written}\n")
+    (problem,) = problems(f"[journal]\nretention = {written}\n")
 
     assert "expected a span of at least a day" in problem
 

@@ -7,8 +7,9 @@ from palingenesis.channels.address import Resolve, check_form, resolve
 from palingenesis.channels.ntfy import Ntfy
 from palingenesis.channels.posting import Address, Post, post
 from palingenesis.channels.webhook import Webhook
-from palingenesis.runtime.config import NotificationsConfig, Secret
+from palingenesis.runtime.config import NotificationsConfig
 from palingenesis.runtime.ports import Channel, Clock
+from palingenesis.runtime.secret import Secret
 from palingenesis.wire.redaction import remember
 
 _PATH_MIN = 16

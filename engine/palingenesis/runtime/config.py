@@ -9,52 +9,30 @@ from datetime import timedelta
 from pathlib import Path
 
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.runtime.bounded_file import read_bounded
 from palingenesis.runtime.config_bounds import MIB
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
-from palingenesis.runtime.trust import way_out, why_untrusted
+from palingenesis.runtime.secret import Secret
 
-SECRET_CHARS_MAX = 4096
-_WAY_OUT = "put it there, or correct [notifications] in config.toml"
+VERSION = 1
+"""Of the configuration's language. A file may say `version = 1`, and need not."""
+
+Name = tuple[str, str]
+"""A key by its section and its name: ("daemon", "log_level")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
-    """Where a secret is to be found: an environment variable or a file. Never the secret itself."""
+class Origin:
+    """Where a value is from: a line of a file, or an environment variable."""
 
-    env: str | None = None
-    file: str | None = None
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    variable: str = ""
 
-    def reveal(self, environ: Mapping[str, str]) -> str:
-        """The secret, without surrounding white space.
-
-        Raises:
-            InvalidConfigError: it is not there, or empty.
-        """
-        if self.env is not None:
-            value, place = environ.get(self.env, ""), f"the environment variable {self.env}"
-        else:
-            place = f"the file {self.file}"
-            value = _read_secret(expanded(self.file or "", "a secret"), place)
-        value = value.strip()
-        if not value:
-            raise InvalidConfigError(f"a secret is missing: {place} is empty", _WAY_OUT)
-        if len(value) > SECRET_CHARS_MAX or not (value.isascii() and value.isprintable()):
-            raise InvalidConfigError(
-                f"{place} holds no secret that could be sent: it is one line of ASCII, at most"
-                f" {SECRET_CHARS_MAX} characters",
-                _WAY_OUT,
-            )
-        return value
-
-
-def _read_secret(path: Path, place: str) -> str:
-    try:
-        if why := why_untrusted(path):
-            raise InvalidConfigError(f"a secret is not safe to use: {why}", way_out(path))
-        return read_bounded(path, 4 * SECRET_CHARS_MAX, silence_s=0.1).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
+    def __str__(self) -> str:
+        if self.variable:
+            return self.variable
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +63,26 @@ class MonitoringConfig:
     """What is watched."""
 
     assistants: tuple[str, ...] = ()
-    """Empty: whatever is found."""
+    """Empty: whatever is found; "none": nobody."""
     session_dir: str | None = None
+
+    @property
+    def has_somebody(self) -> bool:
+        """Whether any assistant is to be supervised."""
+        return "none" not in self.assistants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeConfig:
+    """Short-hands for the policy that ships; a policy of the person's own wins over them.
+
+    None: as the policy says. See resume_policy.py for what each of them changes.
+    """
+
+    rate_limit_strategy: str | None = None
+    context_strategy: str | None = None
+    backup_before_new: bool | None = None
+    max_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,19 +94,29 @@ class NotificationsConfig:
     ntfy_topic: str | Secret | None = field(default=None, repr=False)
     ntfy_url: str = "https://ntfy.sh"
     ntfy_token: Secret | None = None
+    discord_webhook: str | Secret | None = field(default=None, repr=False)
+    slack_webhook: str | Secret | None = field(default=None, repr=False)
     allow_private: bool = False
     """Whether addresses inside private networks may be told; loopback always may."""
 
     @property
     def secret_variables(self) -> frozenset[str]:
         """The environment variables that hold our secrets, and are nobody else's business."""
-        values = (self.webhook_url, self.webhook_secret, self.ntfy_topic, self.ntfy_token)
+        values = (
+            *(self.webhook_url, self.webhook_secret, self.ntfy_topic, self.ntfy_token),
+            *(self.discord_webhook, self.slack_webhook),
+        )
         return frozenset(it.env for it in values if isinstance(it, Secret) and it.env is not None)
 
     @property
     def channels(self) -> frozenset[str]:
         """The names of the channels that are configured."""
-        found = {"webhook": self.webhook_url, "ntfy": self.ntfy_topic}
+        found = {
+            "webhook": self.webhook_url,
+            "ntfy": self.ntfy_topic,
+            "discord": self.discord_webhook,
+            "slack": self.slack_webhook,
+        }
         return frozenset(name for name, address in found.items() if address is not None)
 
 
@@ -167,11 +173,16 @@ class Config:
     journal: JournalConfig = field(default_factory=JournalConfig)
     otel: OtelConfig = field(default_factory=OtelConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    resume: ResumeConfig = field(default_factory=ResumeConfig)
     hooks: Mapping[str, HookConfig] = field(default_factory=dict)
     policy: str | None = None
     """`[policy] path`, as written."""
+    policy_mode: str = "enforce"
+    """`[policy] mode`. `shadow`: whatever the policy says, it is only written down."""
     source: Path | None = None
-    warnings: tuple[str, ...] = ()
+    origins: Mapping[Name, Origin] = field(default_factory=dict, compare=False)
+    """Where each value that was given is from; what is missing here is a default."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
     """Things a person should know; one line each, with file, line and column."""
 
 

@@ -23,6 +23,11 @@ def size(value: object) -> object:
     return count
 
 
+def show_size(count: int) -> str:
+    """Bytes as they are written: whole MiB."""
+    return f"{count // MIB}MiB"
+
+
 def days(value: object) -> object:
     """A span of at least a day; raises ValueError with what was expected."""
     if isinstance(value, str):

@@ -3,19 +3,26 @@
 import re
 from collections.abc import Sequence
 
-_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
-_KEY = re.compile(r"(\s*)([A-Za-z0-9_.\-]+)\s*=")
+_WORD = r"(?:[A-Za-z0-9_\-]+|\"[^\"\\\n]*\"|'[^'\n]*')"
+_DOTTED = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
+_TABLE = re.compile(rf"\s*\[\s*({_DOTTED})\s*\]")
+_KEY = re.compile(rf"(\s*)({_DOTTED})\s*=")
+_PART = re.compile(_WORD)
 
 
 def find_places(text: str) -> dict[tuple[str, ...], tuple[int, int]]:
-    """Line and column of every plainly written table and key; quoted keys are not found."""
+    """Line and column of every table and key; those within inline tables are not found."""
     places: dict[tuple[str, ...], tuple[int, int]] = {}
     table: Sequence[str] = ()
     for number, line in enumerate(text.split("\n"), start=1):
         if found := _TABLE.match(line):
-            table = found[1].split(".")
+            table = _parts(found[1])
             places.setdefault(tuple(table), (number, found.start(1) + 1))
         elif found := _KEY.match(line):
-            key = (*table, *found[2].split("."))
+            key = (*table, *_parts(found[2]))
             places.setdefault(key, (number, found.start(2) + 1))
     return places
+
+
+def _parts(dotted: str) -> list[str]:
+    return [found[0].strip("\"'") for found in _PART.finditer(dotted)]

@@ -10,8 +10,12 @@ from ipaddress import ip_address
 
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import parse_duration
-from palingenesis.runtime.config import Listen, Secret
+from palingenesis.runtime.config import Listen
 from palingenesis.runtime.paths import expanded
+from palingenesis.runtime.secret import Secret
+
+URL = r"https?://[^\s/]\S*"
+TOPIC = r"[A-Za-z0-9_-]{1,64}"
 
 Read = Callable[[object], object]
 """Checks one value and gives it its type; raises ValueError with what was expected instead."""
@@ -93,7 +97,7 @@ def argv(value: object) -> object:
 
 def url(value: object) -> object:
     """An address on the web."""
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]\S*", value):
+    if not isinstance(value, str) or not re.fullmatch(URL, value):
         raise ValueError("an address that begins with https://")
     return value
 
@@ -102,9 +106,15 @@ def secret(value: object) -> object:
     """A reference to a secret, never the secret itself."""
     if isinstance(value, dict) and len(value) == 1:
         ((kind, name),) = value.items()
-        if kind in ("env", "file") and isinstance(name, str) and name:
-            return Secret(**{kind: name})
-    raise ValueError('a reference such as { env = "NAME" } or { file = "~/secret" }')
+        if isinstance(name, str) and name and kind in ("env", "file"):
+            return Secret(env=name) if kind == "env" else Secret(file=name)
+        words = isinstance(name, list) and all(isinstance(word, str) for word in name)
+        if kind == "command" and words and name and name[0].strip() and "\0" not in "".join(name):
+            return Secret(command=tuple(name))
+    raise ValueError(
+        'a reference such as { env = "NAME" }, { file = "~/secret" }'
+        ' or { command = ["pass", "show", "it"] }'
+    )
 
 
 def address(value: object) -> object:
@@ -114,7 +124,7 @@ def address(value: object) -> object:
 
 def topic(value: object) -> object:
     """A topic of ntfy, or a reference to one."""
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+    if isinstance(value, str) and not re.fullmatch(TOPIC, value):
         raise ValueError("a topic of letters, digits, '-' and '_', at most 64")
     return value if isinstance(value, str) else secret(value)
 

@@ -17,7 +17,7 @@ from palingenesis.core.policy.diagnostics import Grade
 from palingenesis.core.policy.model import Mode
 from palingenesis.journal import ReadOnlyJournal
 from palingenesis.runtime.clock import SystemClock
-from palingenesis.runtime.config import Secret
+from palingenesis.runtime.secret import Secret
 from palingenesis.runtime.trust import way_out, why_untrusted
 
 _OTHERS: Final = 0o077
