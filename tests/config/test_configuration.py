@@ -37,7 +37,10 @@ assistants = ["claude-code"]
 session_dir = "~/.opencode"
 
 [resume]
-rate_limit_strategy = "wait"
+rate_limit_strategy = "wait"     # wait, skip, new-session
+context_strategy = "new-session" # new-session, abort
+backup_before_new = true
+max_retries = 3
 
 [notifications]
 discord_webhook = ""
@@ -74,12 +77,10 @@ def test_the_configuration_of_the_requirements_is_accepted_and_says_what_is_not_
     assert config.daemon == Config().daemon
     assert config.opencode == Config().opencode
     assert config.notifications == Config().notifications
+    assert config.resume.max_retries == 3
     assert config.warnings == (
-        "config.toml:14:1: warning: the assistant 'claude-code' is not available yet",
-        (
-            "config.toml:18:1: warning: 'resume.rate_limit_strategy' has no effect: "
-            "the policy decides what is done"
-        ),
+        "config.toml:14:1: warning: the assistant 'claude-code' is known, and not available yet",
+        ("config.toml:14:1: warning: none of them is available: whatever is found is supervised"),
     )
 
 
@@ -327,3 +328,71 @@ def test_metrics_are_told_to_no_other_machine(written: str):
     (problem,) = problems(f'[metrics]\nlisten = "{written}"\n')
 
     assert 'expected an address of this machine and a port, such as "127.0.0.1:9464"' in problem
+
+
+def test_a_misspelt_assistant_is_an_error_with_the_one_that_was_meant():
+    assert problems('[monitoring]\nassistants = ["opencod"]\n') == (
+        "config.toml:2:1: error: there is no assistant 'opencod'\n  help: did you mean 'opencode'?",
+    )
+
+
+def test_nobody_is_said_alone():
+    config = parse_config('[monitoring]\nassistants = ["none"]\n', FILE)
+    (problem,) = problems('[monitoring]\nassistants = ["none", "opencode"]\n')
+
+    assert not config.monitoring.has_somebody
+    assert Config().monitoring.has_somebody
+    assert "'none' stands alone" in problem
+
+
+def script(folder: Path, text: str) -> Secret:
+    folder.chmod(0o700)
+    file = folder / "tell"
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o700)
+    return Secret(command=(str(file), "show"))
+
+
+def test_a_secret_may_be_what_a_program_prints(tmp_path: Path):
+    assert script(tmp_path, 'echo "  $1-secret "').reveal({}) == "show-secret"
+
+
+def test_a_secrets_program_sees_little_of_our_environment(tmp_path: Path):
+    told = script(tmp_path, 'echo "$HOME:$OPENAI_API_KEY:$PATH"')
+
+    assert told.reveal({"HOME": "/home/ada", "OPENAI_API_KEY": "sk-1", "PATH": "/evil"}) == (
+        "/home/ada::/usr/local/bin:/usr/bin:/bin"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("exit 3", "ended with 3"),
+        ("true", "is empty"),
+        ("echo one; echo two", "holds no secret that could be sent"),
+        ("yes", "ended with|holds no secret"),
+        ("head -c 100000 /dev/zero", "ended with|holds no secret"),
+    ],
+)
+def test_what_is_no_secret_is_refused_without_being_repeated(tmp_path: Path, text: str, why: str):
+    with pytest.raises(InvalidConfigError, match=why):
+        script(tmp_path, text).reveal({})
+
+
+def test_a_program_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path):
+    with pytest.raises(InvalidConfigError, match=r"did not end within 0\.2 s"):
+        script(tmp_path, "sleep 60 & sleep 60").reveal({}, patience_s=0.2)
+
+
+def test_a_program_that_others_could_exchange_is_not_run(tmp_path: Path):
+    told = script(tmp_path, "echo secret")
+    (tmp_path / "tell").chmod(0o777)
+
+    with pytest.raises(InvalidConfigError, match="is not run"):
+        told.reveal({})
+
+
+def test_a_program_that_is_not_there_is_named():
+    with pytest.raises(InvalidConfigError, match="there is no program no-such-thing"):
+        Secret(command=("no-such-thing",)).reveal({})

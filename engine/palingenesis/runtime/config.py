@@ -11,6 +11,7 @@ from pathlib import Path
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.config_bounds import MIB
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
+from palingenesis.runtime.resume_policy import ORIGIN, ResumeConfig, write_policy
 from palingenesis.runtime.secret import Secret
 
 VERSION = 1
@@ -70,19 +71,6 @@ class MonitoringConfig:
     def has_somebody(self) -> bool:
         """Whether any assistant is to be supervised."""
         return "none" not in self.assistants
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeConfig:
-    """Short-hands for the policy that ships; a policy of the person's own wins over them.
-
-    None: as the policy says. See resume_policy.py for what each of them changes.
-    """
-
-    rate_limit_strategy: str | None = None
-    context_strategy: str | None = None
-    backup_before_new: bool | None = None
-    max_retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,12 +192,22 @@ class PolicyChoice:
 
     path: Path | None
     origin: str
+    short_hands: Path | None = None
+    """What `[resume]` makes of the shipped policy; it decides as long as `path` is None."""
+
+    def file(self, default: Path) -> Path:
+        """The file that decides; `default` is the shipped policy."""
+        return self.path or self.short_hands or default
 
 
 def choose_policy(
     *, flag: Path | None, environ: Mapping[str, str], config: Config, paths: Paths
 ) -> PolicyChoice:
-    """The policy to use: flag, then environment, configuration, own file, shipped default."""
+    """The policy to use: flag, then environment, configuration, own file, shipped default.
+
+    Raises:
+        PalingenesisError: what `[resume]` makes of the shipped one cannot be written.
+    """
     if flag is not None:
         return PolicyChoice(path=expanded(str(flag), "--policy").absolute(), origin="--policy")
     if value := environ.get(POLICY_VARIABLE, ""):
@@ -222,4 +220,12 @@ def choose_policy(
         return PolicyChoice(path=path, origin="[policy] path in config.toml")
     if paths.policy_file.exists() or paths.policy_file.is_symlink():
         return PolicyChoice(path=paths.policy_file, origin="your own policy.yaml")
-    return PolicyChoice(path=None, origin="shipped")
+    made = write_policy(config.resume, paths.state)
+    return PolicyChoice(path=None, origin="shipped" if made is None else ORIGIN, short_hands=made)
+
+
+def why_without_effect(config: Config, chosen: PolicyChoice) -> str:
+    """Why the short-hands change nothing, where they stand in the file; "" when they do."""
+    if config.resume == ResumeConfig() or chosen.path is None:
+        return ""
+    return f"[resume] has no effect: your own policy {chosen.path} decides ({chosen.origin})"

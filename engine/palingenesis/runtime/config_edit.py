@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError, PalingenesisError
+from palingenesis.runtime.config import ConfigProblemsError
 from palingenesis.runtime.config_file import parse_config, read_config_file
 from palingenesis.runtime.config_keys import RENAMED
 
@@ -82,8 +83,9 @@ def change_file(path: Path, change: Change) -> bool:
     with _alone(path):
         raw = read_config_file(path)
         before = _decoded(raw or b"", path)
+        parse_config(before, path)
         after = change(before)
-        parse_config(after, path)
+        _check(after, path)
         if raw is not None and after == before:
             return False
         _replace(path, after)
@@ -127,6 +129,15 @@ def create(path: Path, text: str) -> bool:
             return False
         _replace(path, text)
     return True
+
+
+def _check(after: str, path: Path) -> None:
+    try:
+        parse_config(after, path)
+    except ConfigProblemsError as error:
+        error.message = f"nothing was changed: {path} would have a problem then"
+        error.hint = "change what goes with it first, or all at once: palingenesis config edit"
+        raise
 
 
 def _decoded(raw: bytes, path: Path) -> str:

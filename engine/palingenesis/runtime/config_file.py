@@ -26,11 +26,11 @@ from palingenesis.runtime.config import (
     NotificationsConfig,
     OpenCodeConfig,
     OtelConfig,
-    ResumeConfig,
 )
 from palingenesis.runtime.config_keys import SECTIONS
 from palingenesis.runtime.config_reading import Reading, short
 from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.resume_policy import ResumeConfig
 from palingenesis.runtime.trust import is_readable_by_others, way_out, why_untrusted
 
 CONFIG_BYTES_MAX = 64 * 1024

@@ -200,7 +200,7 @@ SECTIONS: Mapping[str, Keys] = {
         "backup_before_new": Key(
             field="backup_before_new",
             kind=FLAG,
-            says="whether the policy backs a session up before it begins a new one",
+            says="back a session up before a new one is begun; that is done in any case",
             example=True,
         ),
         "max_retries": Key(

@@ -135,6 +135,9 @@ class Reading:
         if delay and values["opencode"].get("auto_restart") is False:
             text = "'opencode.restart_delay_ms' has no effect: auto_restart is false"
             self._warning(("opencode", "restart_delay_ms"), text)
+        if values["resume"].get("backup_before_new") is False:
+            text = "a session is backed up before every new one whatever this says: that is a rail"
+            self._warning(("resume", "backup_before_new"), text)
         for variable, near in strange_variables(self._environ):
             advice = f"did you mean {near}?" if near else "it has no effect"
             self.warnings.append(f"{variable}: warning: no key has this variable; {advice}")

@@ -103,7 +103,7 @@ def template(schema_place: str) -> str:
 
 def _template(schema_place: str) -> Iterator[str]:
     yield f"#:schema {schema_place}"
-    yield "# palingenesis needs no configuration: what is commented out is what holds anyway."
+    yield "# palingenesis needs no configuration: a key that is commented out has its default."
     yield "# docs/reference/configuration.md explains every key; to check this file:"
     yield "#   palingenesis config validate"
     yield ""

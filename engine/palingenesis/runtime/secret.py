@@ -41,8 +41,8 @@ class Secret:
     file: str | None = None
     command: tuple[str, ...] | None = None
 
-    def reveal(self, environ: Mapping[str, str]) -> str:
-        """The secret, without surrounding white space; a command is run now, and waited for.
+    def reveal(self, environ: Mapping[str, str], *, patience_s: float = COMMAND_S_MAX) -> str:
+        """The secret, without surrounding white space; a command is run, and waited for so long.
 
         Raises:
             InvalidConfigError: it is not there, or empty.
@@ -51,7 +51,7 @@ class Secret:
             value, place = environ.get(self.env, ""), f"the environment variable {self.env}"
         elif self.command is not None:
             place = f"the output of {self.command[0]}"
-            value = _run(self.command, environ, place)
+            value = _run(self.command, environ, patience_s)
         else:
             place = f"the file {self.file}"
             value = _read(expanded(self.file or "", "a secret"), place)
@@ -76,7 +76,7 @@ def _read(path: Path, place: str) -> str:
         raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
 
 
-def _run(argv: tuple[str, ...], environ: Mapping[str, str], place: str) -> str:
+def _run(argv: tuple[str, ...], environ: Mapping[str, str], patience_s: float) -> str:
     """What a program prints: no shell, no terminal, little environment, and a limit of time."""
     program = _program(argv[0])
     clean = {name: environ[name] for name in _HANDED_ON if name in environ}
@@ -94,11 +94,12 @@ def _run(argv: tuple[str, ...], environ: Mapping[str, str], place: str) -> str:
         raise InvalidConfigError(f"a secret is missing: cannot run {argv[0]}", _WAY_OUT) from error
     try:
         assert process.stdout is not None
-        output = _read_all(process.stdout)
-        code = process.wait(timeout=COMMAND_S_MAX)
+        output = _read_all(process.stdout, patience_s)
+        process.stdout.close()  # whoever goes on printing learns that nobody reads
+        code = process.wait(timeout=patience_s)
     except (TimeoutError, subprocess.TimeoutExpired) as error:
         raise InvalidConfigError(
-            f"a secret is missing: {argv[0]} did not end within {COMMAND_S_MAX:g} s",
+            f"a secret is missing: {argv[0]} did not end within {patience_s:g} s",
             "run it by hand: does it ask for something?",
         ) from error
     finally:
@@ -125,11 +126,11 @@ def _program(word: str) -> str:
     return found
 
 
-def _read_all(output: IO[bytes]) -> bytes:
+def _read_all(output: IO[bytes], patience_s: float) -> bytes:
     """Everything that is printed, up to a limit; raises TimeoutError when nothing comes."""
     chunks, left = [], _BYTES_MAX
     while left > 0:
-        if not select.select([output], [], [], COMMAND_S_MAX)[0]:
+        if not select.select([output], [], [], patience_s)[0]:
             raise TimeoutError
         chunk = os.read(output.fileno(), left)
         if not chunk:

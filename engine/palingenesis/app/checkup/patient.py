@@ -68,7 +68,7 @@ class Patient:
     @cached_property
     def policy_path(self) -> Path:
         """The policy that a daemon would use now."""
-        return self.choice.path or shipped.policy()
+        return self.choice.file(shipped.policy())
 
     @cached_property
     def compiled(self) -> Compiled:

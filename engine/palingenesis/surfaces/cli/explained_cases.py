@@ -225,7 +225,7 @@ def _policy(desk: Desk, given: Path | None) -> Policy:
     if given is not None and str(given) in shipped.policy_names() and not given.exists():
         return usable(shipped.policy(str(given)), hint="")
     chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
-    return usable(chosen.path or shipped.policy(), hint=f"{chosen.origin} names this file")
+    return usable(chosen.file(shipped.policy()), hint=f"{chosen.origin} names this file")
 
 
 # ── facts as a person types them ──────────────────────────────────────────────────────────────

@@ -74,7 +74,7 @@ def _policy(desk: Desk, word: str | None) -> "tuple[Path, Policy]":
         return given.path, usable(given.path, hint="")
     paths = desk.paths
     chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
-    path = chosen.path or shipped.policy()
+    path = chosen.file(shipped.policy())
     return path, usable(path, hint=f"{chosen.origin} names this file")
 
 

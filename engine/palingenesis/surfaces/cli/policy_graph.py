@@ -150,4 +150,4 @@ def _policy(desk: Desk, file: str | None) -> "Policy":
         return usable_given(GivenPolicy(said=str(path), name=path.stem, raw=raw, path=path))
     paths = desk.paths
     chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
-    return usable(chosen.path or shipped.policy(), hint=f"{chosen.origin} names this file")
+    return usable(chosen.file(shipped.policy()), hint=f"{chosen.origin} names this file")

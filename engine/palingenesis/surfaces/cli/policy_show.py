@@ -208,7 +208,7 @@ def _would_use(desk: Desk) -> tuple[PolicyText, str]:
 
     paths = desk.paths
     chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
-    path = chosen.path or shipped.policy()
+    path = chosen.file(shipped.policy())
     raw = read_given(path, hint=f"{chosen.origin} names this file" if chosen.path else "")
     return _text(raw, path, origin=chosen.origin)
 

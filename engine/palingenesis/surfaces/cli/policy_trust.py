@@ -94,7 +94,7 @@ def _base(desk: Desk) -> "Base":
 
     paths = desk.paths
     chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
-    own = chosen.path or shipped.policy()
+    own = chosen.file(shipped.policy())
     usable(own, hint=f"{chosen.origin} names this file")
     return Base(
         own=Loaded(name=os.path.realpath(own), text=read_given(own)),

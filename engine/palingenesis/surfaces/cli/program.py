@@ -43,6 +43,7 @@ SECTIONS: Sections = {
         "preflight": ("checkup:preflight", "Will this night go well? Go, or no-go."),
         "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
         "service": ("service:service", "Let systemd or launchd run the daemon."),
+        "config": ("config:config", "See, check and change the configuration."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
         "wait": ("status:wait", "Wait until the daemon answers."),

@@ -201,7 +201,7 @@ def _policy(desk: Desk, given: Path | None) -> "Policy":
 
     paths = desk.paths
     chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
-    return usable(chosen.path or shipped.policy(), hint=f"{chosen.origin} names this file")
+    return usable(chosen.file(shipped.policy()), hint=f"{chosen.origin} names this file")
 
 
 def _read(path: Path) -> "Scenario":
