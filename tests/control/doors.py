@@ -323,6 +323,9 @@ class StandInDoor:
             "env": {"OPENCODE_SERVER_PASSWORD": "pa55word"},
         }
 
+    def metrics(self, form: str) -> str:
+        return f"# the metrics, as {form}\n"
+
     def policy(self) -> PolicyText:
         return {
             "name": "default",

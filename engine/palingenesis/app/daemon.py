@@ -20,7 +20,8 @@ from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
 from palingenesis.app.logs import begin_log
-from palingenesis.app.ours import owned, to_look_for
+from palingenesis.app.observing import Observing
+from palingenesis.app.ours import globs, owned, to_look_for
 from palingenesis.app.own_policy import guarded
 from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
@@ -141,6 +142,9 @@ class Daemon:
             clocks=self._clocks,
             emergency=self._keeping.emergency,
         )
+        self._observing = Observing(
+            loop=self.loop, clock=self._clock, config=config, journal=journal
+        )
         self._liveness = Liveness(self._supervisor, self.loop)
         self.loop.pulse = self._liveness.pulse
         self.loop.seq = recovered.seq
@@ -181,6 +185,7 @@ class Daemon:
                 tasks.create_task(loop.run(dispatch)),
                 tasks.create_task(control.serve(opened)),
                 tasks.create_task(self._keeping.watch(channels)),
+                tasks.create_task(self._observing.watch()),
                 *watch_all(tasks, self._clock, {policy_file: self._say}),
                 *watch_all(tasks, self._clock, dict.fromkeys((host, *agents.sensors), loop.emit)),
             ]
@@ -205,7 +210,7 @@ class Daemon:
             config=self._config,
             state=self._paths.state,
             environ=self._environ,
-            work=FolderWork(backups=self._paths.backups, globs=_globs(self._config)),
+            work=FolderWork(backups=self._paths.backups, globs=globs(self._config)),
             clock=self._clock,
             dice=self._dice,
             server_url=server_url,
@@ -241,6 +246,7 @@ class Daemon:
             ),
             entrance=agents.entrance,
             stop=self.stop,
+            metrics=self._observing.text,
         )
 
     def stop(self, agents: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback's argument
@@ -386,8 +392,3 @@ def _clean(event: E) -> E:
 def _others(tasks: asyncio.TaskGroup) -> frozenset["asyncio.Task[object]"]:
     """Effects under way: their outcomes are found out by the next run."""
     return frozenset(tasks._tasks)  # noqa: SLF001
-
-
-def _globs(config: Config) -> tuple[str, ...]:
-    folder = config.monitoring.session_dir
-    return (f"{folder.rstrip('/')}/*.md",) if folder else ()

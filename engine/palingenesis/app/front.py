@@ -84,6 +84,7 @@ class Front:
         candidates: Candidates,
         entrance: Entrance,
         stop: Callable[[bool], None],
+        metrics: Callable[[str], str],
     ) -> None:
         self._loop = loop
         self._journal = journal
@@ -93,6 +94,7 @@ class Front:
         self._candidates = candidates
         self._entrance = entrance
         self._stop = stop
+        self._metrics = metrics
         self._recomputing = Recomputing(journal.policy)
         self._delivered_at: datetime | None = None
         self._undelivered = 0
@@ -256,6 +258,10 @@ class Front:
                 raise _unknown(session)
             directory = known.directory
         return self._entrance(session, directory)
+
+    def metrics(self, form: str) -> str:
+        """See `Door`."""
+        return self._metrics(form)
 
     def policy(self) -> door.PolicyText:
         """See `Door`."""

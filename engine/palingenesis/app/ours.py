@@ -3,6 +3,7 @@
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.values import SessionId, Way
 from palingenesis.core.world import World
+from palingenesis.runtime.config import Config
 
 
 def to_look_for(world: World) -> frozenset[SessionId]:
@@ -12,6 +13,12 @@ def to_look_for(world: World) -> frozenset[SessionId]:
         for session in world.sessions.values()
         if session.supervised and (session.paused_from or session.status) in ACTIVE
     )
+
+
+def globs(config: Config) -> tuple[str, ...]:
+    """Where documents of sessions are, whoever wrote them."""
+    folder = config.monitoring.session_dir
+    return (f"{folder.rstrip('/')}/*.md",) if folder else ()
 
 
 def owned(world: World) -> frozenset[SessionId]:

@@ -119,6 +119,10 @@ class ControlClient:
         """The policy in force."""
         return cast("PolicyText", self._get("/v1/policy"))
 
+    def metrics(self, form: str) -> str:
+        """All metrics, as text in one of `METRIC_FORMS`."""
+        return str(self._get("/v1/metrics", {"form": form})["text"])
+
     def _get(self, path: str, query: _Query | None = None) -> dict[str, Any]:
         try:
             with self._asked("GET", path, query) as answer:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import h11
@@ -24,6 +25,10 @@ log = logging.getLogger("palingenesis.control")
 _ANSWERED_S_MAX = wire_format.CHANGE_S_MAX + wire_format.ANSWER_S_MAX
 """A client that does not take its answer is let go after this."""
 _NONSENSE = Answer(status=400, body=b"this is no HTTP/1.1 request\n", media_type="text/plain")
+
+
+LetsIn = Callable[[Any], bool]
+"""Whether whoever is at the other end may ask anything at all."""
 
 
 class Places:
@@ -48,8 +53,16 @@ class Places:
 class OneRequest(asyncio.Protocol):
     """One client: its head, its body, our answer, the end."""
 
-    def __init__(self, handler: Handler, places: Places, head_s_max: float) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        places: Places,
+        head_s_max: float,
+        *,
+        lets_in: LetsIn = is_ourselves,
+    ) -> None:
         self._handler = handler
+        self._lets_in = lets_in
         self._places = places
         self._head_s_max = head_s_max
         self._http = h11.Connection(
@@ -66,7 +79,7 @@ class OneRequest(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the client in, or turn it away."""
         assert isinstance(transport, asyncio.Transport)
-        if not is_ourselves(transport.get_extra_info("socket")) or not self._places.find():
+        if not self._lets_in(transport.get_extra_info("socket")) or not self._places.find():
             transport.abort()
             return
         self._transport = transport

@@ -24,7 +24,14 @@ from palingenesis.control.wire_format import (
 )
 from palingenesis.core.errors import BusyError, DeadlineError, PalingenesisError
 from palingenesis.runtime.candidate import ORDERS
-from palingenesis.runtime.door import COMMANDS, FOR_ALL, SCHEMA_VERSION, CommandName, Door
+from palingenesis.runtime.door import (
+    COMMANDS,
+    FOR_ALL,
+    METRIC_FORMS,
+    SCHEMA_VERSION,
+    CommandName,
+    Door,
+)
 
 _SEQ_MAX = 2**63 - 1
 _DIGITS_MAX = 19
@@ -44,6 +51,7 @@ def make_handler(door: Door, closing: asyncio.Event) -> Handler:
         "/v1/explain": _guarded(routes.explain),
         "/v1/open": _guarded(routes.open),
         "/v1/policy": _guarded(routes.policy),
+        "/v1/metrics": _guarded(routes.metrics),
     }
     change: dict[str, Handler] = {
         "/v1/commands": _guarded(routes.command, CHANGE_S_MAX),
@@ -139,6 +147,12 @@ class _Routes:
 
     async def policy(self, _request: Request) -> Answer:
         return _answer(self._door.policy())
+
+    async def metrics(self, request: Request) -> Answer:
+        form = request.query.get("form", "prometheus")
+        if form not in METRIC_FORMS:
+            raise UsageError("no such form", hint=f"one of: {', '.join(METRIC_FORMS)}")
+        return _answer({"text": self._door.metrics(form)})
 
     async def command(self, request: Request) -> Answer:
         asked = await _document(request)

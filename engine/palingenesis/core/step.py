@@ -45,6 +45,7 @@ from palingenesis.core.kernel.stepping import clock_stepped, daemon_started, mac
 from palingenesis.core.kernel.ticking import deadlines, look_again, ticked
 from palingenesis.core.kernel.writing import tell_of_journal
 from palingenesis.core.policy.model import Policy
+from palingenesis.core.tallying import tallied
 from palingenesis.core.world import Decision, World
 
 
@@ -79,7 +80,8 @@ def step(world: World, event: Event, policy: Policy, candidate: Policy | None = 
 
 def _turn(before: World, event: Event, draft: Draft) -> Turn:
     savings = counted(before.savings, event, draft.decisions, draft.effects)
-    after = replace(draft.frozen(), savings=savings)
+    tally = tallied(before, event, draft.decisions, draft.effects)
+    after = replace(draft.frozen(), savings=savings, tally=tally)
     return Turn(after, tuple(draft.decisions), tuple(draft.effects))
 
 

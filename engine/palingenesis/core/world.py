@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.plans import Step
 from palingenesis.core.savings import Savings
+from palingenesis.core.tally import Tally
 from palingenesis.core.values import (
     AgentId,
     Block,
@@ -365,7 +366,8 @@ class World:
     quota: Mapping[str, Quota] = field(default_factory=dict)
     """The ledger of limits that sessions share, by key; at most 64."""
     savings: Savings = field(default_factory=Savings)
-    """What all of it was worth so far."""
+    tally: Tally = field(default_factory=Tally)
+    """What all of it was worth so far, and what else was counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ COMMANDS: tuple[CommandName, ...] = (
     "act-again",
     "greeted",
 )
+METRIC_FORMS: tuple[str, ...] = ("prometheus", "json")
+"""How metrics may be told."""
 FOR_ALL: tuple[CommandName, ...] = ("pause", "resume", "act-again", "greeted")
 """Commands that may be given without a session; then they concern all of them."""
 
@@ -358,4 +360,8 @@ class Door(CandidateDoor, Protocol):
 
     def policy(self) -> PolicyText:
         """The policy in force."""
+        ...
+
+    def metrics(self, form: str) -> str:
+        """All metrics, as text in one of `METRIC_FORMS`."""
         ...

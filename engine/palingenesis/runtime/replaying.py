@@ -241,7 +241,7 @@ class _Fold:
 def _with_its_count(kept: World, now: World) -> World:
     """The snapshot; a count that began elsewhere (by an older version) is no difference."""
     began_alike = kept.savings.since == now.savings.since
-    return kept if began_alike else replace(kept, savings=now.savings)
+    return kept if began_alike else replace(kept, savings=now.savings, tally=now.tally)
 
 
 def _world(plain: object) -> World | None:

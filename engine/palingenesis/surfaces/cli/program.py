@@ -24,6 +24,7 @@ SECTIONS: Sections = {
         "sessions": ("status:sessions", "All sessions: supervised, observed, enrolable."),
         "events": ("events:events", "What happened; also with the daemon down."),
         "logs": ("logs:logs", "The daemon's own log; also with the daemon down."),
+        "metrics": ("metrics:metrics", "The figures for Prometheus and other programs."),
         "explain": ("explain:explain", "Why it decided that; also with the daemon down."),
         "replay": ("replay:replay", "Do all recorded decisions come out the same again?"),
         "open": ("opening:open_session", "Open OpenCode's own screen on the managed server."),
