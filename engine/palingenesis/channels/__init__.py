@@ -1,1 +1,1 @@
-"""Where people are told: webhook and ntfy."""
+"""Where people are told: webhook, ntfy, Discord and Slack."""

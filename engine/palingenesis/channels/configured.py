@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from palingenesis.channels.address import Resolve, check_form, resolve
 from palingenesis.channels.ntfy import Ntfy
 from palingenesis.channels.posting import Address, Post, post
+from palingenesis.channels.rooms import Discord, Slack
 from palingenesis.channels.webhook import Webhook
 from palingenesis.runtime.config import NotificationsConfig
 from palingenesis.runtime.ports import Channel, Clock
@@ -50,4 +51,8 @@ def make_channels(
         root = urlsplit(config.ntfy_url)
         server = f"{root.scheme}://{root.netloc}/"
         channels.append(Ntfy(address(server), topic, token=reveal(config.ntfy_token)))
+    if (url := reveal(config.discord_webhook)) is not None:
+        channels.append(Discord(address(url)))
+    if (url := reveal(config.slack_webhook)) is not None:
+        channels.append(Slack(address(url)))
     return tuple(channels)
