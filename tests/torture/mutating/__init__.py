@@ -1,0 +1,1 @@
+"""Mutants: small changes of the source, and whether the tests notice them."""
