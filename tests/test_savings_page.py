@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from palingenesis.core.savings import DEFINITIONS
-from palingenesis.runtime.worth import SavingsStatus
+from palingenesis.runtime.savings_status import SavingsStatus
 
 PAGE = Path(__file__).parent.parent / "docs/reference/savings.md"
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 from palingenesis.runtime.candidate import CandidateDoor
-from palingenesis.runtime.worth import SavingsStatus
+from palingenesis.runtime.savings_status import SavingsStatus
 
 SCHEMA_VERSION = 1
 

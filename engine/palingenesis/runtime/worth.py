@@ -1,9 +1,9 @@
 """The savings as surfaces show them, and how they are counted up from the journal alone."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
 
 from palingenesis.core.counting import Written, savings
 from palingenesis.core.errors import JournalError
@@ -11,44 +11,7 @@ from palingenesis.core.record import from_plain
 from palingenesis.core.savings import Savings
 from palingenesis.core.world import Decision
 from palingenesis.runtime.ports import Recorded
-
-
-class SavingsStatus(TypedDict):
-    """What all nights were worth since counting began; spans are seconds, shares 0 to 1."""
-
-    since: str | None
-    """When counting began."""
-    stops: Mapping[str, int]
-    """By reason."""
-    saves: int
-    saves_by: Mapping[str, int]
-    """By the reason of the stop that began the trouble."""
-    handed_over: int
-    taken_over: int
-    success_rate: float | None
-    waited_s: float
-    saved_s: float
-    """The time saved."""
-    sessions: int
-    interrupted: int
-    uninterrupted: float | None
-    """The share of sessions without an intervention."""
-    blocks: Mapping[str, int]
-    """Permissions and questions, by kind."""
-    interventions: int
-    intervened: str | None
-    """When the last intervention was."""
-    days_without: int | None
-    prompts: int
-    reruns: int
-    restarts: int
-    notices: int
-    refusals: int
-    unknown: int
-    policies: int
-    policies_refused: int
-    greeted: bool
-    """The person has been told of the first save."""
+from palingenesis.runtime.savings_status import SavingsStatus
 
 
 def savings_status(found: Savings, at: datetime) -> SavingsStatus:

@@ -14,7 +14,7 @@ from palingenesis.surfaces.cli.wording import count_of
 if TYPE_CHECKING:
     from palingenesis.control.client import ControlClient
     from palingenesis.runtime.door import Status
-    from palingenesis.runtime.worth import SavingsStatus
+    from palingenesis.runtime.savings_status import SavingsStatus
 
 GREETING: Final = (
     "Your first save: a session stopped, and works again without you.\n"
