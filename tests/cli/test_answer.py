@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from palingenesis.surfaces.cli.program import run
-from tests.cli.test_commands import Said, Say, environment
+from tests.cli.test_commands import WHO, Said, Say, environment
 from tests.control.doors import Served, a_session, served
 
 
@@ -30,14 +30,14 @@ def daemon(tmp_path: Path) -> Iterator[Served]:
 def test_an_answer_is_given_by_the_short_name_of_its_question(say: Say, daemon: Served):
     said = say("answer", "q17", "yes")
 
-    assert (said.code, said.out) == (0, "yes to q17 by cli\n")
-    assert daemon.door.given == [("yes", "q17", "cli")]
+    assert (said.code, said.out) == (0, f"yes to q17 by {WHO}\n")
+    assert daemon.door.given == [("yes", "q17", WHO)]
 
 
 def test_an_answer_for_scripts(say: Say, daemon: Served):
     document = json.loads(say("answer", "q17", "no", "--json").out)
 
-    assert document == {"schema_version": 1, "ok": True, "message": "no to q17 by cli"}
+    assert document == {"schema_version": 1, "ok": True, "message": f"no to q17 by {WHO}"}
 
 
 def test_an_answer_to_nobody_is_an_error(say: Say, daemon: Served):

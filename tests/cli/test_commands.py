@@ -11,6 +11,7 @@ import pytest
 
 from palingenesis.core.savings import Savings
 from palingenesis.surfaces.cli.program import run, wanted_color
+from palingenesis.surfaces.cli.who import who
 from tests.control.doors import A_WAITING_SESSION, Served, a_row, a_session, served
 
 
@@ -22,6 +23,9 @@ class Said:
 
 
 Say = Callable[..., Said]
+
+WHO = who({})
+"""Who gives the commands of these tests."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -193,7 +197,7 @@ def test_status_tells_in_local_time_until_when_notices_are_held(say: Say, daemon
 def test_the_hold_is_ended_by_one_command(say: Say, daemon: Served):
     assert say("daemon", "act-again").code == 0
 
-    assert daemon.door.given == [("act-again", None, "cli")]
+    assert daemon.door.given == [("act-again", None, WHO)]
 
 
 def test_a_bare_call_with_a_daemon_is_the_status(say: Say, daemon: Served):
@@ -276,14 +280,14 @@ def test_a_session_is_meant_by_id_prefix_or_title(say: Say, daemon: Served, name
     said = say(name, asked)
 
     assert (said.code, said.out) == (0, f"{name}: done\n")
-    assert daemon.door.given == [(name, "ses_2def", "cli")]
+    assert daemon.door.given == [(name, "ses_2def", WHO)]
 
 
 def test_pause_without_a_session_means_all(say: Say, daemon: Served):
     say("pause")
     say("resume")
 
-    assert daemon.door.given == [("pause", None, "cli"), ("resume", None, "cli")]
+    assert daemon.door.given == [("pause", None, WHO), ("resume", None, WHO)]
 
 
 def test_abort_without_a_session_means_the_only_one(say: Say, daemon: Served):
@@ -292,7 +296,7 @@ def test_abort_without_a_session_means_the_only_one(say: Say, daemon: Served):
     say("abort")
     say("enrol")
 
-    assert daemon.door.given == [("abort", "ses_2def", "cli"), ("enrol", "ses_1abc", "cli")]
+    assert daemon.door.given == [("abort", "ses_2def", WHO), ("enrol", "ses_1abc", WHO)]
 
 
 def test_an_unclear_session_is_refused_and_the_candidates_are_named(say: Say, daemon: Served):

@@ -31,7 +31,7 @@ def run(*, config, paths, policy, server, debug, supervisor):
 
     async def serve():
         served = ControlServer(door, paths.socket)
-        door.stop = lambda *, agents: served.close()
+        door.stop = lambda by, *, agents: served.close()
         await served.serve()
 
     from palingenesis.journal.lock import lock

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -254,10 +254,17 @@ class StandInDoor:
         return self.listed
 
     def events(
-        self, *, after: int, since: datetime | None, session: str | None, limit: int
+        self,
+        *,
+        after: int,
+        since: datetime | None,
+        session: str | None,
+        kinds: Collection[str],
+        limit: int,
     ) -> Sequence[EventRow]:
         rows = [row for row in self.rows if row["seq"] > after]
         rows = [row for row in rows if session in (None, row["session"])]
+        rows = [row for row in rows if not kinds or row["kind"] in kinds]
         if since is not None:
             rows = [row for row in rows if datetime.fromisoformat(row["at"]) >= since]
         return rows[:limit] if after else rows[-limit:]
@@ -297,16 +304,18 @@ class StandInDoor:
         self.asked.append(("preview", path))
         return A_PREVIEW
 
-    async def shadow(self, order: ShadowOrder, path: str | None) -> Shadow:
+    async def shadow(self, order: ShadowOrder, path: str | None, by: str) -> Shadow:
         self.asked.append((order, path))
         if self.no_shadow:
             raise PalingenesisError("no policy is in shadow", "palingenesis policy shadow start")
         return {**A_SHADOW, "running": order in {"start", "report"}}
 
-    async def reload(self) -> Answer:
+    async def reload(self, by: str) -> Answer:
+        self.given.append(("reload", None, by))
         return self.reload_answer
 
-    def stop(self, *, agents: bool) -> None:
+    def stop(self, by: str, *, agents: bool) -> None:
+        self.given.append(("stop", None, by))
         self.agents_too = agents
         self.stopped.set()
 

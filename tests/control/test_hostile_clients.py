@@ -102,7 +102,7 @@ def test_a_flood_of_other_orders_does_not_keep_a_stop_out(tmp_path: Path):
 
         assert client.command("pause", None, "person")["ok"] is True
         assert client.command("abort", "ses_1abc", "person")["ok"] is True
-        client.stop()
+        client.stop("cli")
 
         assert here.door.stopped.is_set()
 

@@ -69,10 +69,15 @@ def test_orders_reach_the_daemon(tmp_path: Path):
 
         assert client.command("abort", "ses_1abc", "cli")["ok"] is True
         assert client.command("pause", None, "cli")["ok"] is True
-        assert client.reload()["ok"] is True
-        client.stop()
+        assert client.reload("cli")["ok"] is True
+        client.stop("cli")
 
-        assert here.door.given == [("abort", "ses_1abc", "cli"), ("pause", None, "cli")]
+        assert here.door.given == [
+            ("abort", "ses_1abc", "cli"),
+            ("pause", None, "cli"),
+            ("reload", None, "cli"),
+            ("stop", None, "cli"),
+        ]
         assert here.door.stopped.is_set()
 
 
@@ -110,8 +115,8 @@ def test_candidates_are_asked_about_through_the_door(tmp_path: Path):
         client = ControlClient(here.path)
 
         assert client.preview(None)["idle"] == 3
-        assert client.shadow("start", "/next.yaml")["running"] is True
-        assert client.shadow("stop")["running"] is False
+        assert client.shadow("start", "cli", "/next.yaml")["running"] is True
+        assert client.shadow("stop", "cli")["running"] is False
 
         assert here.door.asked == [("preview", None), ("start", "/next.yaml"), ("stop", None)]
 

@@ -128,6 +128,7 @@ class Daemon:
         self._sessions_before = 0
         self._stopping = asyncio.Event()
         self._ends_agents = False
+        self._why_stopped = "asked to stop"
         self._supervisor = supervisor or Supervisor()
         recovered = recover(journal)
         if recovered.differing:
@@ -249,9 +250,13 @@ class Daemon:
             metrics=self._observing.text,
         )
 
-    def stop(self, agents: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback's argument
+    def stop(self, agents: bool = False, why: str = "asked to stop") -> None:  # noqa: FBT001, FBT002 - a callback's argument
         """Let `run` come to its end; `agents`: end the managed server too."""
         self._ends_agents = agents
+        self._end(why)
+
+    def _end(self, why: str) -> None:
+        self._why_stopped = why
         self._stopping.set()
 
     # ── the policy ────────────────────────────────────────────────────────────────────────────
@@ -369,12 +374,13 @@ class Daemon:
     def _listen_to_signals(self, policy_file: PolicyFile) -> None:
         running = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            running.add_signal_handler(number, self._stopping.set)
+            why = f"asked to stop by {number.name}"
+            running.add_signal_handler(number, self._end, why)
         on_hangup(policy_file.nudge)
 
     async def _farewell(self, agents: Agents) -> None:
         """Leave the agents alive, and the world where the next run finds it."""
-        stopped = DaemonStopped(at=self._clock.now(), why="asked to stop")
+        stopped = DaemonStopped(at=self._clock.now(), why=self._why_stopped)
         with contextlib.suppress(TimeoutError, PalingenesisError):
             async with asyncio.timeout(5):
                 await self.loop.submit(stopped)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,7 +83,7 @@ class Front:
         reload: Reload,
         candidates: Candidates,
         entrance: Entrance,
-        stop: Callable[[bool], None],
+        stop: Callable[[bool, str], None],
         metrics: Callable[[str], str],
     ) -> None:
         self._loop = loop
@@ -162,13 +162,24 @@ class Front:
         return [views.session_status(session, now) for session in sessions]
 
     def events(
-        self, *, after: int, since: datetime | None, session: str | None, limit: int
+        self,
+        *,
+        after: int,
+        since: datetime | None,
+        session: str | None,
+        kinds: Collection[str],
+        limit: int,
     ) -> Sequence[door.EventRow]:
         """See `Door`."""
         newest = after == 0
         found = list(
             self._journal.entries(
-                after, since=since, session=session, limit=limit, newest_first=newest
+                after,
+                since=since,
+                session=session,
+                kinds=views.classes_of(kinds),
+                limit=limit,
+                newest_first=newest,
             )
         )
         ordered = reversed(found) if newest else iter(found)
@@ -231,23 +242,36 @@ class Front:
         """See `Door`."""
         return await self._candidates.preview(path)
 
-    async def shadow(self, order: candidate.ShadowOrder, path: str | None) -> candidate.Shadow:
+    async def shadow(
+        self, order: candidate.ShadowOrder, path: str | None, by: str
+    ) -> candidate.Shadow:
         """See `Door`."""
         if order != "report" and (trouble := self._loop.journal_trouble):
             raise JournalError(f"'{order}' cannot be written down, so it is not done: {trouble}")
+        if order != "report":
+            await self._note(f"shadow {order}", by)
         return await self._candidates.shadow(order, path)
 
     async def answer(self, question: str, by: str, *, yes: bool) -> door.Answer:
         """See `Door`."""
         return await answer(self._loop, self._clock.now(), question, by, yes=yes)
 
-    async def reload(self) -> door.Answer:
+    async def reload(self, by: str) -> door.Answer:
         """See `Door`."""
+        await self._note("reload", by)
         return await self._reload()
 
-    def stop(self, *, agents: bool) -> None:
+    def stop(self, by: str, *, agents: bool) -> None:
         """See `Door`."""
-        self._stop(agents)
+        self._stop(agents, f"asked to stop by {by}")
+
+    async def _note(self, what: str, by: str) -> None:
+        """Leave the line of an order to the daemon itself, before it is carried out."""
+        event = events.CommandGiven(at=self._clock.now(), command=commands.Order(what=what), by=by)
+        if self._loop.journal_trouble:
+            self._loop.emit(event)  # written down as soon as anything can be
+        else:
+            await self._loop.submit(event)
 
     def open(self, session: str | None) -> door.Entrance:
         """See `Door`."""

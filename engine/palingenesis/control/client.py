@@ -6,17 +6,18 @@ connection. `http.client` would bring mail and TLS along, a third of the time th
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlencode
 
-from palingenesis.control.peer import is_ourselves
+from palingenesis.control.peer import is_ourselves, peer_pid
 from palingenesis.control.wire_format import CHANGE_S_MAX, decode_error
 from palingenesis.core.errors import DeadlineError, DeniedError, NotRunningError, PalingenesisError
 from palingenesis.runtime.candidate import Preview, Shadow, ShadowOrder
 from palingenesis.runtime.door import (
+    SCHEMA_VERSION,
     Answer,
     Entrance,
     EventRow,
@@ -34,11 +35,16 @@ _START_HINT = "palingenesis daemon start"
 _Query = Mapping[str, str | int | None]
 
 
+class OtherVersionError(PalingenesisError):
+    """The daemon speaks another version of the protocol: one of the two was replaced."""
+
+
 class ControlClient:
     """Asks the daemon behind a socket.
 
     Every method raises the daemon's own errors as they were, and besides: NotRunningError (nobody
-    answers), DeadlineError (no answer in time), DeniedError (the socket is not ours).
+    answers), DeadlineError (no answer in time), DeniedError (the socket is not ours),
+    OtherVersionError (the answer is not for us).
 
     Args:
         path: the control socket.
@@ -63,17 +69,25 @@ class ControlClient:
         after: int = 0,
         since: str | None = None,
         session: str | None = None,
+        kinds: Sequence[str] = (),
         limit: int = 100,
     ) -> list[EventRow]:
-        """Journal entries, oldest first. `since` is RFC 3339."""
-        query = {"after": after, "since": since, "session": session, "limit": limit}
+        """Journal entries, oldest first. `since` is RFC 3339; `kinds` as `session-stopped`."""
+        query: _Query = {
+            "after": after,
+            "since": since,
+            "session": session,
+            "kind": ",".join(kinds) or None,
+            "limit": limit,
+        }
         return cast("list[EventRow]", self._get("/v1/events", query)["events"])
 
-    def follow(self, *, after: int, session: str | None = None) -> Iterator[EventRow]:
+    def follow(
+        self, *, after: int, session: str | None = None, kinds: Sequence[str] = ()
+    ) -> Iterator[EventRow]:
         """Journal entries as they are written, until the daemon ends."""
-        with self._asked(
-            "GET", "/v1/events/stream", {"after": after, "session": session}
-        ) as answer:
+        query: _Query = {"after": after, "session": session, "kind": ",".join(kinds) or None}
+        with self._asked("GET", "/v1/events/stream", query) as answer:
             while line := answer.readline(_ANSWER_BYTES_MAX):
                 if line.startswith(b"data: "):
                     yield cast("EventRow", json.loads(line[6:]))
@@ -94,22 +108,35 @@ class ControlClient:
         """What adopting a policy file (None: the one in use) would do to what is pending."""
         return cast("Preview", self._post("/v1/preview", {"path": path}))
 
-    def shadow(self, order: ShadowOrder, path: str | None = None) -> Shadow:
+    def shadow(self, order: ShadowOrder, by: str, path: str | None = None) -> Shadow:
         """Start a candidate beside the policy in force, report on it, promote it, or stop it."""
-        return cast("Shadow", self._post("/v1/shadow", {"order": order, "path": path}))
+        asked = {"order": order, "path": path, "by": by}
+        return cast("Shadow", self._post("/v1/shadow", asked))
 
     def answer(self, question: str, by: str, *, yes: bool) -> Answer:
         """Answer a pending question; returns once it is written down."""
         asked = {"question": question, "answer": "yes" if yes else "no", "by": by}
         return cast("Answer", self._post("/v1/answers", asked))
 
-    def reload(self) -> Answer:
+    def reload(self, by: str) -> Answer:
         """Have configuration and policy read again."""
-        return cast("Answer", self._post("/v1/reload", {}))
+        return cast("Answer", self._post("/v1/reload", {"by": by}))
 
-    def stop(self, *, agents: bool = False) -> None:
+    def stop(self, by: str, *, agents: bool = False) -> None:
         """Have the daemon shut down, and its agents too if asked; returns at once."""
-        self._post("/v1/stop", {"agents": agents})
+        self._post("/v1/stop", {"agents": agents, "by": by})
+
+    def pid(self) -> int | None:
+        """Whose socket it is, as the kernel knows it: also of a daemon that does not answer.
+
+        None where nobody of ours listens, or the system does not tell.
+        """
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(self._timeout_s)
+            connection.connect(str(self._path))
+            if is_ourselves(connection):
+                return peer_pid(connection)
+        return None
 
     def open(self, session: str | None) -> Entrance:
         """How to attach a TUI."""
@@ -160,8 +187,9 @@ class ControlClient:
                         raise decode_error(_document(answer))
                     yield answer
         except TimeoutError as error:
+            pid = self.pid()
             raise DeadlineError(
-                f"the daemon did not answer within {timeout_s:g} s",
+                f"the daemon{f' (pid {pid})' if pid else ''} did not answer within {timeout_s:g} s",
                 hint="palingenesis daemon restart",
             ) from error
         except PermissionError as error:
@@ -213,4 +241,10 @@ def _document(answer: BinaryIO) -> dict[str, Any]:
         raise PalingenesisError("the daemon's answer is not JSON") from error
     if not isinstance(document, dict):
         raise PalingenesisError("the daemon's answer is not a JSON object")
+    if (theirs := document.get("schema_version")) != SCHEMA_VERSION:
+        raise OtherVersionError(
+            "the daemon is of another version than this command: it speaks version"
+            f" {str(theirs)[:20]} of the control protocol, not {SCHEMA_VERSION}",
+            hint="palingenesis daemon restart",
+        )
     return document

@@ -35,6 +35,7 @@ from palingenesis.runtime.door import (
 
 _SEQ_MAX = 2**63 - 1
 _DIGITS_MAX = 19
+_BY_MAX = 80
 
 _STOPS: frozenset[CommandName] = frozenset({"pause", "abort", "detach"})
 """Counted apart: however much is ordered, a person's stop gets through."""
@@ -97,10 +98,13 @@ class _Routes:
         after = _number(request, "after", 0, _SEQ_MAX)
         since = _instant(request, "since")
         session = request.query.get("session") or None
+        kinds = _kinds(request)
         limit = _number(request, "limit", 100, EVENTS_MAX)
 
         def read() -> Answer:
-            rows = self._door.events(after=after, since=since, session=session, limit=limit)
+            rows = self._door.events(
+                after=after, since=since, session=session, kinds=kinds, limit=limit
+            )
             return _answer({"events": list(rows)})
 
         return await self._in_turn(read)
@@ -110,7 +114,7 @@ class _Routes:
             raise BusyError(f"{STREAMS_MAX} clients follow the events already")
         after = _number(request, "after", 0, _SEQ_MAX)
         session = request.query.get("session") or None
-        return Stream(pieces=self._follow(after, session))
+        return Stream(pieces=self._follow(after, session, _kinds(request)))
 
     async def explain(self, request: Request) -> Answer:
         asked = request.query.get("decision")
@@ -156,30 +160,30 @@ class _Routes:
 
     async def command(self, request: Request) -> Answer:
         asked = await _document(request)
-        name, session, by = asked.get("command"), asked.get("session"), asked.get("by", "cli")
+        name, session, by = asked.get("command"), asked.get("session"), _by(asked)
         if name not in COMMANDS:
             raise UsageError("no such command", hint=f"one of: {', '.join(COMMANDS)}")
-        if not isinstance(by, str) or not (session is None or isinstance(session, str)):
-            raise UsageError("'session' and 'by' are texts")
+        if not (session is None or isinstance(session, str)):
+            raise UsageError("'session' is a text")
         if not session and name not in FOR_ALL:
             raise UsageError(f"'{name}' needs a session")
         self._count(self._stops if name in _STOPS else self._others)
-        return _answer(await self._door.command(_command(name), session or None, by[:80]))
+        return _answer(await self._door.command(_command(name), session or None, by))
 
     async def answer(self, request: Request) -> Answer:
         asked = await _document(request)
-        question, word, by = asked.get("question"), asked.get("answer"), asked.get("by", "cli")
-        if not isinstance(question, str) or not isinstance(by, str) or not question:
-            raise UsageError("'question' and 'by' are texts")
+        question, word, by = asked.get("question"), asked.get("answer"), _by(asked)
+        if not isinstance(question, str) or not question:
+            raise UsageError("'question' is a text")
         if word not in {"yes", "no"}:
             raise UsageError("'answer' is yes or no")
         self._count(self._others)
-        return _answer(await self._door.answer(question[:80], by[:80], yes=word == "yes"))
+        return _answer(await self._door.answer(question[:80], by, yes=word == "yes"))
 
     async def reload(self, request: Request) -> Answer:
-        await _document(request)
+        by = _by(await _document(request))
         self._count(self._others)
-        return _answer(await self._door.reload())
+        return _answer(await self._door.reload(by))
 
     async def preview(self, request: Request) -> Answer:
         asked = await _document(request)
@@ -195,11 +199,11 @@ class _Routes:
         if (order == "start") is (path is None):
             raise UsageError("a 'path' is given to start, and to nothing else")
         self._count(self._others)
-        return _answer(await self._door.shadow(order, path))
+        return _answer(await self._door.shadow(order, path, _by(asked)))
 
     async def stop(self, request: Request) -> Answer:
         document = await _document(request)
-        self._door.stop(agents=document.get("agents") is True)
+        self._door.stop(_by(document), agents=document.get("agents") is True)
         return _answer({"ok": True, "message": "stopping"})
 
     def _count(self, rate: Rate) -> None:
@@ -209,16 +213,20 @@ class _Routes:
                 hint="something gives orders in a loop; palingenesis events shows which ones",
             )
 
-    async def _follow(self, after: int, session: str | None) -> AsyncGenerator[bytes, None]:
+    async def _follow(
+        self, after: int, session: str | None, kinds: frozenset[str]
+    ) -> AsyncGenerator[bytes, None]:
         self._streams += 1
         closed = asyncio.ensure_future(self._closing.wait())
         try:
             yield b": hello\n\n"
             while not closed.done():
-                rows = self._door.events(after=after, since=None, session=None, limit=100)
+                rows = self._door.events(after=after, since=None, session=None, kinds=(), limit=100)
                 for row in rows:
                     after = max(after, row["seq"])
-                    if session not in (None, row["session"]):
+                    if session not in (None, row["session"]) or row["kind"] not in (
+                        kinds or {row["kind"]}
+                    ):
                         continue
                     text = json.dumps(row, ensure_ascii=True, separators=(",", ":"))
                     yield f"id: {row['seq']}\nevent: entry\ndata: {text}\n\n".encode()
@@ -299,6 +307,19 @@ async def _document(request: Request) -> dict[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(name)
+
+
+def _by(asked: Mapping[str, Any]) -> str:
+    """Who asks, in her own words: the socket lets in nobody but the daemon's user."""
+    by = asked.get("by", "somebody at the control door")
+    if not isinstance(by, str) or not by.strip():
+        raise UsageError("'by' says who asks")
+    return by[:_BY_MAX]
+
+
+def _kinds(request: Request) -> frozenset[str]:
+    """The kinds of events that are meant, such as `session-stopped`; empty: all."""
+    return frozenset(kind for kind in request.query.get("kind", "").split(",") if kind)
 
 
 def _path(asked: Mapping[str, Any]) -> str | None:

@@ -72,5 +72,15 @@ class Greeted:
     """The person was told of the first save, which is done once."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person had the daemon itself do, such as `reload`; its line says who asked.
+
+    Nothing changes by it: what changes by what follows has an event of its own.
+    """
+
+    what: str
+
+
 SessionCommand = Hold | Release | Abort | Skip | Renew | Enrol | Detach
-Command = SessionCommand | Answer | ActAgain | Greeted
+Command = SessionCommand | Answer | ActAgain | Greeted | Order

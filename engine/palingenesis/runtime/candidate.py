@@ -101,6 +101,6 @@ class CandidateDoor(Protocol):
         """What adopting a file (None: the policy's own) would do to what is pending."""
         ...
 
-    def shadow(self, order: ShadowOrder, path: str | None) -> Awaitable[Shadow]:
+    def shadow(self, order: ShadowOrder, path: str | None, by: str) -> Awaitable[Shadow]:
         """Start a file as candidate, report on it, promote it into the policy's place, stop it."""
         ...

@@ -5,7 +5,7 @@ is JSON: instants are RFC 3339 in UTC (`2026-11-21T03:00:00Z`), spans are second
 known is null. Fields may be added; they are never renamed within one `schema_version`.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
@@ -316,9 +316,15 @@ class Door(CandidateDoor, Protocol):
         ...
 
     def events(
-        self, *, after: int, since: datetime | None, session: str | None, limit: int
+        self,
+        *,
+        after: int,
+        since: datetime | None,
+        session: str | None,
+        kinds: Collection[str],
+        limit: int,
     ) -> Sequence[EventRow]:
-        """Journal entries with a number above `after`, oldest first.
+        """Journal entries with a number above `after`, oldest first; `kinds` empty: of all kinds.
 
         Of those that qualify, the newest `limit` when `after` is 0, else the oldest `limit`.
         """
@@ -346,11 +352,11 @@ class Door(CandidateDoor, Protocol):
         """
         ...
 
-    def reload(self) -> Awaitable[Answer]:
+    def reload(self, by: str) -> Awaitable[Answer]:
         """Read configuration and policy again; a bad one is refused and the last good one stays."""
         ...
 
-    def stop(self, *, agents: bool) -> None:
+    def stop(self, by: str, *, agents: bool) -> None:
         """Begin to shut down; agents keep running unless they are meant too. Returns at once."""
         ...
 

@@ -4,7 +4,7 @@ The same functions serve the daemon's door and a surface that reads the journal 
 down, so both say the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from palingenesis.core.safety import touched
 from palingenesis.core.values import AgentId, DownCause, FactValue, Status
 from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.runtime import door
+from palingenesis.runtime.command_words import typed
 from palingenesis.runtime.ports import Recorded
 from palingenesis.simulation.rehearsal import name_of
 from palingenesis.simulation.timeline import of_turn
@@ -199,6 +200,11 @@ def kind_of(event: Event) -> str:
     return word.lstrip("-")
 
 
+def classes_of(kinds: Collection[str]) -> list[str] | None:
+    """The classes of events, by name, that kinds (`session-stopped`) mean; None: all."""
+    return [kind.title().replace("-", "") for kind in kinds] or None
+
+
 def _summary(event: Event) -> str:
     match event:
         case events.SessionSeen():
@@ -229,7 +235,7 @@ def _summary(event: Event) -> str:
         case events.MachineSlept():
             return f"the machine slept for {show_duration(event.span)}"
         case events.CommandGiven():
-            return f"{type(event.command).__name__.lower()} by {event.by}"
+            return f"{typed(event.command)} by {event.by}"
         case _:
             return ""
 

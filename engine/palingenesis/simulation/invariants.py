@@ -216,7 +216,9 @@ class Invariants:
         if isinstance(command, commands.Abort):
             self._memory(command.session).is_stopped = True
             return
-        if isinstance(command, commands.Answer | commands.ActAgain | commands.Greeted):
+        if isinstance(
+            command, commands.Answer | commands.ActAgain | commands.Greeted | commands.Order
+        ):
             return
         one = command.session
         for session in [one] if one is not None else list(world.sessions):

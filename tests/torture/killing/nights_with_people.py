@@ -219,7 +219,7 @@ async def _changes_the_policy(run: "Run") -> None:
     await run.begin(TASK)
     await run.until(lambda: run.journal.rules)
     run.stage.write_policy(_OTHER_WORDS)
-    await run.command(lambda door: door.reload())
+    await run.command(lambda door: door.reload("a person"))
     await run.decided(2)
 
 
@@ -229,7 +229,7 @@ async def _tries_a_policy(run: "Run") -> None:
     candidate = run.stage.folder / "candidate.yaml"
     candidate.write_text(_LATER)
     candidate.chmod(0o600)
-    await run.command(lambda door: door.shadow("start", str(candidate)))
+    await run.command(lambda door: door.shadow("start", str(candidate), "a person"))
     await run.begin(TASK)
     await run.decided(2)
 

@@ -127,6 +127,8 @@ def _commanded(draft: Draft, event: events.CommandGiven) -> bool:
     if isinstance(command, commands.Answer | commands.Detach):
         return False
     name = type(command).__name__.lower()
+    if isinstance(command, commands.Order):
+        name = command.what
     draft.decide("commanded", event=OPERATOR, rule=OPERATOR, why=f"{name} by {event.by}")
     match command:
         case commands.ActAgain():

@@ -46,6 +46,8 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
             pass  # it is counted, and nothing else
         case commands.ActAgain():
             _each(draft, event, None, name)  # nothing is held: only the line is left
+        case commands.Order():
+            _each(draft, event, None, command.what)
         case _:
             meant = draft.sessions.get(command.session)
             if meant is not None:

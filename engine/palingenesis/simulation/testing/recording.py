@@ -260,7 +260,7 @@ class _Writer:
     def _command(self, command: commands.Command) -> list[str]:
         if isinstance(command, commands.Answer):
             return [f"answer: {'yes' if command.yes else 'no'}"]
-        if isinstance(command, commands.ActAgain | commands.Greeted):
+        if isinstance(command, commands.ActAgain | commands.Greeted | commands.Order):
             return []
         if command.session is not None and command.session not in self._ours:
             return []

@@ -16,7 +16,7 @@ def act_again(desk: Desk, as_json: bool) -> None:
 
     Waits go on as they were, and what has stopped meanwhile is decided now.
     """
-    answer = desk.client().command("act-again", None, "cli")
+    answer = desk.reached().command("act-again", None, desk.who)
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, **answer})
     else:

@@ -18,7 +18,7 @@ def answer(desk: Desk, question: str, yes_or_no: str, as_json: bool) -> None:
 
     On yes the rule goes on; on no the session waits for you. Twice the same answer does no harm.
     """
-    told = desk.client().answer(question, "cli", yes=yes_or_no == "yes")
+    told = desk.reached().answer(question, desk.who, yes=yes_or_no == "yes")
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, **told})
     else:

@@ -24,6 +24,23 @@ class Desk:
 
         return find_paths(self.environ)
 
+    @property
+    def who(self) -> str:
+        """Who gives a command here, for the journal."""
+        from palingenesis.surfaces.cli.who import who
+
+        return who(self.environ)
+
+    def reached(self) -> "ControlClient":
+        """The way to a daemon that has just answered.
+
+        An order may take its time, so that one who gives it to a daemon that hangs would wait long
+        for nothing.
+        """
+        client = self.client()
+        client.status()
+        return client
+
     def client(self, *, timeout_s: float = 6.0) -> "ControlClient":
         """The way to the daemon; nothing is asked yet."""
         from palingenesis.control.client import ControlClient

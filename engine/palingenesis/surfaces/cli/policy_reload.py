@@ -47,7 +47,7 @@ def reload(ctx: click.Context, file: Path | None, dry_run: bool, as_json: bool) 
     if dry_run:
         _preview(desk, file, as_json=as_json)
         return
-    answer = desk.client().reload()
+    answer = desk.reached().reload(desk.who)
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, **answer})
     if not answer["ok"]:

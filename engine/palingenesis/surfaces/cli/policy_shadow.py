@@ -43,7 +43,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="The same facts as 
 @click.pass_obj
 def start(desk: Desk, file: Path, as_json: bool) -> None:
     """Begin with a policy FILE; another one that is in shadow gives way."""
-    found = desk.client().shadow("start", str(file.absolute()))
+    found = desk.reached().shadow("start", desk.who, str(file.absolute()))
     if as_json:
         _say_json(found)
         return
@@ -56,7 +56,7 @@ def start(desk: Desk, file: Path, as_json: bool) -> None:
 @click.pass_obj
 def report(desk: Desk, as_json: bool) -> None:
     """How it does: what it decides the same, what differently, and since when."""
-    found = desk.client().shadow("report")
+    found = desk.reached().shadow("report", desk.who)
     if as_json:
         _say_json(found)
         return
@@ -70,14 +70,15 @@ def report(desk: Desk, as_json: bool) -> None:
 @click.pass_context
 def promote(ctx: click.Context, yes: bool, as_json: bool) -> None:
     """Write it over your policy file, with a backup, and end the shadow."""
-    client = ctx.ensure_object(Desk).client()
+    desk = ctx.ensure_object(Desk)
+    client = desk.reached()
     if not yes:
-        found = client.shadow("report")
+        found = client.shadow("report", desk.who)
         click.echo(as_text(found), err=True, nl=False)
         if not sys.stdin.isatty():
             raise click.UsageError("nobody can be asked here: say --yes")
         click.confirm(f"put {plain(found['name'])} in force?", abort=True, err=True)
-    found = client.shadow("promote")
+    found = client.shadow("promote", desk.who)
     if as_json:
         _say_json(found)
         return
@@ -89,7 +90,7 @@ def promote(ctx: click.Context, yes: bool, as_json: bool) -> None:
 @click.pass_obj
 def stop(desk: Desk, as_json: bool) -> None:
     """End it; nothing else changes."""
-    found = desk.client().shadow("stop")
+    found = desk.reached().shadow("stop", desk.who)
     if as_json:
         _say_json(found)
         return

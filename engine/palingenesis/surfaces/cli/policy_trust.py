@@ -159,6 +159,6 @@ def _state(file: Path, pin: str, base: "Base") -> str:
 def _tell_the_daemon(desk: Desk) -> None:
     """Have a running daemon look at once; without one there is nobody to tell."""
     try:
-        desk.client().reload()
+        desk.reached().reload(desk.who)
     except PalingenesisError:
         return

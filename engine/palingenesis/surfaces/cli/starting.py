@@ -1,0 +1,183 @@
+"""Starting the daemon in the background, and what a person must know about how it began."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from palingenesis.control.client import ControlClient
+from palingenesis.core.errors import (
+    DeadlineError,
+    ExitCode,
+    NotRunningError,
+    PalingenesisError,
+)
+from palingenesis.runtime.door import AgentStatus, Status
+from palingenesis.runtime.foreign_text import plain
+from palingenesis.runtime.log_file import open_log
+from palingenesis.runtime.log_form import read_line
+from palingenesis.runtime.paths import Paths
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import read_time
+
+_LOG_TAIL_BYTES = 4096
+_START_SPAN = timedelta(seconds=30)
+_AGENT_SPAN = timedelta(seconds=10)
+
+
+def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
+    """Start a daemon and wait until it answers; its pid, and whether another one was quicker.
+
+    Raises:
+        DeadlineError: it started and does not answer.
+        PalingenesisError: it ended; what it said, with its exit code.
+    """
+    from palingenesis.processes.supervisor import Supervisor
+    from palingenesis.runtime.config_file import load_config
+    from palingenesis.surfaces.cli.patience import Patience
+
+    paths, environ = desk.paths, dict(desk.environ)
+    Supervisor.of(environ)  # whoever keeps the shell that we are typed into does not keep it
+    config = load_config(paths)  # its problems are told here, not in a log
+    paths.prepare()
+    log = _open_log(paths)
+    try:
+        begin = os.fstat(log).st_size
+        # -P: a folder named palingenesis where we happen to stand must not be imported.
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "palingenesis", "daemon", "run", "--allow-root", *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=paths.state,
+            env=environ,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    patience = Patience(_START_SPAN)
+    client = ControlClient(paths.socket, timeout_s=2.0)
+    while True:
+        if child.poll() is not None:
+            failure = _failed_start(paths, begin, child.returncode)
+            return _pid_of_another(client, failure), True
+        with contextlib.suppress(NotRunningError, DeadlineError):
+            told = client.status()
+            if config.opencode.mode == "managed" or "--server" in flags:
+                told = _once_an_agent_is_told(client, told, child)
+                if child.poll() is not None:
+                    failure = _failed_start(paths, begin, child.returncode)
+                    return _pid_of_another(client, failure), True
+            child.returncode = child.returncode or 0  # it outlives us, and is not waited for
+            _warn_about_start(told)
+            return told["pid"], False
+        if not patience.lasts():
+            child.returncode = child.returncode or 0
+            raise DeadlineError(
+                f"the daemon (pid {child.pid}) started but does not answer", hint=f"see {paths.log}"
+            )
+
+
+def _pid_of_another(client: ControlClient, failure: PalingenesisError) -> int:
+    """Be content with a daemon that was started at the same moment and was quicker.
+
+    Raises:
+        PalingenesisError: `failure`, when it is another one or no daemon answers.
+    """
+    from palingenesis.surfaces.cli.patience import Patience
+
+    patience = Patience(_AGENT_SPAN)
+    while failure.exit_code == ExitCode.TRY_AGAIN:
+        with contextlib.suppress(NotRunningError, DeadlineError):
+            return client.status()["pid"]
+        if not patience.lasts():
+            break
+    raise failure
+
+
+def _warn_about_start(told: Status) -> None:
+    """What a person must know who believes that everything began as she wrote it."""
+    for problem in told["policy"]["stale"]:
+        click.echo(plain(problem, 500), err=True)
+    if told["policy"]["stale"]:
+        click.echo("warning: the policy was refused; the last good one is in force", err=True)
+        place = plain(told["policy"]["path"], 500)
+        click.echo(f"hint: palingenesis policy validate {place}", err=True)
+    for agent in told["agents"]:
+        if not agent["up"] and _is_told(agent, told["since"]):
+            click.echo(f"warning: no OpenCode yet: {plain(agent['detail'], 500)}", err=True)
+            click.echo("hint: it is tried again by itself; palingenesis status", err=True)
+
+
+def _once_an_agent_is_told(
+    client: ControlClient, told: Status, child: "subprocess.Popen[bytes]"
+) -> Status:
+    """The status once our OpenCode runs, or it is known that it does not."""
+    from palingenesis.surfaces.cli.patience import Patience
+
+    patience = Patience(_AGENT_SPAN)
+    with contextlib.suppress(PalingenesisError):
+        while child.poll() is None and patience.lasts():
+            if any(_is_told(agent, told["since"]) for agent in told["agents"]):
+                break
+            told = client.status()
+    return told
+
+
+def _is_told(agent: AgentStatus, since: str) -> bool:
+    """Whether it is our OpenCode, and known to this run: the journal tells of earlier ones."""
+    at, began = read_time(agent["since"]), read_time(since)
+    is_new = at is not None and began is not None and at >= began
+    return agent["way"] != "observed" and (agent["up"] or is_new)
+
+
+def _open_log(paths: Paths) -> int:
+    try:
+        return open_log(paths.log)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise PalingenesisError(
+            f"cannot write {paths.log}: {reason}", hint=f"move {paths.log} away, or make it yours"
+        ) from error
+
+
+def _failed_start(paths: Paths, begin: int, code: int) -> PalingenesisError:
+    """What the child said before it ended, as an error with the child's own exit code."""
+    with paths.log.open("rb") as stream:
+        stream.seek(begin if os.fstat(stream.fileno()).st_size >= begin else 0)  # it was rotated
+        said = stream.read()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
+    if not said and _is_full(paths.log.parent):
+        return PalingenesisError(
+            f"the disk is full: nothing can be written to {paths.log.parent}",
+            hint="free some space, and start again",
+        )
+    told = [line[7:] for line in said if line.startswith("error: ")]
+    hints = [line[6:] for line in said if line.startswith("hint: ")]
+    error = PalingenesisError(
+        told[-1] if told else f"the daemon ended at once (exit code {code})",
+        hint=hints[-1] if hints else f"see {paths.log}",
+    )
+    error.problems = tuple(  # type: ignore[attr-defined]
+        line
+        for line in said
+        if not line.startswith(("error: ", "hint: ")) and not _is_in_passing(line)
+    )
+    if code in set(ExitCode):
+        error.exit_code = ExitCode(code)
+    return error
+
+
+def _is_in_passing(line: str) -> bool:
+    """Whether it was logged, and not because something is wrong."""
+    record = read_line(line)
+    return record is not None and record.level in {"debug", "info"}
+
+
+def _is_full(folder: Path) -> bool:
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize < _LOG_TAIL_BYTES
