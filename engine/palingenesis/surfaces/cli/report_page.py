@@ -80,6 +80,7 @@ def _waiting(told: Told) -> str:
     for row in told.waiting:
         known = text(short.get(row["id"], row["id"]), 60)
         because = local_times(row["for"] or row["message"] or "", told.morning.until)
+        because = because.rstrip(" :")
         command = _COMMANDS.get(row["status"], "status")
         ways = [f"explain {known}", f"{command} {known}" if command != "status" else command]
         if row["question"]:

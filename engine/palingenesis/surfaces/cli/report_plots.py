@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Final
 
+from palingenesis.core.values import Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.lanes import Lane, Span
 from palingenesis.runtime.morning import Day, Mark, Morning
@@ -21,6 +22,11 @@ _GUTTER: Final = 210
 _RIGHT: Final = 20
 _LANE: Final = 46
 _BAR: Final = 22
+_RESTS: Final = 6
+"""How tall a status is in which nothing is to come."""
+_RESTING: Final = frozenset(
+    {Status.COMPLETED, Status.STOOD_DOWN, Status.DISCOVERING, Status.DETACHED}
+)
 _TICKS: Final = 13
 _HOURS: Final = (1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720, 2160)
 _DAY_HOURS: Final = 24
@@ -148,8 +154,10 @@ def _span(span: Span, top: int, scale: _Scale) -> str:
         f"{_word(span)} for {say_span(span.end - span.start)}, "
         f"{scale.clock(span.start)} to {scale.clock(span.end)}{why}"
     )
+    tall = _RESTS if span.status in _RESTING else _BAR
     return (
-        f'<rect x="{left:.1f}" y="{top}" width="{max(right - left, 1.2):.1f}" height="{_BAR}" '
+        f'<rect x="{left:.1f}" y="{top + (_BAR - tall) // 2}" '
+        f'width="{max(right - left, 1.2):.1f}" height="{tall}" '
         f'fill="var(--{span.status.value})"><title>{escape(tip)}</title></rect>'
     )
 

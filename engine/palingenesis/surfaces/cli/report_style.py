@@ -10,7 +10,7 @@ align-items:baseline}
 .plot text{fill:var(--ink)}.plot .name{font-size:13px;font-weight:600}
 .plot .soft,.plot .tick,.plot .count{fill:var(--soft);font-size:11px}
 .plot .tick{text-anchor:middle}.plot .label{text-anchor:end}
-.plot .rule{stroke:var(--line);stroke-width:1}.plot .track{fill:var(--bg)}
+.plot .rule{stroke:var(--line);stroke-width:1}.plot .track{fill:var(--bg);opacity:.6}
 .plot .bar{fill:var(--prompt)}
 .m.stop{fill:var(--stop)}.m.save{fill:var(--good)}.m.handed{fill:var(--attention)}
 .m.person{fill:var(--person)}
@@ -27,6 +27,7 @@ caption{text-align:left;font-size:15px;font-weight:600;padding:0 0 10px;caption-
 .tables table{margin-top:30px;background:none;border:0;border-radius:0}
 .tables tbody,.tables thead{background:var(--card)}
 .tables td.n,.tables th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.tables td,.tables th{overflow-wrap:break-word}.tables td{min-width:70px}
 .tables td.t{white-space:nowrap;font-variant-numeric:tabular-nums}
 tbody th{color:var(--ink);font-size:14px;border-top:1px solid var(--line)}
 dl{display:grid;grid-template-columns:minmax(130px,220px) 1fr;gap:6px 18px;margin:10px 0 4px}
