@@ -1,7 +1,7 @@
 """Which agents are watched and acted upon: our own or somebody's server, and observed ones."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,6 +9,7 @@ from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.executable import database, find_executable
 from palingenesis.assistants.opencode.observed import ObservedSensor
+from palingenesis.assistants.opencode.pacing import Pace, PacedServer
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
@@ -32,6 +33,8 @@ class Agents:
     managed: ManagedServer | None
     server: Server | None
     executable: str | None
+    pace: Pace = field(default_factory=Pace)
+    """How often is looked, and how long is waited; it may change meanwhile."""
 
     def actuator_of(self, agent: AgentId) -> Actuator | None:
         """Through what an agent is acted upon."""
@@ -92,19 +95,22 @@ class Surroundings:
 def make_agents(around: Surroundings) -> Agents:
     """Make what watches and acts, as the configuration says. Nothing is started yet."""
     config, environ, clock = around.config, around.environ, around.clock
-    interval_s = config.daemon.check_interval.total_seconds()
+    pace = Pace()
+    pace.follow(config)
     executable = _executable(config, environ)
     server: Server | None = None
     managed: ManagedServer | None = None
     agent, way = MANAGED, Way.MANAGED
-    if (url := around.server_url) is not None:
+    watches = config.monitoring.has_somebody
+    url = around.server_url
+    if watches and url is not None:
         server = AttachedServer(url, environ.get(PASSWORD_VARIABLE), clock)
         way = Way.ATTACHED
         agent = AgentId(f"opencode@{url.partition('://')[2].rstrip('/') or url}")
-    elif config.opencode.mode == "managed":
+    elif watches and config.opencode.mode == "managed":
         launch = around.launch or _launch(config, around.state, environ)
         managed = ManagedServer(launch, clock, around.dice)
-        server = managed
+        server = PacedServer(managed, pace, clock)
     sensors: list[Sensor] = []
     actuators: dict[AgentId, Actuator] = {}
     if server is not None:
@@ -114,7 +120,7 @@ def make_agents(around: Surroundings) -> Agents:
             server,
             around.work,
             clock,
-            interval_s=interval_s,
+            pace=pace,
             supervised=around.at_work,
             believed=around.believed,
             quiet=quiet,
@@ -124,22 +130,22 @@ def make_agents(around: Surroundings) -> Agents:
         actuators[agent] = OpenCodeActuator(
             server, around.work, clock, way=way, quiet=quiet, void=around.void
         )
-    if around.observes:
-        sensors.append(
-            ObservedSensor(
-                clock,
-                interval_s=interval_s,
-                owned=around.owned,
-                data=database(environ),
-                zones=zone,
-            )
-        )
+    if around.observes and watches:
+        sensors.append(_observed(around, pace))
     return Agents(
         sensors=tuple(sensors),
         actuators=actuators,
         managed=managed,
         server=server,
         executable=executable,
+        pace=pace,
+    )
+
+
+def _observed(around: Surroundings, pace: Pace) -> Sensor:
+    """What sees the person's own programs."""
+    return ObservedSensor(
+        around.clock, pace=pace, owned=around.owned, data=database(around.environ), zones=zone
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from palingenesis.assistants.opencode.observed import ObservedSensor, Program, read_command
+from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.core import events as ev
 from palingenesis.core.errors import AssistantError
@@ -141,7 +142,7 @@ def observed(tmp_path: Path, scene: Scene, **options: Any) -> None:
             [str(program), "60"], cwd=tmp_path, env=environment, log=tmp_path / "log"
         )
         told = Told()
-        sensor = ObservedSensor(SystemClock(), interval_s=0.05, **options)
+        sensor = ObservedSensor(SystemClock(), pace=Pace(interval_s=0.05), **options)
         assert child.identity is not None
         try:
             async with asyncio.TaskGroup() as group:

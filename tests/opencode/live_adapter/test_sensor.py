@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
 from palingenesis.core import events as ev
@@ -80,7 +81,7 @@ def watched(scene: Play, *, before: Callable[[FakeOpenCode], None] | None = None
         server = FakeServer(fake, **o.pop("running", {}))
         told, clock = Told(), QuickClock(LATER)
         work = o.pop("work", None) or FakeWork()
-        sensor = OpenCodeSensor(AGENT, server, work, clock, interval_s=0.05, **o)
+        sensor = OpenCodeSensor(AGENT, server, work, clock, pace=Pace(interval_s=0.05), **o)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(sensor.watch(told))
             if server.running is not None and "version" not in o:

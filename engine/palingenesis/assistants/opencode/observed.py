@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from palingenesis.assistants.opencode.executable import ask_version, database
+from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.reading import stop_of
 from palingenesis.assistants.opencode.storage import Row, Storage
 from palingenesis.assistants.opencode.transcript import Transcript, read_transcript
@@ -89,7 +90,7 @@ class ObservedSensor:
 
     Args:
         clock: what time it is.
-        interval_s: seconds between two looks.
+        pace: how often we look; it may change meanwhile.
         owned: sessions of our own servers, which share the database: not told here.
         data: only programs with this database are hers in our sense; one in a container or with
             another home lives in another world. None: all.
@@ -102,14 +103,14 @@ class ObservedSensor:
         self,
         clock: Clock,
         *,
-        interval_s: float = 5.0,
+        pace: Pace | None = None,
         owned: Callable[[], Collection[SessionId]] = tuple,
         data: Path | None = None,
         zones: Zones | None = None,
     ) -> None:
         self._clock = clock
         self._data = data
-        self._interval_s = interval_s
+        self._pace = pace or Pace()
         self._owned = owned
         self._zones = zones
         self._emit: Emit = _nobody
@@ -130,7 +131,7 @@ class ObservedSensor:
                     if self._data is not None and database(found.environment) != self._data:
                         continue
                     group.create_task(self._observe(found, program))
-                await self._clock.sleep(self._interval_s)
+                await self._clock.sleep(self._pace.interval_s)
 
     async def _observe(self, found: Found, program: Program) -> None:
         """One program, from now to its end."""
@@ -152,7 +153,7 @@ class ObservedSensor:
     async def _look_again_and_again(self, watch: _Watch) -> None:
         while True:
             await self._look(watch)
-            await self._clock.sleep(self._interval_s)
+            await self._clock.sleep(self._pace.interval_s)
 
     # ── a look ──
 

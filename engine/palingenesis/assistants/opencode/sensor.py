@@ -11,9 +11,11 @@ had seen at work.
 import asyncio
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from functools import partial
 
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
+from palingenesis.assistants.opencode.pacing import Pace, Pulse
 from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.signals import Answered, Busy, Disposed, Retry, Signal
@@ -55,7 +57,7 @@ class OpenCodeSensor:
         server: where it lives.
         work: reads the documents of a session's work.
         clock: what time it is.
-        interval_s: seconds between two reconciliations while something is going on.
+        pace: how often we look; it may change meanwhile.
         supervised: the sessions that were at work as far as the kernel knows; asked when the
             server is first reached, to find out what became of them while we were away.
         believed: the sessions of an agent that whoever decides takes to be at work now. Where we
@@ -71,7 +73,7 @@ class OpenCodeSensor:
         work: Work,
         clock: Clock,
         *,
-        interval_s: float = 5.0,
+        pace: Pace | None = None,
         supervised: Callable[[], Collection[SessionId]] = tuple,
         believed: Callable[[AgentId], Collection[SessionId]] = nobody,
         quiet: Collection[str] = (),
@@ -80,7 +82,7 @@ class OpenCodeSensor:
         self._agent = agent
         self._server = server
         self._clock = clock
-        self._interval_s = interval_s
+        self._pace = pace or Pace()
         self._supervised = supervised
         self._believed = believed
         self._book = Book(agent, clock.now)
@@ -191,7 +193,7 @@ class OpenCodeSensor:
         """All that is done with a server whose interface is another one."""
         while True:
             await client.version()
-            await self._clock.sleep(self._interval_s * _QUIET_FACTOR)
+            await self._clock.sleep(self._pace.interval_s * _QUIET_FACTOR)
 
     async def _watch_stream(self, running: Running, client: OpenCode) -> None:
         broken: AssistantError | None = None
@@ -202,8 +204,9 @@ class OpenCodeSensor:
                 errands = _Errands(group, self._settling, client, running)
                 reconciling = group.create_task(self._reconcile(running, client, errands))
                 try:
-                    async for signal in stream:
-                        self._take(signal, errands)
+                    pulse = Pulse(self._pace, self._clock)
+                    take = partial(self._take, errands=errands)
+                    broken = await pulse.heard_out(stream, take, client)
                 except AssistantError as error:
                     broken = error
                 finally:
@@ -230,7 +233,7 @@ class OpenCodeSensor:
             except AssistantError:
                 pass  # the stream will tell whether it is gone; we ask again
             busy = any(watched.is_at_work for watched in self._book.watched.values())
-            pause = self._interval_s * (1 if busy or soon else _QUIET_FACTOR)
+            pause = self._pace.interval_s * (1 if busy or soon else _QUIET_FACTOR)
             try:
                 async with asyncio.timeout(pause):
                     await errands.hasten.wait()

@@ -68,7 +68,8 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
             return _pid_of_another(client, failure), True
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
-            if config.opencode.mode == "managed" or "--server" in flags:
+            attends = config.opencode.mode == "managed" or "--server" in flags
+            if attends and config.monitoring.has_somebody:
                 told = _once_an_agent_is_told(client, told, child)
                 if child.poll() is not None:
                     failure = _failed_start(paths, begin, child.returncode)

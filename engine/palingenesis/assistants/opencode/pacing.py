@@ -1,0 +1,145 @@
+"""How often we look, how long we wait, and whether we restart: what may change while we run.
+
+One `Pace` is shared by everything that goes by it; whoever changes it changes all of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.running import Running, Server
+from palingenesis.core.errors import AssistantError
+from palingenesis.processes.exits import Exit
+from palingenesis.runtime.config import Config
+from palingenesis.runtime.ports import Clock
+
+T = TypeVar("T")
+
+_ANSWERS_S: Final = 10.0
+_PATIENCE: Final = 2
+"""So many questions in a row may go unanswered."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """The numbers; seconds."""
+
+    interval_s: float = 5.0
+    """Between two reconciliations while something is going on."""
+    health_s: float = 5.0
+    """How long the server may be silent before it is asked whether it is well."""
+    restart_delay_s: float = 0.0
+    restarts: bool = True
+    """Whether a server that is gone is started again."""
+
+    def follow(self, config: Config) -> None:
+        """Go by this configuration from now on."""
+        self.interval_s = config.daemon.check_interval.total_seconds()
+        self.health_s = config.opencode.health_check_interval.total_seconds()
+        self.restart_delay_s = config.opencode.restart_delay.total_seconds()
+        self.restarts = config.opencode.auto_restart
+
+
+class PacedServer:
+    """A `Server` that is restarted after a pause, or not at all, as the pace says."""
+
+    def __init__(self, server: Server, pace: Pace, clock: Clock) -> None:
+        self.way = server.way
+        self._server = server
+        self._pace = pace
+        self._clock = clock
+
+    @property
+    def running(self) -> Running | None:
+        """See `Server`."""
+        return self._server.running
+
+    async def up(self) -> Running:
+        """See `Server`."""
+        return await self._server.up()
+
+    async def gone(self, running: Running) -> Exit:
+        """See `Server`."""
+        return await self._server.gone(running)
+
+    def stopped_by_us(self, running: Running) -> bool:
+        """See `Server`."""
+        return self._server.stopped_by_us(running)
+
+    async def restart(self, grace_s: float) -> Running:
+        """See `Server`.
+
+        Raises:
+            AssistantError: it is gone, and the person wants it to stay so; or see `Server`.
+        """
+        if not self._pace.restarts and self._server.running is None:
+            raise AssistantError(
+                "the server is gone, and [opencode] auto_restart is false",
+                "palingenesis daemon restart",
+            )
+        if self._pace.restart_delay_s:
+            await self._clock.sleep(self._pace.restart_delay_s)
+        return await self._server.restart(grace_s)
+
+    async def stop(self, grace_s: float) -> None:
+        """See `Server`."""
+        await self._server.stop(grace_s)
+
+
+class Pulse:
+    """Whether the server has been heard of lately; if not, it is asked."""
+
+    def __init__(self, pace: Pace, clock: Clock) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._heard = False
+
+    async def heard_out(
+        self, stream: AsyncIterator[T], take: Callable[[T], None], client: OpenCode
+    ) -> AssistantError | None:
+        """Take what comes until the stream ends; or say why it was given up.
+
+        Raises:
+            AssistantError: the stream broke.
+        """
+
+        async def take_all() -> None:
+            async for one in stream:
+                self.heard()
+                take(one)
+
+        taking = asyncio.ensure_future(take_all())
+        losing = asyncio.ensure_future(self.lost(client))
+        try:
+            await asyncio.wait((taking, losing), return_when=asyncio.FIRST_COMPLETED)
+            if taking.done():
+                taking.result()
+                return None
+            return losing.result()
+        finally:
+            taking.cancel()
+            losing.cancel()
+            await asyncio.gather(taking, losing, return_exceptions=True)
+
+    def heard(self) -> None:
+        """Something came from it."""
+        self._heard = True
+
+    async def lost(self, client: OpenCode) -> AssistantError:
+        """Return as soon as it has been silent and has left several questions unanswered."""
+        unanswered = 0
+        while True:
+            self._heard = False
+            await self._clock.sleep(self._pace.health_s)
+            if self._heard:
+                unanswered = 0
+                continue
+            try:
+                await client.version(timeout_s=_ANSWERS_S)
+                unanswered = 0
+            except AssistantError as error:
+                unanswered += 1
+                if unanswered >= _PATIENCE and not self._heard:
+                    return error

@@ -1,0 +1,143 @@
+"""What the configuration says about pauses and restarts, and how a silent server is asked."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from palingenesis.assistants.opencode.pacing import Pace, PacedServer, Pulse
+from palingenesis.assistants.opencode.running import Running
+from palingenesis.core.errors import AssistantError, AssistantUnreachableError
+from palingenesis.core.values import Way
+from palingenesis.processes.exits import Exit
+from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.config import Config, DaemonConfig, OpenCodeConfig
+from tests.runtime.loopback import START, JumpingClock
+
+UP = Running(origin="http://127.0.0.1:1", version="1.18.33", started_at=START)
+
+
+class StandInServer:
+    """Remembers what it was asked for."""
+
+    way = Way.MANAGED
+
+    def __init__(self, running: Running | None) -> None:
+        self.running = running
+        self.restarts: list[float] = []
+
+    async def up(self) -> Running:
+        return UP
+
+    async def gone(self, running: Running) -> Exit:
+        return Exit()
+
+    def stopped_by_us(self, running: Running) -> bool:
+        return False
+
+    async def restart(self, grace_s: float) -> Running:
+        self.restarts.append(grace_s)
+        return UP
+
+    async def stop(self, grace_s: float) -> None:
+        self.running = None
+
+
+class StandInClient:
+    """Answers as long as it is told to, and can do something when it is asked."""
+
+    def __init__(self, *answers: bool, asked: Callable[[], None] = lambda: None) -> None:
+        self.answers = list(answers)
+        self.times = 0
+        self._asked = asked
+
+    async def version(self, *, timeout_s: float) -> str:
+        self.times += 1
+        self._asked()
+        if self.answers and not self.answers.pop(0):
+            raise AssistantUnreachableError("no answer")
+        return "1.18.33"
+
+
+def test_a_pace_goes_by_the_configuration():
+    pace = Pace()
+
+    pace.follow(
+        Config(
+            daemon=DaemonConfig(check_interval=timedelta(seconds=9)),
+            opencode=OpenCodeConfig(
+                health_check_interval=timedelta(seconds=7),
+                restart_delay=timedelta(milliseconds=250),
+                auto_restart=False,
+            ),
+        )
+    )
+
+    assert pace == Pace(interval_s=9, health_s=7, restart_delay_s=0.25, restarts=False)
+
+
+def test_a_restart_comes_after_the_pause_that_was_asked_for():
+    clock, server = JumpingClock(), StandInServer(None)
+
+    asyncio.run(PacedServer(server, Pace(restart_delay_s=2.5), clock).restart(5.0))
+
+    assert clock.slept == [2.5]
+    assert server.restarts == [5.0]
+
+
+def test_a_server_that_is_gone_stays_so_where_the_person_wants_that():
+    server = StandInServer(None)
+    paced = PacedServer(server, Pace(restarts=False), JumpingClock())
+
+    with pytest.raises(AssistantError, match="auto_restart is false"):
+        asyncio.run(paced.restart(5.0))
+
+    assert server.restarts == []
+
+
+def test_a_server_that_hangs_is_restarted_all_the_same():
+    server = StandInServer(UP)
+
+    asyncio.run(PacedServer(server, Pace(restarts=False), JumpingClock()).restart(5.0))
+
+    assert server.restarts == [5.0]
+
+
+def test_a_silent_server_is_lost_when_two_questions_in_a_row_went_unanswered():
+    clock, client = JumpingClock(), StandInClient(True, False, True, False, False)
+
+    error = asyncio.run(Pulse(Pace(health_s=3.0), clock).lost(client))  # type: ignore[arg-type]
+
+    assert error.message == "no answer"
+    assert client.times == 5
+    assert clock.slept == [3.0] * 5
+
+
+def test_a_server_that_is_heard_of_is_not_asked():
+    async def story() -> int:
+        pulse = Pulse(Pace(health_s=0.01), SystemClock())
+        client = StandInClient()
+        waiting = asyncio.ensure_future(pulse.lost(client))  # type: ignore[arg-type]
+        for _ in range(200):
+            pulse.heard()
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return client.times
+
+    assert asyncio.run(story()) == 0
+
+
+def test_a_server_that_speaks_while_it_does_not_answer_lives():
+    pulse = Pulse(Pace(), JumpingClock())
+
+    def speaks_at_first() -> None:
+        if client.times < 4:
+            pulse.heard()
+
+    client = StandInClient(*([False] * 5), asked=speaks_at_first)
+
+    asyncio.run(pulse.lost(client))  # type: ignore[arg-type]
+
+    assert client.times == 4
