@@ -5,12 +5,11 @@ page, and every line that is shown has to come out, numbers and names of session
 """
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,25 +18,15 @@ from palingenesis.demo.provider import ModelRequest
 from palingenesis.demo.replies import Reply, Text
 from tests.live.executable import opencode_executable
 from tests.live.night import Night
+from tests.shown import missing, typed
 from tests.torture.standing_in import stand_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial" / "first-save.md"
-BLOCKS = re.findall(r"^```console\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-TYPED = [block.removeprefix("$ ").partition("\n") for block in BLOCKS if block.startswith("$ ")]
 PROMISED_S = 300.0
 POEM = Text(text=" ".join(["stanza"] * 400), chunk_delay_s=0.2)
 REST = Text(text=" ".join(["stanza"] * 20), chunk_delay_s=0.1)
-
-
-def shape(line: str) -> str:
-    """A line without what differs from one run to the next."""
-    line = re.sub("The night shift|Scripted title", "TITLE", line)
-    line = re.sub(r"\bses_\w+", "SESSION", line)
-    line = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b", "HASH", line)
-    line = re.sub(r"\d+(?: min \d+)? (?:s|min)\b", "SPAN", line)
-    return re.sub(r"\s+", " ", re.sub(r"[\d.:-]*\d", "N", line)).strip()
 
 
 def answer(request: ModelRequest) -> Reply:
@@ -53,10 +42,9 @@ class Person:
         self._environment = night.environment()
         folder = night.root / "bin"
         folder.mkdir()
-        for name in ("palingenesis",):
-            program = folder / name
-            program.write_text(f'#!/bin/sh\nexec {sys.executable} -m palingenesis "$@"\n')
-            program.chmod(0o700)
+        program = folder / "palingenesis"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m palingenesis "$@"\n')
+        program.chmod(0o700)
         self._environment |= {
             "PATH": f"{folder}:{os.environ['PATH']}", "NO_COLOR": "1", "TZ": "UTC", "COLUMNS": "120"
         }  # fmt: skip
@@ -75,17 +63,12 @@ class Person:
         assert said.returncode == 0, f"{words}: {said.stdout}{said.stderr}"
         return said.stdout.splitlines()
 
-    def sees(self, words: str, shown: str) -> None:
+    def sees(self, words: str, shown: Sequence[str]) -> None:
         """Type it until every line that the page shows has come out."""
-        wanted = [shape(line) for line in shown.splitlines() if line != "…"]
-        seen: list[str] = []
-
-        def comes_out() -> bool:
-            seen[:] = [shape(line) for line in self.type(words)]
-            return set(wanted) <= set(seen)
-
         self._night.wait(
-            comes_out, 60, lambda: f"{set(wanted) - set(seen)} under {words!r} in {seen}"
+            lambda: not missing(shown, self.type(words)),
+            60,
+            lambda: f"{missing(shown, self.type(words))} under {words!r}",
         )
 
 
@@ -101,20 +84,20 @@ def _opencode(request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the page uses jq")
 def test_whoever_follows_the_tutorial_has_a_save_within_five_minutes(opencode: Path):
     began = time.monotonic()
-    start, working, kill, waiting, back, why = TYPED
+    start, working, kill, waiting, back, why = typed(PAGE)
     with Night(opencode, daemon_starts=False) as night:
         person = Person(night)
         night.provider.respond(answer)
 
-        person.sees(start[0], start[2])
+        person.sees(*start)
         night.wait(lambda: night.control.status()["agents"][0]["up"], 60, lambda: "the agent")
         session = night.begin("Write a poem of forty stanzas about the night shift.")
-        person.sees(working[0], working[2])
+        person.sees(*working)
         person.type(kill[0])
-        person.sees(waiting[0], waiting[2])
-        person.sees(back[0], back[2])
+        person.sees(*waiting)
+        person.sees(*back)
         night.wait_for(session, "completed", timeout_s=60)
-        person.sees(why[0], why[2])
+        person.sees(*why)
 
         told = [one for one in night.asked(session) if one.last_user_text.startswith("Continue")]
         assert len(told) == 1
