@@ -26,6 +26,7 @@ from palingenesis.runtime import candidate, door, touched, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.inbox import RESTRAINING
+from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.limits import limits
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
@@ -177,7 +178,7 @@ class Front:
                 after,
                 since=since,
                 session=session,
-                kinds=views.classes_of(kinds),
+                kinds=classes_of(kinds),
                 limit=limit,
                 newest_first=newest,
             )

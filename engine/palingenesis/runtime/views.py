@@ -4,7 +4,7 @@ The same functions serve the daemon's door and a surface that reads the journal 
 down, so both say the same.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from palingenesis.core.values import AgentId, DownCause, FactValue, Status
 from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.runtime import door
 from palingenesis.runtime.command_words import typed
+from palingenesis.runtime.kinds import kind_of
 from palingenesis.runtime.ports import Recorded
 from palingenesis.simulation.rehearsal import name_of
 from palingenesis.simulation.timeline import of_turn
@@ -192,17 +193,6 @@ def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
         "effects": [name_of(effect) for effect in entry.effects],
         "data": data,
     }
-
-
-def kind_of(event: Event) -> str:
-    """The event's name in kebab-case: `session-stopped`."""
-    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(event).__name__)
-    return word.lstrip("-")
-
-
-def classes_of(kinds: Collection[str]) -> list[str] | None:
-    """The classes of events, by name, that kinds (`session-stopped`) mean; None: all."""
-    return [kind.title().replace("-", "") for kind in kinds] or None
 
 
 def _summary(event: Event) -> str:

@@ -151,7 +151,10 @@ def restart(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Stop the daemon if it runs, and start it; where systemd runs it, systemd does both."""
+    """Stop the daemon if it runs, and start it.
+
+    Where systemd runs it, systemd does both.
+    """
     refuse_sudo(desk, allow_root)
     _check_before_stopping(desk, policy)
     flags = _flags(policy, server, debug)

@@ -5,20 +5,32 @@ import click
 from palingenesis.core.errors import NotRunningError
 from palingenesis.runtime.door import SCHEMA_VERSION, Explanation
 from palingenesis.runtime.foreign_text import plain
-from palingenesis.surfaces.cli.choosing import choose_session
+from palingenesis.surfaces.cli.choosing import SessionWord, choose_session
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import read_time, say_json
+from palingenesis.surfaces.cli.wording import read_time, say_json, say_yaml
 
 _MARKS = {"won": "✓", "limited": "!", "false": "·", "unknown": "?"}
 
 
-@click.command()
-@click.argument("what", required=False, metavar="[SESSION|DECISION]")
+EXAMPLES = """\b
+Examples:
+  palingenesis explain                  the last decision
+  palingenesis explain 412              by its number, as 'status' and 'events' tell it
+  palingenesis explain 'Write the docs' the last one about a session
+  palingenesis explain 412 --yaml       for other programs
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("what", required=False, metavar="[SESSION|DECISION]", type=SessionWord())
 @click.option("--last", is_flag=True, help="The last decision of all; the same as no name.")
 @click.option("--limit", default=1, show_default=True, type=click.IntRange(1, 100))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+@click.option("--yaml", "as_yaml", is_flag=True, help="The same facts as YAML.")
 @click.pass_obj
-def explain(desk: Desk, what: str | None, last: bool, limit: int, as_json: bool) -> None:
+def explain(
+    desk: Desk, what: str | None, last: bool, limit: int, as_json: bool, as_yaml: bool
+) -> None:
     """Why it decided that: a DECISION by number, a SESSION's last one, or the last of all.
 
     Also with the daemon down.
@@ -35,8 +47,9 @@ def explain(desk: Desk, what: str | None, last: bool, limit: int, as_json: bool)
         from palingenesis.surfaces.cli.offline import read_explanations
 
         told = read_explanations(desk.paths, session=asked, decision=number, limit=limit)
-    if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, "decisions": told})
+    if as_json or as_yaml:
+        document = {"schema_version": SCHEMA_VERSION, "decisions": told}
+        (say_json if as_json else say_yaml)(document)
         return
     if not told:
         click.echo("nothing has been decided yet")

@@ -10,6 +10,7 @@ from palingenesis.core.events import SessionSeen
 from palingenesis.journal import ReadOnlyJournal, entry_to_plain
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.door import EventRow, Explanation
+from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.views import decoded, event_row, explanations
 from palingenesis.surfaces.cli.journal_reading import BEGINNING, say_removed
@@ -19,7 +20,12 @@ _LOOKED_BACK = 20_000
 
 
 def read_events(
-    paths: Paths, *, since: str | None, session: str | None, limit: int
+    paths: Paths,
+    *,
+    since: str | None,
+    session: str | None,
+    kinds: Sequence[str] = (),
+    limit: int,
 ) -> list[EventRow]:
     """The newest entries, oldest first, as the daemon would tell them; says what was removed.
 
@@ -29,11 +35,39 @@ def read_events(
     """
     instant = datetime.fromisoformat(since) if since else None
     with _journal(paths) as journal:
-        newest = journal.entries(since=instant, session=session, limit=limit, newest_first=True)
+        newest = journal.entries(
+            since=instant,
+            session=session,
+            kinds=classes_of(kinds),
+            limit=limit,
+            newest_first=True,
+        )
         found = list(newest)
         if len(found) < limit:
             say_removed(journal, instant or BEGINNING)
     return [event_row(decoded(one), entry_to_plain(one)) for one in reversed(found)]
+
+
+def all_events(
+    paths: Paths, *, since: str | None, session: str | None, kinds: Sequence[str]
+) -> Iterator[EventRow]:
+    """Every entry that fits, oldest first, one at a time; also beside a running daemon.
+
+    Raises:
+        NotRunningError: there is no journal yet.
+        JournalError: it cannot be read.
+    """
+    instant = datetime.fromisoformat(since) if since else None
+    with _journal(paths) as journal:
+        say_removed(journal, instant or BEGINNING)
+        whole = _whole_id(session, _known_sessions(journal)) if session else None
+        for one in journal.entries(since=instant, session=whole, kinds=classes_of(kinds)):
+            yield event_row(decoded(one), entry_to_plain(one))
+
+
+def _known_sessions(journal: ReadOnlyJournal) -> list[str]:
+    seen = islice(journal.entries(kinds=["SessionSeen"], newest_first=True), _LOOKED_BACK)
+    return [str(one.event.session) for one in seen if isinstance(one.event, SessionSeen)]
 
 
 def read_explanations(
@@ -47,9 +81,7 @@ def read_explanations(
         PalingenesisError: there is no such decision.
     """
     with _journal(paths) as journal:
-        seen = islice(journal.entries(kinds=["SessionSeen"], newest_first=True), _LOOKED_BACK)
-        known = [str(one.event.session) for one in seen if isinstance(one.event, SessionSeen)]
-        whole = _whole_id(session, known) if session else None
+        whole = _whole_id(session, _known_sessions(journal)) if session else None
         newest = islice(journal.entries(session=whole, newest_first=True), _LOOKED_BACK)
         removed = journal.removed()
         return explanations(

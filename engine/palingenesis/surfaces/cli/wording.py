@@ -33,6 +33,14 @@ def say_json(document: Mapping[str, object]) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=True))
 
 
+def say_yaml(document: Mapping[str, object]) -> None:
+    """Print a document as YAML, on stdout; a mark ahead lets several follow each other."""
+    import yaml
+
+    text = yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False, explicit_start=True)
+    click.echo(text, nl=False)
+
+
 def count_of(number: int, word: str) -> str:
     """A number and what it counts: `1 rule`, `2 rules`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
