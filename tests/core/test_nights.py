@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from palingenesis.core import commands, effects
 from palingenesis.core.events import AgentDown, AgentUp, DaemonStarted, SessionSeen
 from palingenesis.core.values import (
@@ -68,6 +70,29 @@ def test_the_stop_that_stands_behind_our_own_summary_is_decided_about_once():
 
     life.claim_nothing_more()
     assert [d.kind for d in life.decisions] == ["decided"]
+
+
+@pytest.mark.parametrize("what", ["stopped", "stalled", "action_failed"])
+def test_a_plan_that_is_only_a_summary_is_not_begun_anew_by_a_start_of_ours(what: str):
+    life = Life(policy(RATE, rule("sum", "", "compact", event=[what])))
+    happens = {
+        "stopped": (stopped("output_limit", key="msg_1:end"),),
+        "stalled": (passed(615),),
+        "action_failed": (
+            stopped("rate_limit", retry_after=1),
+            passed(1),
+            ended("resume", "failed"),
+        ),
+    }
+    for act in happens[what]:
+        life >> act
+    life >> ended("compact")
+    assert life.names().count("compact") == 1
+
+    for _ in range(3):
+        life >> restarted_after(5) >> stopped("output_limit", key="msg_1:end:msg_2") >> passed(5)
+
+    assert life.names().count("compact") == 1
 
 
 def test_without_any_hint_the_waits_grow_and_then_stay_flat():

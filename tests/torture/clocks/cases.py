@@ -226,7 +226,7 @@ def judge(
     # By the wall clock, when it should end; a step moves what counts elapsed time.
     ends = began_wait + _length(case) + machine.offset
     expected = [ends] * len(machine.spans)
-    longest = began_wait + WAIT_MAX.total_seconds()
+    longest, unsure_s = began_wait + WAIT_MAX.total_seconds(), 0.0
     up_since, calm_s = began_wait, 0.0
     for one in case.trouble:
         machine.run(max(machine.now + calm_s, began_wait + one.after_s))
@@ -241,14 +241,15 @@ def judge(
         if moves:
             ends += by_s - unseen_s
         elif machine.boots > 1:
-            longest -= max(by_s, 0.0)  # by the clock that is believed, it began so much earlier
+            unsure_s += max(by_s, 0.0)  # by the clock that is believed, it began so much earlier
         expected += [ends] * (len(machine.spans) - len(expected))
         if one.kind != "step":
             up_since = machine.now
     due = min(_first_shown(machine, expected, began_wait), longest)
     machine.run(max(machine.now, due, up_since) + LATE_S + 125.0)
     try:
-        return _judged(case, machine, before, due, up_since, tell)
+        soonest = due - unsure_s if due == longest else due
+        return _judged(case, machine, before, (soonest, max(due, up_since)), tell)
     finally:
         machine.stops()
 
@@ -387,15 +388,15 @@ def _judged(
     case: Case,
     machine: Machine,
     before: int,
-    due: float,
-    up_since: float,
+    due: tuple[float, float],
     tell: Callable[[str], None],
 ) -> Judged:
+    soonest, latest = due
     problems = list(machine.complaints)
     prompts = machine.prompts()[before:]
-    tell(f"due {due:.1f}, up since {up_since:.1f}, prompted {prompts}")
-    late_s = prompts[0] - max(due, up_since) if prompts else float("inf")
-    early_s = due - prompts[0] if prompts else 0.0
+    tell(f"due {soonest:.1f} to {latest:.1f}, prompted {prompts}")
+    late_s = prompts[0] - latest if prompts else float("inf")
+    early_s = soonest - prompts[0] if prompts else 0.0
     if not prompts:
         problems.append(f"lost: {machine.session.status}, {machine.session.outlook}")
     elif early_s > EARLY_S:
