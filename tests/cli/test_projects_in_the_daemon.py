@@ -31,6 +31,8 @@ AGENT = AgentId("opencode")
 class Coming:
     """A sensor that tells of one session at work in a directory."""
 
+    name = "opencode"
+
     def __init__(self, directory: str) -> None:
         self.directory = directory
 
