@@ -129,8 +129,8 @@ BUGS: Final = (
     ),
     Bug(
         "core/kernel/ticking.py",
-        "            (advance if timed else again)(draft, session)\n",
-        "            (again if timed else advance)(draft, session)\n",
+        "        case Status.WAITING if _due(_waits_until(session), draft.at) and",
+        "        case Status.WAITING if _due(session.reopen_at, draft.at) and",
         "waits for ever",
     ),
     Bug(

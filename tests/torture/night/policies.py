@@ -100,7 +100,6 @@ rules:
   - id: full
     when: stop.reason == 'context_exhausted'
     do:
-      - snapshot
       - ask: {question: "Go on in a new session?", timeout: 10m, default: yes}
       - new-session
   - id: open
