@@ -1,5 +1,7 @@
 """`explain`: why it decided that, from the daemon or, when it is down, from its journal."""
 
+from collections.abc import Iterator
+
 import click
 
 from palingenesis.core.errors import NotRunningError
@@ -65,35 +67,45 @@ def _decision(what: str | None) -> int | None:
 
 
 def _say(told: Explanation) -> None:
+    for line in explanation_lines(told):
+        click.echo(line)
+
+
+def explanation_lines(told: Explanation) -> Iterator[str]:
+    """Why one decision was made, line by line, in colour."""
     at = read_time(told["at"])
     when = f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else plain(told["at"])
     whose = f" · {plain(told['title'], 60)} ({plain(told['session'])})" if told["session"] else ""
-    click.secho(f"decision {told['decision']} · {when}{whose}", bold=True)
+    yield click.style(f"decision {told['decision']} · {when}{whose}", bold=True)
     limited = ", its limit reached" if told["limited"] else ""
-    click.echo(f"  {plain(told['kind'])} on '{plain(told['event'])}' by rule ", nl=False)
-    click.secho(f"{plain(told['rule'])}{limited}", fg="cyan", nl=False)
-    click.echo(f": {plain(told['why'], 300)}" if told["why"] else "")
+    by = click.style(f"{plain(told['rule'])}{limited}", fg="cyan")
+    why = f": {plain(told['why'], 300)}" if told["why"] else ""
+    yield f"  {plain(told['kind'])} on '{plain(told['event'])}' by rule {by}{why}"
     if told["facts"]:
-        click.echo("  facts")
+        yield "  facts"
         width = max(len(name) for name in told["facts"])
         for name, value in told["facts"].items():
-            click.echo(f"    {plain(name):{width}}  {plain(str(value))}")
+            yield f"    {plain(name):{width}}  {plain(str(value))}"
+    yield from _rules(told)
+    if told["plan"]:
+        yield "  plan"
+    for number, step in enumerate(told["plan"], start=1):
+        result = f" → {plain(step['result'])}" if step["result"] else ""
+        detail = f": {plain(step['detail'], 300)}" if step["detail"] else ""
+        yield f"    {number}. {plain(step['what'])}{result}{detail}"
+    if told["considered"]:
+        yield f"  more: palingenesis policy explain --decision {told['decision']}"
+
+
+def _rules(told: Explanation) -> Iterator[str]:
     if lines := told.get("told"):
-        click.echo("  rules")
+        yield "  rules"
         for line in lines:
-            click.echo(f"   {plain(line, 300)}")
+            yield f"   {plain(line, 300)}"
     elif told["considered"]:
-        click.echo("  rules, in order")
+        yield "  rules, in order"
         width = max(len(rule["rule"]) for rule in told["considered"])
         for rule in told["considered"]:
             mark = _MARKS.get(rule["outcome"], " ")
             line = f"    {mark} {plain(rule['rule']):{width}}  {plain(rule['outcome']):11}"
-            click.echo(f"{line} {plain(rule['why'], 300)}".rstrip())
-    if told["plan"]:
-        click.echo("  plan")
-    for number, step in enumerate(told["plan"], start=1):
-        result = f" → {plain(step['result'])}" if step["result"] else ""
-        detail = f": {plain(step['detail'], 300)}" if step["detail"] else ""
-        click.echo(f"    {number}. {plain(step['what'])}{result}{detail}")
-    if told["considered"]:
-        click.echo(f"  more: palingenesis policy explain --decision {told['decision']}")
+            yield f"{line} {plain(rule['why'], 300)}".rstrip()

@@ -20,6 +20,7 @@ from palingenesis.surfaces.cli.lazy import LazyGroup, Sections
 SECTIONS: Sections = {
     "Watch": {
         "status": ("status:status", "What every session is doing, and what comes next."),
+        "attach": ("attach:attach", "A live screen of the same, with keys."),
         "health": ("health:health", "One word for scripts: healthy, degraded, down; and why."),
         "sessions": ("status:sessions", "All sessions: supervised, observed, enrolable."),
         "events": ("events:events", "What happened; also with the daemon down."),
