@@ -113,7 +113,12 @@ class Kept:
 
 
 def attempt(
-    wanted: Sequence[Change], tests: Sequence[str], kept: Kept, seconds: float | None
+    wanted: Sequence[Change],
+    tests: Sequence[str],
+    kept: Kept,
+    *,
+    seconds: float | None = None,
+    patience: float = 60.0,
 ) -> None:
     """Try the changes in forks of a warm process, and in a tree of their own what is left."""
     import pytest
@@ -128,7 +133,7 @@ def attempt(
         else:
             kept.write(asdict(tried))
 
-    warm = Warm(wanted, ROOT / "engine", keep, seconds)
+    warm = Warm(wanted, ROOT / "engine", keep, seconds, patience)
     os.chdir(ROOT)
     words = ["-n0", "-q", "-s", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none"]
     pytest.main([*words, "-m", "not live and not e2e", *tests], plugins=[warm])
@@ -188,6 +193,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="chooses the share, and the order")
     parser.add_argument("--count", type=int, help="no more changes than so many")
     parser.add_argument("--seconds", type=float, help="stop after so long, twice")
+    parser.add_argument("--patience", type=float, default=60.0, help="of tests for a change (60 s)")
     parser.add_argument("--resume", type=Path, help="where the results are kept, and gone on from")
     parser.add_argument("--survivors", action="store_true", help="try again what survived")
     parser.add_argument("--tests", action="append", help="other tests than the area's own")
@@ -214,7 +220,9 @@ def _run(asked: argparse.Namespace) -> int:
     wanted = wanted[: asked.count]
     began = time.monotonic()
     if wanted:
-        attempt(wanted, asked.tests or area.tests, kept, asked.seconds)
+        attempt(
+            wanted, asked.tests or area.tests, kept, seconds=asked.seconds, patience=asked.patience
+        )
     names = {change.name for change in everything}
     entries = [entry for name, entry in kept.tried.items() if name in names]
     table, enough = told(entries)

@@ -34,9 +34,7 @@ UNSEEN: Final = "unseen"
 COLD: Final = "cold"
 """It cannot be tried in a process that is warm."""
 _SECONDS_AT_LEAST: Final = 5
-_SECONDS_FOR_EACH: Final = 5
-_TESTS_S_MAX: Final = 60.0
-"""Of tests for one change, as they take without it: the rest is not run."""
+_SECONDS_FOR_EACH: Final = 3
 
 
 @dataclass(kw_only=True)
@@ -60,6 +58,8 @@ class Warm:
     engine: Path
     keep: Callable[[Tried, Sequence[str]], None]
     seconds_max: float | None = None
+    patience: float = 60.0
+    """Seconds of tests for one change, as they take without it: the rest is not run."""
     items: list[Any] = field(default_factory=list)
     took: list[float] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -165,7 +165,7 @@ class Warm:
     def _fork(self, change: Change, tests: list[int]) -> Tried:
         chosen, expected = [], 0.0
         for number in tests:
-            if expected + self.took[number] <= _TESTS_S_MAX or not chosen:
+            if expected + self.took[number] <= self.patience or not chosen:
                 chosen.append(number)
                 expected += self.took[number]
         began = time.monotonic()
