@@ -116,7 +116,7 @@ def changes_of(file: Path, module: str) -> list[Change]:
     seen: Counter[str] = Counter()
     found = []
     for where, lines, place, instead in _walk(tree, (), range(1)):
-        old, new = _words(place.read()), _words(instead)
+        old, new = _words(place.read(), instead)
         name = f"{module} {where or 'module'}: {old} -> {new}"
         seen[name] += 1
         if seen[name] > 1:
@@ -130,10 +130,15 @@ def changes_of(file: Path, module: str) -> list[Change]:
     return found
 
 
-def _words(value: Any) -> str:
-    nodes = value if isinstance(value, list) else [value]
-    text = ", ".join(_text(node) for node in nodes)
-    text = " ".join(text.split())
+def _words(old: Any, new: Any) -> tuple[str, str]:
+    """What stood there and what stands there instead; of a list, what was left out of it."""
+    if isinstance(old, list):
+        return _short(*(it for it in old if it not in new)), "nothing"
+    return _short(old), _short(new)
+
+
+def _short(*nodes: Any) -> str:
+    text = " ".join(", ".join(map(_text, nodes)).split())
     return text if len(text) <= _TEXT_SHOWN else f"{text[:_TEXT_SHOWN]}…"
 
 
