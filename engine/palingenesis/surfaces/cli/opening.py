@@ -7,17 +7,27 @@ from pathlib import Path
 import click
 
 from palingenesis.core.errors import PalingenesisError
-from palingenesis.surfaces.cli.choosing import choose_session
+from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.surfaces.cli.choosing import SessionWord, choose_session
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.wording import say_json
+
+EXAMPLES = """\b
+Examples:
+  palingenesis open                     a new session on the watched server
+  palingenesis open 'Write the docs'
+  palingenesis open --print             for a shell, password included
+"""
 
 
-@click.command("open")
-@click.argument("session", required=False)
+@click.command("open", epilog=EXAMPLES)
+@click.argument("session", required=False, type=SessionWord())
 @click.option(
     "--print", "only_print", is_flag=True, help="Print the command, password included, instead."
 )
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON, password included.")
 @click.pass_obj
-def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
+def open_session(desk: Desk, session: str | None, only_print: bool, as_json: bool) -> None:
     """Open OpenCode's own screen on the managed server, at a SESSION or at a new one.
 
     A new session works in the folder where you stand.
@@ -25,6 +35,9 @@ def open_session(desk: Desk, session: str | None, only_print: bool) -> None:
     client = desk.client()
     chosen = choose_session(client.sessions(), session)["id"] if session is not None else None
     entrance = client.open(chosen)
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, **entrance})
+        return
     argv = list(entrance["argv"])
     if argv and chosen is None:
         argv += ["--dir", _here()]

@@ -85,23 +85,28 @@ def sessions(desk: Desk, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--timeout", default="30s", show_default=True, type=Span(), metavar="SPAN")
+@click.option(
+    "--timeout", default="30s", show_default=True, type=Span(), metavar="SPAN", help="How long."
+)
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 @click.pass_obj
-def wait(desk: Desk, timeout: timedelta) -> None:
+def wait(desk: Desk, timeout: timedelta, as_json: bool) -> None:
     """Wait until the daemon answers; exit code 6 when it does not."""
     from palingenesis.surfaces.cli.patience import Patience
 
     patience = Patience(timeout)
     while True:
         try:
-            desk.client(timeout_s=2.0).status()
-            return  # noqa: TRY300  the one good way out of the loop
+            pid = desk.client(timeout_s=2.0).status()["pid"]
+            break
         except (NotRunningError, DeadlineError):
             if not patience.lasts():
                 raise DeadlineError(
                     f"the daemon did not answer within {say_span(patience.span)}",
                     hint="palingenesis daemon start",
                 ) from None
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, "running": True, "pid": pid})
 
 
 def show_overview(desk: Desk) -> None:

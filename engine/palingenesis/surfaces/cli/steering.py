@@ -85,7 +85,10 @@ def _give(desk: Desk, verb: _Verb, wish: _Wish) -> None:
     failed = [answer["message"] for _, answer in told if not answer["ok"]]
     done = [answer["message"] for _, answer in told if answer["ok"]]
     if wish.as_json:
-        given = [{"session": one, **answer} for one, answer in told]
+        given = [
+            {"session": one, "ok": answer["ok"], "message": answer["message"]}
+            for one, answer in told
+        ]
         message = told[0][1]["message"] if len(told) == 1 else f"{verb.name}: {len(done)} done"
         say_json(
             {
