@@ -92,21 +92,29 @@ def sessions(desk: Desk, as_json: bool) -> None:
 @click.pass_obj
 def wait(desk: Desk, timeout: timedelta, as_json: bool) -> None:
     """Wait until the daemon answers; exit code 6 when it does not."""
+    pid = _waited_for(desk, timeout)
+    if as_json:
+        say_json({"schema_version": SCHEMA_VERSION, "running": True, "pid": pid})
+
+
+def _waited_for(desk: Desk, timeout: timedelta) -> int:
+    """The daemon's pid, once it answers.
+
+    Raises:
+        DeadlineError: it did not.
+    """
     from palingenesis.surfaces.cli.patience import Patience
 
     patience = Patience(timeout)
     while True:
         try:
-            pid = desk.client(timeout_s=2.0).status()["pid"]
-            break
+            return desk.client(timeout_s=2.0).status()["pid"]
         except (NotRunningError, DeadlineError):
             if not patience.lasts():
                 raise DeadlineError(
                     f"the daemon did not answer within {say_span(patience.span)}",
                     hint="palingenesis daemon start",
                 ) from None
-    if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, "running": True, "pid": pid})
 
 
 def show_overview(desk: Desk) -> None:
