@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -73,6 +74,45 @@ def test_every_variable_that_is_heard_or_set_is_documented():
 
 INTERNAL = {"PALINGENESIS_STAND_IN_SPEED", "PALINGENESIS_COMPLETE"}
 """Between our own processes, and between a shell's script and us."""
+
+
+def test_every_option_stands_in_the_row_of_its_command():
+    page = (PAGES / "command-line.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+
+    missing = [
+        f"{words} {option.opts[0]}"
+        for words, command in commands(cli)
+        for option in command.params
+        if isinstance(option, click.Option) and not option.hidden
+        if not any(name in row for row in rows_of(words, rows) for name in names_of(option))
+    ]
+
+    assert missing == []
+
+
+def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        yield f"{before}{name}", command
+
+
+def rows_of(words: str, rows: list[str]) -> list[str]:
+    """The rows that begin with a command; those of its group tell of several at once."""
+    group, _, name = words.rpartition(" ")
+    together = [row for row in rows if row.startswith(f"| `{group} ") and f"`{name}" in row]
+    return [row for row in rows if re.match(rf"\| `{words}[ `]", row)] + (together if group else [])
+
+
+def names_of(option: click.Option) -> list[str]:
+    """How an option may be written: one of a pair is enough."""
+    every = [*option.opts, *option.secondary_opts]
+    return [name for name in every if name.startswith("--")] or every
 
 
 def test_every_code_that_is_said_is_registered_and_every_registered_code_is_said():
