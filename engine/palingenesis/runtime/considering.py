@@ -6,7 +6,7 @@ from typing import Any
 
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.decide import Outcome
-from palingenesis.core.policy.explain import Considered, Reason, explain
+from palingenesis.core.policy.explain import Considered, Explanation, Reason, explain
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.policy.needs import nearest_miss
 from palingenesis.core.policy.telling import render
@@ -62,9 +62,13 @@ def considered(policy: Policy, decision: Decision) -> list[door.Considered]:
         policy: the one in force at the time of the decision.
         decision: of kind `decided`, with the facts it was made on.
     """
-    told = explain(policy, decision.facts, _unused)
+    return considered_of(explain(policy, decision.facts, _unused), limited=decision.limited)
+
+
+def considered_of(told: Explanation, *, limited: bool) -> list[door.Considered]:
+    """Every rule of an explanation, in order; `limited`: the one that won is used up."""
     return [
-        {"rule": one.rule, "outcome": _outcome(one, decision), "why": _why(one)}
+        {"rule": one.rule, "outcome": _outcome(one, limited=limited), "why": _why(one)}
         for one in told.considered
     ]
 
@@ -74,14 +78,14 @@ def _unused(_rule: str, _window: timedelta) -> int:
     return 0
 
 
-def _outcome(one: Considered, decision: Decision) -> str:
+def _outcome(one: Considered, *, limited: bool) -> str:
     if not one.reached:
         return "not reached"
     match one.outcome:
         case Outcome.DECIDES if one.aside:
             return one.aside
         case Outcome.DECIDES:
-            return "limited" if decision.limited else "won"
+            return "limited" if limited else "won"
         case Outcome.OTHER_EVENT:
             return "other event"
         case Outcome.FALSE | Outcome.UNKNOWN:

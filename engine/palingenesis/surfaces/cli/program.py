@@ -27,6 +27,7 @@ SECTIONS: Sections = {
         "logs": ("logs:logs", "The daemon's own log; also with the daemon down."),
         "metrics": ("metrics:metrics", "The figures for Prometheus and other programs."),
         "explain": ("explain:explain", "Why it decided that; also with the daemon down."),
+        "inspect": ("inspecting:inspect", "Everything known of a session; also with it down."),
         "report": ("report:report", "The night or the week: what was saved, what waits for you."),
         "replay": ("replay:replay", "Do all recorded decisions come out the same again?"),
         "open": ("opening:open_session", "Open OpenCode's own screen on the managed server."),
