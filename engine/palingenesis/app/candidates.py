@@ -188,7 +188,7 @@ class Candidates:
 
     def _report(self, shadow: Shadow) -> ShadowReport:
         """Read what was decided since; in a thread of its own, beside the writer."""
-        with ReadOnlyJournal.open(self._journal) as journal:
+        with ReadOnlyJournal.beside(self._journal) as journal:
             entries = journal.entries(since=shadow.since, decided=True)
             return report(_decisions(entry.decisions, shadow.digest) for entry in entries)
 

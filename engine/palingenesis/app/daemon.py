@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from palingenesis import __version__, shipped
 from palingenesis.app.agents import Agents, Surroundings, at_work, make_agents
@@ -23,7 +22,7 @@ from palingenesis.app.logs import begin_log
 from palingenesis.app.observing import Observing
 from palingenesis.app.ours import globs, owned, to_look_for
 from palingenesis.app.own_policy import guarded
-from palingenesis.app.secrecy import leave_no_core, remember_environment
+from palingenesis.app.secrecy import clean, leave_no_core, remember_environment
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
@@ -37,7 +36,6 @@ from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
 from palingenesis.processes.supervisor import Supervisor
 from palingenesis.runtime import door
-from palingenesis.runtime.cleaning import cleaned
 from palingenesis.runtime.clock import SystemClock, SystemDice
 from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
 from palingenesis.runtime.config_file import load_config
@@ -52,7 +50,6 @@ from palingenesis.runtime.watchkeeper import watch_all
 from palingenesis.sensors.host import Host
 from palingenesis.sensors.policy_file import PolicyFile
 from palingenesis.sensors.work import FolderWork
-from palingenesis.wire.redaction import redact
 
 log = logging.getLogger("palingenesis.daemon")
 
@@ -61,7 +58,6 @@ _RESTART = "`palingenesis daemon restart` puts that into effect"
 _READING = timedelta(minutes=10)
 """So long may a start take on a slow disk with a large journal; systemd is told."""
 
-E = TypeVar("E", bound=Event)
 MakeAgents = Callable[[Surroundings], Agents]
 """`make_agents`, or something that makes other ones."""
 
@@ -139,13 +135,11 @@ class Daemon:
             candidate=recovered.candidate,
             journal=journal,
             clock=self._clock,
-            clean=_clean,
+            clean=clean,
             clocks=self._clocks,
             emergency=self._keeping.emergency,
         )
-        self._observing = Observing(
-            loop=self.loop, clock=self._clock, config=config, journal=journal
-        )
+        self._observing = Observing(self.loop, journal, config, environ, clock=self._clock)
         self._liveness = Liveness(self._supervisor, self.loop)
         self.loop.pulse = self._liveness.pulse
         self.loop.seq = recovered.seq
@@ -232,7 +226,11 @@ class Daemon:
                 policy_origin=self._choice.origin,
                 channels=tuple(channels),
                 journal_bytes_max=self._config.journal.max_size,
-                warnings=(*self._config.warnings, *self._journal.told()),
+                warnings=(
+                    *self._config.warnings,
+                    *self._journal.told(),
+                    *self._observing.warnings(),
+                ),
             ),
             reload=lambda: self._liveness.reloading(self._reload(policy_file)),
             candidates=Candidates(
@@ -389,10 +387,6 @@ class Daemon:
             await agents.managed.stop()
         elif agents.managed is not None:
             agents.managed.leave()
-
-
-def _clean(event: E) -> E:
-    return cleaned(event, redact)
 
 
 def _others(tasks: asyncio.TaskGroup) -> frozenset["asyncio.Task[object]"]:

@@ -7,20 +7,28 @@ between two turns. Whatever goes wrong here is logged and tried again; the night
 import asyncio
 import json
 import logging
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 from palingenesis import __version__
 from palingenesis.control.scraping import Scraping
-from palingenesis.core.errors import JournalError, PalingenesisError
+from palingenesis.core.errors import InvalidConfigError, JournalError, PalingenesisError
 from palingenesis.core.world import World
-from palingenesis.journal import SqliteJournal
+from palingenesis.journal import ReadOnlyJournal, SqliteJournal
 from palingenesis.runtime.config import Config, Listen
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.loop import Loop
-from palingenesis.runtime.ports import Clock, Entry
+from palingenesis.runtime.ports import Clock, Entry, Recorded
 from palingenesis.telemetry.catalogue import families
 from palingenesis.telemetry.exposition import CONTENT_TYPE, as_json, as_prometheus
 from palingenesis.telemetry.live import Latency, Live
-from palingenesis.telemetry.whose import labels
+from palingenesis.telemetry.metric import Family
+from palingenesis.telemetry.sending import make_sender, why_impossible
+from palingenesis.telemetry.whose import labels, resource
+from palingenesis.wire.redaction import redact
+
+if TYPE_CHECKING:
+    from palingenesis.telemetry.exporting import Exporting, Measured
 
 log = logging.getLogger("palingenesis.telemetry")
 
@@ -31,36 +39,100 @@ _AGAIN_S: Final = 30.0
 class Observing:
     """The daemon's metrics, at the control door and, if that is configured, at a port."""
 
-    def __init__(self, *, loop: Loop, clock: Clock, config: Config, journal: SqliteJournal) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        journal: SqliteJournal,
+        config: Config,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock,
+    ) -> None:
         self._loop = loop
         self._clock = clock
         self._config = config
         self._journal = journal
+        self._environ = environ
         self._latency = Latency()
         self._whose = labels()
+        self._exporting: Exporting | None = None
+        self._began = journal.last_seq()
         self.address = ""
         """Where Prometheus may ask; empty: nowhere."""
         loop.attend(self._noticed)
 
+    def warnings(self) -> tuple[str, ...]:
+        """What does not work as it was configured, a line each."""
+        otel = self._config.otel
+        why = why_impossible(otel.endpoint) if otel.enabled else ""
+        return (f"[otel] is on, and nothing is sent: {why}",) if why else ()
+
     def text(self, form: str) -> str:
         """All metrics: `prometheus`' text, or `json`."""
+        found = self._families()
+        if form == "json":
+            return json.dumps(as_json(found, self._whose), indent=2)
+        return as_prometheus(found, self._whose)
+
+    async def watch(self) -> None:
+        """Let Prometheus ask, and tell a collector, for ever."""
+        listen, otel = self._config.metrics.listen, self._config.otel
+        async with asyncio.TaskGroup() as tasks:
+            if listen is not None:
+                tasks.create_task(self._listen(listen))
+            if otel.enabled:
+                tasks.create_task(self._export())
+
+    async def _export(self) -> None:
+        """Send what the journal tells, as long as this process lives."""
+        otel = self._config.otel
+        try:
+            sender = make_sender(otel.endpoint, self._environ)
+        except InvalidConfigError as error:
+            log.warning("telemetry is off: %s; %s", error.message, error.hint)
+            return
+        from palingenesis.telemetry.exporting import Exporting
+        from palingenesis.telemetry.otlp import Encoding
+
+        self._exporting = Exporting(
+            read=self._read,
+            newest=lambda: self._loop.seq,
+            measure=self._measure,
+            messages=Encoding(resource(otel.service_name, self._environ)),
+            sender=sender,
+            clock=self._clock,
+            kept=self._journal.path.with_name("otlp.json"),
+            begin=self._began,
+        )
+        log.info("telemetry goes to %s", plain(redact(otel.endpoint)))
+        await self._exporting.watch()
+
+    def _read(self, after: int, limit: int) -> list[Recorded]:
+        """Entries for a collector; called in a thread."""
+        with ReadOnlyJournal.beside(self._journal.path) as journal:
+            return list(journal.entries(after, limit=limit))
+
+    def _measure(self) -> "Measured":
+        from palingenesis.telemetry.exporting import Measured
+
+        now = self._clock.now()
+        return Measured(
+            families=list(self._families()),
+            since=self._loop.world.savings.since or now,
+            whose=self._whose,
+        )
+
+    def _families(self) -> Iterator[Family]:
+        exporting = self._exporting
         live = Live(
             version=__version__,
             latency=self._latency.distribution,
             journal_bytes=self._bytes(),
             journal_is_written=not self._loop.journal_trouble,
             waiting=self._loop.waiting,
+            exported=exporting.counts if exporting is not None else {},
         )
-        found = families(self._loop.world, seq=self._loop.seq, at=self._clock.now(), live=live)
-        if form == "json":
-            return json.dumps(as_json(found, self._whose), indent=2)
-        return as_prometheus(found, self._whose)
-
-    async def watch(self) -> None:
-        """Let Prometheus ask, for ever."""
-        listen = self._config.metrics.listen
-        if listen is not None:
-            await self._listen(listen)
+        return families(self._loop.world, seq=self._loop.seq, at=self._clock.now(), live=live)
 
     async def _listen(self, listen: Listen) -> None:
         scraping = Scraping(
@@ -87,6 +159,8 @@ class Observing:
             await self._clock.sleep(_AGAIN_S)
 
     def _noticed(self, _seq: int, entry: Entry, _world: World) -> None:
+        if self._exporting is not None:
+            self._exporting.notice()
         if any(decision.get("kind") == "decided" for decision in entry.decisions):
             self._latency.took(self._clock.now() - entry.event.at)
 

@@ -29,6 +29,19 @@ class ReadOnlyJournal(JournalReader):
             check_header(path)
             return cls(path, _connected(path))
 
+    @classmethod
+    def beside(cls, path: Path) -> "ReadOnlyJournal":
+        """Open the journal that this very process writes.
+
+        Its header is not looked at: to close a file drops the locks that the same process holds on
+        it by another descriptor, those of our own writer (fcntl(2)).
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        with told(path, "read"):
+            return cls(path, connect_reader(path))
+
     def close(self) -> None:
         """Let go of the file."""
         if self._connection is not None:

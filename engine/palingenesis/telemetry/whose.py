@@ -4,6 +4,8 @@ import getpass
 import socket
 from collections.abc import Mapping
 
+from palingenesis import __version__
+
 
 def labels() -> Mapping[str, str]:
     """`host` and `user`; `unknown` where the system does not tell."""
@@ -12,3 +14,23 @@ def labels() -> Mapping[str, str]:
     except (KeyError, OSError, ImportError):  # a container's user may have no name
         user = "unknown"
     return {"host": socket.gethostname() or "unknown", "user": user}
+
+
+def resource(service: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Who we are to a collector, with what OTEL_RESOURCE_ATTRIBUTES adds: `name=value,…`."""
+    from urllib.parse import unquote
+
+    added = {}
+    for part in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        name, found, value = part.partition("=")
+        if found and name.strip():
+            added[unquote(name.strip())] = unquote(value.strip())
+    whose = labels()
+    return {
+        **added,
+        "service.name": service,
+        "service.version": __version__,
+        "service.instance.id": f"{whose['user']}@{whose['host']}",
+        "host.name": whose["host"],
+        "user.name": whose["user"],
+    }
