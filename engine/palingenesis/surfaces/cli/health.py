@@ -30,7 +30,8 @@ _CODES: Final = {
     "down": ExitCode.NOT_RUNNING,
     "unresponsive": ExitCode.TIMEOUT,
 }
-_NEEDS_A_PERSON: Final = frozenset({"attention", "blocked", "asking"})
+NEEDS_A_PERSON: Final = frozenset({"attention", "blocked", "asking"})
+"""Statuses of sessions that go on only with their person."""
 _SENSOR: Final = "the sensor of "
 
 
@@ -65,7 +66,7 @@ def health(ctx: click.Context, as_json: bool) -> None:
         complaints.append(Complaint(about="daemon", text=error.message, fix=error.hint))
     else:
         complaints = complaints_of(told)
-        waiting = [row["id"] for row in told["sessions"] if row["status"] in _NEEDS_A_PERSON]
+        waiting = [row["id"] for row in told["sessions"] if row["status"] in NEEDS_A_PERSON]
         word = "degraded" if complaints else "healthy"
     if as_json:
         say_json(

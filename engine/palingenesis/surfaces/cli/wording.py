@@ -96,6 +96,11 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
 
 def say_session(row: SessionStatus, short: str, now: datetime) -> str:
     """One session in one line: what it does; if it waits: for what, until when, what then, who."""
+    return " · ".join(session_parts(row, short, now))
+
+
+def session_parts(row: SessionStatus, short: str, now: datetime) -> list[str]:
+    """The pieces of a session's line, the most telling first."""
     name = plain(row["title"], 48) or "(no title)"
     word = click.style(row["status"].replace("_", " "), fg=_COLORS.get(row["status"]))
     parts = [f"{name} ({plain(short)}): {word}{_pending(row, now)}"]
@@ -118,7 +123,19 @@ def say_session(row: SessionStatus, short: str, now: datetime) -> str:
     if row["context_used"] is not None:
         parts.append(f"context {row['context_used']:.0%}")
     parts += [click.style(f"rail: {plain(rail)}", fg="red") for rail in row["rails"]]
-    return " · ".join(parts)
+    return parts + _way_out(row, short)
+
+
+def _way_out(row: SessionStatus, short: str) -> list[str]:
+    """What a person can type about a session that goes on only with her."""
+    match row["status"]:
+        case "attention":
+            out = f"when that is mended: palingenesis resume {plain(short)}"
+        case "blocked":
+            out = f"answer it: palingenesis open {plain(short)}"
+        case _:
+            return []
+    return [click.style(out, bold=True)]
 
 
 def _pending(row: SessionStatus, now: datetime) -> str:

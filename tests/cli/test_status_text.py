@@ -1,0 +1,143 @@
+"""`status` at three in the morning: is anybody needed, by what, and what is to be typed."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from palingenesis import __version__
+from palingenesis.surfaces.cli.status_text import folded
+from tests.cli.test_commands import Say, daemon, environment, say
+from tests.control.doors import A_WAITING_SESSION, Served, a_session
+
+__all__ = ["daemon", "say"]
+
+
+def test_the_first_line_says_whether_anybody_is_needed(say: Say, daemon: Served):
+    first = say("status").out.splitlines()[0]
+
+    assert first.startswith("healthy · 2 sessions: 1 working, 1 waiting, the next at ")
+    assert first.endswith(" · nothing waits for you")
+
+
+def test_a_session_that_needs_its_person_is_marked_and_counted(say: Say, daemon: Served):
+    daemon.door.listed = [
+        a_session(status="attention", reason="auth", rule="tell-me", decision=7),
+        A_WAITING_SESSION,
+    ]
+
+    lines = say("status").out.splitlines()
+
+    assert lines[0].endswith(" · 1 session waits for you")
+    assert lines[1].startswith("! Refactor the parser (ses_1abc): attention")
+    assert "rule tell-me #7" in lines[1]
+    assert lines[1].endswith("when that is mended: palingenesis resume ses_1abc")
+    assert lines[2].startswith("  Write the docs (ses_2def): waiting for the limit to clear")
+
+
+def test_what_is_blocked_says_where_it_is_answered(say: Say, daemon: Served):
+    daemon.door.listed = [a_session(status="blocked", reason="permission", message="run tests?")]
+
+    line = say("status").out.splitlines()[1]
+
+    assert "permission: run tests?" in line
+    assert line.endswith("answer it: palingenesis open ses_1abc")
+
+
+def test_the_first_line_agrees_with_health(say: Say, daemon: Served):
+    for changes in ({}, {"up": False}):
+        daemon.door.agent_changes = changes
+        assert say("status").out.split()[0] == say("health").out.split()[0]
+
+
+def test_a_daemon_of_an_older_release_is_told_with_the_way_out(say: Say, daemon: Served):
+    daemon.door.changes = {"version": "0.0.9"}
+
+    assert (
+        f"! the daemon is 0.0.9 and this command {__version__}: palingenesis daemon restart\n"
+        in say("status").out
+    )
+
+
+def test_into_a_pipe_every_session_is_one_line_however_long(say: Say, daemon: Served):
+    daemon.door.listed = [a_session(id=f"ses_{n}", title="x" * 40, rule="y" * 40) for n in range(9)]
+
+    lines = say("status", COLUMNS="40").out.splitlines()
+
+    assert sum("ses_" in line for line in lines) == 9
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 240])
+def test_a_line_that_is_too_long_goes_on_below(width: int):
+    parts = ["Write the docs (ses_2def): waiting", click.style("rule a", fg="red"), "x" * 20] * 3
+
+    lines = [click.unstyle(line) for line in folded(parts, width)]
+
+    assert " · ".join(lines) == click.unstyle(" · ".join(parts))
+    assert all(len(line) <= max(width, 34) for line in lines)
+    assert (len(lines) == 1) is (width == 240)
+
+
+def test_without_a_width_it_stays_in_one_line():
+    assert folded(["a" * 90, "b" * 90], 0) == [f"{'a' * 90} · {'b' * 90}"]
+
+
+def test_on_a_terminal_of_40_columns_nothing_is_lost(tmp_path: Path, daemon: Served):
+    main, side = pty.openpty()
+    os.set_blocking(main, False)
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    subprocess.run(
+        [sys.executable, "-m", "palingenesis", "status"],
+        env={**environment(tmp_path), "PYTHONPATH": "engine", "NO_COLOR": "1"},
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        timeout=60,
+        check=True,
+    )
+    lines = os.read(main, 65536).decode().replace("\r\n", "\n").splitlines()
+    os.close(main)
+    os.close(side)
+
+    begin = next(n for n, line in enumerate(lines) if "Write the docs" in line)
+    assert lines[begin + 1].startswith("      ")
+    assert "rate-limit #7" in " ".join(lines[begin : begin + 6])
+
+
+def test_the_first_look_names_what_was_found_and_the_next_command(say: Say, tmp_path: Path):
+    program = tmp_path / "bin" / "opencode"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    base = tmp_path / ".local" / "share" / "opencode"
+    base.mkdir(parents=True)
+    (base / "opencode.db").touch()
+
+    lines = say(PATH=str(program.parent)).out.splitlines()
+
+    assert lines[0] == "The daemon is not running."
+    assert f"  ✔ OpenCode  {program}" in lines
+    assert f"  ✔ sessions  {base / 'opencode.db'}" in lines
+    assert lines[lines.index("", 2) + 1].split("  ")[1] == "palingenesis daemon start"
+
+
+def test_the_first_look_without_opencode_begins_with_what_works_without(say: Say):
+    lines = say(PATH="/nonexistent").out.splitlines()
+
+    assert "  · OpenCode  not found on your PATH" in lines
+    assert lines[lines.index("", 2) + 1].startswith("  palingenesis demo ")
+
+
+def test_the_first_look_after_an_earlier_run_tells_of_its_journal(say: Say, tmp_path: Path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "journal.db").touch()
+
+    assert "journal.db, from an earlier run" in say().out
