@@ -13,7 +13,7 @@ from typing import (
     is_typeddict,
 )
 
-from palingenesis.runtime import candidate, door
+from palingenesis.runtime import candidate, door, inspection
 
 DOOR = (
     door.Status,
@@ -25,6 +25,7 @@ DOOR = (
     door.PolicyText,
     candidate.Preview,
     candidate.Shadow,
+    inspection.Inspection,
 )
 _SCALARS: Mapping[object, str] = {
     str: "string",

@@ -21,6 +21,7 @@ SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "events": ("", "--all", "--limit 1"),
     "logs": ("",),
     "explain": ("7", "--limit 3", "DOWN 1"),
+    "inspect": ("Write",),
     "report": ("--since 2026-11-20T00:00Z",),
     "replay": ("", "--policy {here}/policy.yaml"),
     "open": ("ses_1abc", ""),

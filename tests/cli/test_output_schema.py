@@ -28,6 +28,7 @@ SAID = [(command, sample) for command, samples in SAMPLES.items() for sample in 
 NOT_ONE_DOCUMENT = {"logs", "policy schema"}
 """A line for each record, and a schema: they have no version of ours."""
 WITHOUT_JSON = {
+    "attach",  # `status --json` has the same facts
     "metrics export",  # --format json
     "daemon run",
     "service install",  # `service status --json` tells what it came to
