@@ -206,7 +206,7 @@ def test_a_file_that_is_no_journal_is_a_problem(tmp_path):
     (one,) = found("journal", who)
 
     assert one.level is Level.PROBLEM
-    assert "is not a journal" in one.said
+    assert "is damaged: it is cut short" in one.said
 
 
 def test_a_channel_whose_secret_is_missing_is_a_problem(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from palingenesis.app.keeping import Keeping
 from palingenesis.core import commands, events
+from palingenesis.core.copies import replace
 from palingenesis.core.effects import Notify
 from palingenesis.core.errors import JournalError
 from palingenesis.core.events import Event
@@ -64,21 +65,62 @@ def test_a_sound_journal_says_nothing(tmp_path):
 def test_damage_is_told_until_it_has_been_told(tmp_path):
     path = tmp_path / "journal.db"
     a_night(path)
-    harm(path, "DELETE FROM entries WHERE seq = 12")
+    harm(path, "DELETE FROM entries WHERE seq = 9")
 
     _, said = started(path)
     _, again = started(path)
 
     (event,) = said
-    assert isinstance(event, events.JournalMended)
+    assert isinstance(event, events.JournalMended), "the newest snapshot knows what entry 9 did"
+    assert "entries 9 are lost" in event.what
     assert event.kept_as == ("journal.damaged-1",)
-    assert "entries 12 are lost" in event.what
     assert [type(one) for one in again] == [events.JournalMended], "we died before it was written"
     turn = step(World(), event, NIGHT)
     (notice,) = turn.effects
     assert isinstance(notice, Notify)
     assert notice.message == event.what
     assert started(path, turn.world)[1] == []
+
+
+def test_what_may_have_been_a_stop_holds_us_until_a_person_has_looked(tmp_path):
+    path = tmp_path / "journal.db"
+    a_night(path)
+    harm(path, "DELETE FROM entries WHERE seq = 12")
+
+    _, said = started(path)
+    _, again = started(path)
+
+    hold, told = said
+    assert isinstance(hold, events.CommandGiven)
+    assert isinstance(told, events.JournalMended)
+    assert "entries 12 are lost" in told.what
+    assert "among what is lost there may be what you stopped last" in told.what
+    assert [type(one) for one in again] == [type(one) for one in said], "we died before it was told"
+    held = step(World(), hold, NIGHT).world
+    assert held.paused
+    assert [type(one) for one in started(path, held)[1]] == [events.JournalMended]
+    turn = step(held, told, NIGHT)
+    assert [type(effect) for effect in turn.effects] == [Notify], "held, it still tells"
+    looked = replace(turn.world, paused=False)
+    assert started(path, looked)[1] == [], "the person has looked"
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"\0" * 9000, None])
+def test_a_memory_that_is_gone_begins_anew_and_only_watches(tmp_path, content):
+    path = tmp_path / "journal.db"
+    a_night(path)
+    if content is None:
+        path.write_bytes(path.read_bytes()[:9000])
+    else:
+        path.write_bytes(content)
+
+    recovered, said = started(path)
+    _, again = started(path)
+
+    assert recovered.world == World()
+    assert [type(one) for one in said] == [events.CommandGiven, events.JournalMended]
+    assert [type(one) for one in again] == [type(one) for one in said]
+    assert said[1].kept_as == ("journal.damaged-1",)
 
 
 def test_a_lost_policy_is_read_anew_from_its_file(tmp_path):

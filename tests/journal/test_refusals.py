@@ -45,16 +45,22 @@ def test_a_newer_journal_is_refused_and_its_bytes_stay(kind: Kind, tmp_path: Pat
     assert path.read_bytes() == before
 
 
-@BOTH
 @pytest.mark.parametrize("content", [b"", b"hello\n" * 100, b"SQLite format 3\0"])
-def test_a_file_that_is_no_database_is_refused(kind: Kind, tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_database_is_not_read_and_is_set_aside_for_a_new_beginning(
+    tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "journal.db"
     path.write_bytes(content)
 
-    error = refusal(kind, path)
+    error = refusal(ReadOnlyJournal, path)
 
-    assert "is not a journal" in error.message
+    assert "is damaged: it is" in error.message
     assert path.read_bytes() == content
+    with SqliteJournal.open(path) as journal:
+        (damage,) = journal.damage
+        assert damage.set_aside.read_bytes() == content
+        assert (damage.kept, damage.lost, damage.end_is_lost) == (0, ((1, 1),), True)
+        assert journal.append(night(1)[0]) == 2
 
 
 @BOTH
@@ -98,10 +104,12 @@ def test_a_log_without_its_journal_is_not_taken_for_a_new_beginning(tmp_path: Pa
     path = tmp_path / "journal.db"
     (tmp_path / "journal.db-wal").write_bytes(b"x" * 5000)
 
-    error = refusal(SqliteJournal, path)
+    with SqliteJournal.open(path) as journal:
+        (damage,) = journal.damage
 
-    assert "is missing, but its log journal.db-wal is there" in error.message
-    assert not path.exists()
+    assert damage.problems == ("only its log is there",)
+    assert damage.end_is_lost
+    assert (tmp_path / "journal.damaged-1-wal").read_bytes() == b"x" * 5000
 
 
 @NOT_FOR_ROOT

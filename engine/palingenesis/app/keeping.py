@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -38,6 +39,11 @@ _NOT_WHOLE: Final = (
     "the beginning of the journal is lost, and with it what was going on and what you had stopped: "
     "nothing is done until you have looked and say `palingenesis resume`"
 )
+_UNKNOWN: Final = (
+    "among what is lost there may be what you stopped last: nothing is done until you have looked "
+    "and say `palingenesis resume`"
+)
+_HOLDER: Final = "palingenesis: its memory is not whole"
 
 
 class Keeping:
@@ -53,23 +59,31 @@ class Keeping:
         self._is_sweeping = False
         self._looked_at: datetime | None = None
         self._world: World | None = None
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-sweep")
+        """One thread for all sweeps: those of asyncio become more, each with memory of its own."""
 
     def mended(self, world: World, *, began: int) -> Iterator[Event]:
         """What there is to say, once, about damage that was found when the journal was opened.
 
-        `began` is the snapshot that the world was made from. Without one, and without the beginning
-        of the journal, a person has to look before anything is done.
+        `began` is the snapshot that the world was made from. When something is lost that came after
+        it, or the beginning of the journal without one, a person has to look before anything is
+        done.
         """
         at = self._clock.now()
         names = tuple(name for name in self._journal.set_aside() if name not in world.mended)
+        hold = CommandGiven(at=at, command=Hold(), by=_HOLDER)
+        is_lost = self._journal.lost_after(began)
         if names:
             told = "; ".join(damage.told() for damage in self._journal.damage)
             what = told or f"the journal was damaged; the damaged file is kept ({', '.join(names)})"
+            if is_lost and not world.paused:
+                yield hold  # first: if we die before the next is written, both are said again
+            what = f"{what}; {_UNKNOWN}" if is_lost else what
             yield JournalMended(at=at, what=what, kept_as=names)
         whole = self._journal.first_seq() <= 1  # counted from where nothing was removed
-        if not began and not whole and not world.paused:
+        if not began and not whole and not world.paused and not (names and is_lost):
             yield JournalMended(at=at, what=_NOT_WHOLE, kept_as=())
-            yield CommandGiven(at=at, command=Hold(), by="palingenesis: its memory is not whole")
+            yield hold
 
     def noticed(self, seq: int, entry: Entry, world: World) -> None:
         """A turn was written: time for a snapshot, or to look at the size?"""
@@ -101,9 +115,12 @@ class Keeping:
     async def watch(self, channels: Sequence[Channel] = ()) -> None:
         """Remove what may go, whenever there is something; sound the alarm when it has to be."""
         self._ballast.restore()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._alarm.watch(channels))
-            tasks.create_task(self._remove())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._alarm.watch(channels))
+                tasks.create_task(self._remove())
+        finally:
+            self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _remove(self) -> None:
         while True:
@@ -131,7 +148,7 @@ class Keeping:
             alive=_alive(self._world),
             at=self._clock.now(),
         )
-        sweep = await asyncio.to_thread(work_out)
+        sweep = await asyncio.get_running_loop().run_in_executor(self._worker, work_out)
         while sweep is not None:
             sweep = self._journal.remove_some(sweep, self._clock.now())
             await self._clock.sleep(_PAUSE_S)

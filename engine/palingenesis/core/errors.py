@@ -73,6 +73,10 @@ class ForeignJournalError(JournalError):
     exit_code = ExitCode.INVALID
 
 
+class DamagedJournalError(JournalError):
+    """The journal cannot be read as it is; a daemon sets it aside and uses what it can."""
+
+
 class EntryRefusedError(JournalError):
     """The journal will never take this entry: a mistake in palingenesis; no next try cures it."""
 

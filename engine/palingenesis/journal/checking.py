@@ -26,7 +26,8 @@ def examine(connection: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText 
     if row.kind not in WITH_POLICY:
         return True, None
     content = policy_of(loads(row.event))
-    query = "SELECT content, digest, name, resolved FROM policies WHERE content = ?"
+    # Not by way of its index, which may be damaged when the text is not.
+    query = "SELECT content, digest, name, resolved FROM policies NOT INDEXED WHERE content = ?"
     found = connection.execute(query, (content,)).fetchone()
     policy = PolicyText(*found) if found is not None else None
     return policy is not None and policy.is_intact(), policy

@@ -14,7 +14,7 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from palingenesis.core.errors import ForeignJournalError
+from palingenesis.core.errors import DamagedJournalError, ForeignJournalError
 
 APPLICATION_ID = 0x50414C4E
 """`PALN`: marks the file as ours, for us and for file(1)."""
@@ -26,6 +26,13 @@ BUSY_TIMEOUT_S = 2.0
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
+_PAGE_BYTES = 4096
+_FORMAT_MAX = 1_000
+"""No format will have a number as high as this; a damaged one may."""
+_ALWAYS = {18: b"\2\2\0@  ", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
+"""Written and read with a log, no room reserved in a page; the newest schema; UTF-8."""
+_OURS = b"CREATE TABLE entries (\n    seq INTEGER PRIMARY KEY"
+"""What the first page of a journal holds, and no other program's."""
 
 _TABLES = """
 CREATE TABLE entries (
@@ -94,6 +101,11 @@ def create(path: Path) -> None:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
 
 
+def with_companions(path: Path) -> tuple[Path, Path]:
+    """The log and its index, which SQLite keeps beside a file."""
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
 def put_in_place(path: Path, target: Path) -> None:
     """Rename durably: the file first, then the name."""
     sync(path)
@@ -117,20 +129,32 @@ def check_header(path: Path) -> int:
 
     Raises:
         ForeignJournalError: it is refused; nothing was changed.
+        DamagedJournalError: it is no database, or its first page is not as we make it.
         OSError: it cannot be read.
     """
     if not path.is_file() or path.is_symlink():
         raise ForeignJournalError(f"{path} is not a regular file", "move it away and start again")
     with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise ForeignJournalError(
-            f"{path} is not a journal: {'it is empty' if not header else 'not a database'}",
-            "move it away (or restore it from a backup); a new journal is begun then",
-        )
-    version = int.from_bytes(header[60:64], "big")
-    check_marks(path, int.from_bytes(header[68:72], "big"), version=version)
+        page = file.read(_PAGE_BYTES)
+    if len(page) < _HEADER_BYTES:
+        raise _damaged(path, "it is cut short" if page else "it is empty")
+    if not page.startswith(_MAGIC):
+        raise _damaged(path, "it is not a database")
+    application = int.from_bytes(page[68:72], "big")
+    version = int.from_bytes(page[60:64], "big")
+    is_marked = application == APPLICATION_ID and 1 <= version <= _FORMAT_MAX
+    is_as_always = all(page.startswith(it, place) for place, it in _ALWAYS.items())
+    if _OURS in page and not (is_marked and is_as_always):
+        raise _damaged(path, "its first page is damaged")
+    check_marks(path, application, version=version)
     return version
+
+
+def _damaged(path: Path, why: str) -> DamagedJournalError:
+    return DamagedJournalError(
+        f"the journal {path} is damaged: {why}",
+        "start the daemon: it sets the damaged file aside and keeps the rest",
+    )
 
 
 def check_marks(path: Path, application: int, *, version: int) -> None:
@@ -200,8 +224,8 @@ def _as_text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def connect_reader(path: Path, *, alone: bool = False) -> sqlite3.Connection:
-    """A connection that cannot write.
+def connect_reader(path: Path, *, alone: bool = False, tries: bool = True) -> sqlite3.Connection:
+    """A connection that cannot write, and that was tried unless told otherwise.
 
     `alone`: nobody else has the file open and nothing can be created beside it (a directory that
     we may not write), so SQLite is told that the file does not change.
@@ -215,7 +239,8 @@ def connect_reader(path: Path, *, alone: bool = False) -> sqlite3.Connection:
         marks = [connection.execute(f"PRAGMA {it}").fetchone()[0] for it in _MARKS]
         check_marks(path, marks[0], version=marks[1])
         connection.execute("PRAGMA query_only = ON").fetchone()
-        connection.execute("SELECT max(seq) FROM entries").fetchone()
+        if tries:
+            connection.execute("SELECT max(seq) FROM entries").fetchone()
     except BaseException:
         connection.close()
         raise

@@ -5,9 +5,8 @@ it; SQLite reads up to the first frame that does not fit and takes the rest for 
 ended. After a crash that is right. But when a frame in the middle is damaged, whole transactions
 after it were flushed and acknowledged, and would be lost in silence. Every frame can be checked by
 itself, against the checksum that the frame before it holds: one that fits after one that does not
-is proof of damage. Such a log is sealed anew for reading, damaged page and all; what the page did
-to entries, their own checksums tell. Damage in the last transaction looks like a write that never
-ended: nobody can tell them apart.
+is proof of damage. Damage in the last transaction looks like a write that never ended: nobody can
+tell them apart.
 
 The format: https://www.sqlite.org/fileformat2.html#walformat
 """
@@ -31,8 +30,11 @@ _Sum = tuple[int, int]
 class _Frame:
     """One frame: of the log as it is now, or what a former one left behind it."""
 
-    head: bytes
+    number: int
+    """Which page of the database it holds."""
     page: bytes
+    count: int
+    """How many pages the database has after it, when it ends a transaction."""
     commits: bool
     """It ends a transaction of this log."""
     fits: bool
@@ -43,11 +45,25 @@ class _Frame:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log that can be read: its header, the order of its checksums, and its frames."""
+    """A log that can be read: how large its pages are, and its frames."""
 
-    header: bytes
-    order: str
+    page_size: int
     frames: tuple[_Frame, ...]
+
+    @property
+    def is_damaged_within(self) -> bool:
+        """Whether a whole transaction follows a frame that does not fit."""
+        return _end_of(self) > _end_for_sqlite(self)
+
+    @property
+    def page_count(self) -> int:
+        """How many pages the database has after its last whole transaction; 0: there is none."""
+        end = _end_of(self)
+        return self.frames[end - 1].count if end else 0
+
+    def pages(self) -> list[tuple[int, bytes, bool]]:
+        """The pages up to the last whole transaction: number, content, and whether it fits."""
+        return [(it.number, it.page, it.fits) for it in self.frames[: _end_of(self)]]
 
 
 def read_log(path: Path) -> Log | None:
@@ -69,7 +85,7 @@ def read_log(path: Path) -> Log | None:
         return None
     if _sum(header[:24], (0, 0), order) != (first, second):
         return None
-    return Log(header, order, tuple(_frames(content, size, header[16:24], (first, second), order)))
+    return Log(size, tuple(_frames(content, size, header[16:24], (first, second), order)))
 
 
 def _frames(content: bytes, size: int, salt: bytes, before: _Sum, order: str) -> Iterator[_Frame]:
@@ -78,33 +94,24 @@ def _frames(content: bytes, size: int, salt: bytes, before: _Sum, order: str) ->
     while place + _FRAME.size + size <= len(content):
         head = content[place : place + _FRAME.size]
         page = content[place + _FRAME.size : place + _FRAME.size + size]
-        _, pages, *_, first, second = _FRAME.unpack(head)
+        number, pages, *_, first, second = _FRAME.unpack(head)
         is_marked = head[8:16] == salt
         # A sum that fits is proof by itself: the salt is no part of it, and may be what was hit.
         looks_back = is_marked or fits
         sums = [_sum(page, _sum(head[:8], it, order), order) for it in likely if looks_back]
         fits = (first, second) in sums
         commits = pages != 0 and (fits or is_marked)
-        yield _Frame(head=head, page=page, commits=commits, fits=fits, is_read=fits and is_marked)
+        yield _Frame(
+            number=number,
+            page=page,
+            count=pages,
+            commits=commits,
+            fits=fits,
+            is_read=fits and is_marked,
+        )
         # Where the sum of a frame is what was hit, the next one follows the sum that it had.
         likely = ((first, second),) if fits else ((first, second), *sums[:1])
         place += _FRAME.size + size
-
-
-def is_damaged_within(log: Log) -> bool:
-    """Whether a whole transaction follows a frame that does not fit."""
-    return _end_of(log) > _end_for_sqlite(log)
-
-
-def sealed_anew(log: Log) -> bytes:
-    """The log with checksums over what it holds, up to its last whole transaction."""
-    running = _sum(log.header[:24], (0, 0), log.order)
-    pieces = [log.header]
-    salt = log.header[16:24]
-    for frame in log.frames[: _end_of(log)]:
-        running = _sum(frame.page, _sum(frame.head[:8], running, log.order), log.order)
-        pieces += [frame.head[:8], salt, struct.pack(">2I", *running), frame.page]
-    return b"".join(pieces)
 
 
 def _end_for_sqlite(log: Log) -> int:

@@ -20,7 +20,7 @@ from palingenesis.journal.checking import (
     latest_snapshot_seq,
 )
 from palingenesis.journal.faults import told
-from palingenesis.journal.gaps import REMOVED, read_gaps
+from palingenesis.journal.gaps import DAMAGE, REMOVED, read_gaps
 from palingenesis.journal.rows import COLUMNS, PolicyText, Row, as_key, read
 from palingenesis.runtime.ports import Recorded
 
@@ -141,6 +141,12 @@ class JournalReader(ABC):
             query = "SELECT min(seq) FROM entries WHERE seq > ?"
             row = self._ready().execute(query, (max(gaps, default=0),)).fetchone()
         return int(row[0] or 0)
+
+    def lost_after(self, seq: int) -> bool:
+        """Whether damage took entries with a number above `seq`."""
+        with told(self.path, "read"):
+            gaps = read_gaps(self._ready())
+        return any(gap.why == DAMAGE and gap.last > seq for gap in gaps)
 
     def snapshots(self) -> Mapping[int, Any]:
         """Every undamaged snapshot of this record version, by the number of its entry."""

@@ -2,15 +2,17 @@
 
 Theory of operation. The old file and its log are copied, never changed. A new journal is built
 from whatever rows of the copy are intact, under their old numbers; indexes are made anew; what is
-missing is noted in `gaps`. The new file is completed under the name `….rebuilt` before the old one
-is removed, so a crash at any point leaves either the old journal or the whole new one.
+missing is noted in `gaps`, a lost end as well: one number at least, so that it is known later too.
+Where nothing can be read, that is all there is in the new journal. The new file is completed under
+the name `….rebuilt` before the old one is removed, so a crash at any point leaves either the old
+journal or the whole new one.
 """
 
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json import loads
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from palingenesis.core.copies import replace
 from palingenesis.core.errors import JournalError
 from palingenesis.journal.checking import examine
 from palingenesis.journal.faults import is_damage
+from palingenesis.journal.finding import Found
 from palingenesis.journal.gaps import DAMAGE, REMOVED, Gap, insert_gap, lost_between, read_gaps
 from palingenesis.journal.layout import (
     FORMAT_VERSION,
@@ -25,16 +28,14 @@ from palingenesis.journal.layout import (
     create,
     put_in_place,
     sync,
+    with_companions,
 )
-from palingenesis.journal.log_file import is_damaged_within, read_log, sealed_anew
-from palingenesis.journal.reading import BATCH
-from palingenesis.journal.rows import COLUMNS, PolicyText, Row, checksum_of
+from palingenesis.journal.readable import make_readable
+from palingenesis.journal.rows import WITH_POLICY, PolicyText, Row, checksum_of, policy_of
 from palingenesis.journal.writing import insert_indexes, insert_policy, insert_row
 
 SET_ASIDE_MAX = 5
 """How many damaged files are kept, the newest; a bad disk must not fill itself with them."""
-_PATIENT_PROBES = 10_000
-"""Unreadable numbers that are tried one by one before they are skipped in growing strides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +47,18 @@ class Damage:
     kept: int
     """How many entries were kept."""
     lost: tuple[tuple[int, int], ...]
-    """First and last number of each stretch that is missing; a lost end cannot be counted."""
+    """First and last number of each stretch that is missing."""
+    end_is_lost: bool = False
+    """The last stretch is the end of what was written: it may have been longer."""
 
     def told(self) -> str:
         """One line for people."""
         what = self.problems[0] if self.problems else "it could not be read"
         lost = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.lost)
+        more = ", and whatever followed" if self.end_is_lost else ""
         return (
             f"the journal was damaged ({what}); {self.kept} entries were kept,"
-            f" {f'entries {lost} are lost' if lost else 'none is known to be lost'};"
+            f" {f'entries {lost}{more} are lost' if lost else 'none is known to be lost'};"
             f" the damaged file is kept as {self.set_aside}"
         )
 
@@ -79,18 +83,23 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
     """Replace the damaged journal at `path` by what can be read of it.
 
     Raises:
-        JournalError: nothing can be read of it; it is left as it was.
         OSError, sqlite3.Error: the new file could not be made; the old one is left as it was.
     """
     numbers = sorted(_numbers_set_aside(path))
     aside = _aside(path, numbers[-1] + 1 if numbers else 1)
     _copy(path, aside)
-    kept, lost = _rebuild(path, _readable(path, aside), aside)
-    _drop_readable(path)
+    size = make_readable(aside, _readable(path))
+    rescued = _rebuild(path, _readable(path), aside, page_size=size)
+    _drop(_readable(path))
     for number in numbers[: -SET_ASIDE_MAX + 1]:
-        for old in (_aside(path, number), *_with_companions(_aside(path, number))):
-            old.unlink(missing_ok=True)
-    return Damage(set_aside=aside, problems=problems, kept=kept, lost=lost)
+        _drop(_aside(path, number))
+    return Damage(
+        set_aside=aside,
+        problems=problems,
+        kept=rescued.kept,
+        lost=tuple(rescued.lost),
+        end_is_lost=rescued.end_is_lost,
+    )
 
 
 def _aside(path: Path, number: int) -> Path:
@@ -114,19 +123,30 @@ def migrate(path: Path, version: int) -> tuple[Migration, Damage | None]:
         OSError, sqlite3.Error: the new file could not be made; the old one is left as it was.
     """
     aside = path.with_name(f"{path.name}.before-{FORMAT_VERSION}")
-    for former in _with_companions(aside):
+    for former in with_companions(aside):
         former.unlink(missing_ok=True)
     _copy(path, aside)
     _fold(aside)
-    with closing(_open_damaged(aside, path)) as old:
+    with closing(_open_former(aside, path)) as old:
         known = [replace(gap, why=REMOVED) for gap in read_gaps(old)]
-    kept, lost = _rebuild(path, aside, aside)
-    new = tuple(one for stretch in lost for one in lost_between(known, *stretch))
+    rescued = _rebuild(path, aside, aside)
+    new = tuple(one for stretch in rescued.lost for one in lost_between(known, *stretch))
     damage = None
     if new:
         problems = ("not everything in it could be read",)
-        damage = Damage(set_aside=aside, problems=problems, kept=kept, lost=new)
-    return Migration(kept_as=aside, from_format=version, entries=kept), damage
+        damage = Damage(set_aside=aside, problems=problems, kept=rescued.kept, lost=new)
+    return Migration(kept_as=aside, from_format=version, entries=rescued.kept), damage
+
+
+def _open_former(aside: Path, path: Path) -> sqlite3.Connection:
+    try:
+        return connect_reader(aside)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise JournalError(
+            f"the journal {path} is damaged beyond repair ({str(error).splitlines()[0]});"
+            " it was left as it is",
+            "move it away (or restore it from a backup); a new journal is begun then",
+        ) from error
 
 
 def _fold(copy: Path) -> None:
@@ -139,157 +159,143 @@ def _fold(copy: Path) -> None:
     sync(copy)
 
 
-def _readable(path: Path, aside: Path) -> Path:
-    """The copy; where its log is damaged in the middle, another one that is read to its end."""
-    log = read_log(_with_companions(aside)[0])
-    if log is None or not is_damaged_within(log):
-        return aside
-    readable = _sealed_anew(path)
-    contents = (readable, aside.read_bytes()), (_with_companions(readable)[0], sealed_anew(log))
-    for file, content in contents:
-        file.touch(mode=0o600)
-        file.write_bytes(content)
-    return readable
-
-
-def _sealed_anew(path: Path) -> Path:
-    return path.with_name(path.name + ".readable")
-
-
-def _rebuild(path: Path, readable: Path, aside: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
+def _rebuild(
+    path: Path, readable: Path, aside: Path, *, page_size: int | None = None
+) -> "_Rescued":
     """Replace the journal by what can be read of its copy; what was kept, and what is lost."""
     building = path.with_name(path.name + ".building")
     building.unlink(missing_ok=True)
     try:
         create(building)
-        kept, lost = _rescue(readable, building, path)
+        rescued = _rescue(readable, building, page_size)
     except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError):
-        for leftover in (building, *_with_companions(building), aside, *_with_companions(aside)):
-            leftover.unlink(missing_ok=True)
+        _drop(building)
+        _drop(aside)
         raise
-    log, index = _with_companions(aside)
+    log, index = with_companions(aside)
     index.unlink(missing_ok=True)
     if log.exists() and not log.stat().st_size:
         log.unlink()
     put_in_place(building, _rebuilt(path))
     finish(path)
-    return kept, lost
+    return rescued
 
 
-def _drop_readable(path: Path) -> None:
-    for file in (_sealed_anew(path), *_with_companions(_sealed_anew(path))):
+def _drop(path: Path) -> None:
+    for file in (path, *with_companions(path)):
         file.unlink(missing_ok=True)
 
 
 def finish(path: Path) -> None:
     """Put a rebuilt journal in the old one's place, if there is one; repeatable after a crash."""
-    _drop_readable(path)
+    _drop(_readable(path))
     rebuilt = _rebuilt(path)
     if not rebuilt.exists():
         return
     # The old log must go before the new file has its name: SQLite would apply it to any file.
-    for old in (path, *_with_companions(path)):
-        old.unlink(missing_ok=True)
+    _drop(path)
     sync(path.parent)
     put_in_place(rebuilt, path)
+
+
+def _readable(path: Path) -> Path:
+    return path.with_name(path.name + ".readable")
 
 
 def _rebuilt(path: Path) -> Path:
     return path.with_name(path.name + ".rebuilt")
 
 
-def _with_companions(path: Path) -> tuple[Path, Path]:
-    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
-
-
 def _copy(path: Path, aside: Path) -> None:
+    aside.touch(mode=0o600)  # also for a file that is missing: its name says that it was
     for source, target in (
         (path, aside),
-        (_with_companions(path)[0], _with_companions(aside)[0]),
+        (with_companions(path)[0], with_companions(aside)[0]),
     ):
         if source.exists():
             target.touch(mode=0o600)
             shutil.copyfile(source, target)
+        if target.exists():
             sync(target)
     sync(path.parent)
 
 
-def _rescue(source: Path, target: Path, path: Path) -> tuple[int, tuple[tuple[int, int], ...]]:
+@dataclass(slots=True)
+class _Rescued:
+    kept: int = 0
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    end_is_lost: bool = False
+
+
+def _rescue(source: Path, target: Path, page_size: int | None) -> _Rescued:
+    """Bring what is intact over; with the size of its pages, also what lost its way."""
+    rescued, expected, before = _Rescued(), 1, ""
     with (
-        closing(_open_damaged(source, path)) as old,
+        closing(connect_reader(source, tries=False)) as old,
         closing(sqlite3.connect(target, isolation_level=None)) as new,
     ):
-        bound = source.stat().st_size // 32 + 1_000
         # One transaction with the old kind of log, so that the new file needs none beside it.
         new.execute("PRAGMA journal_mode = DELETE").fetchone()
         new.execute("BEGIN IMMEDIATE")
-        removed = _removed(old)
-        kept, lost, expected = 0, list[tuple[int, int]](), 1
-        for row in _rows(old, bound):
-            is_sound, policy = _examined(old, row)
-            if not is_sound or row.seq < expected:
+        removed, found = _removed(old), Found(old, source, page_size)
+        for row, lost_its_way in found.rows():
+            if row.seq < expected or (
+                lost_its_way and not _follows(row, expected, before, removed)
+            ):
                 continue
-            if policy is not None:
-                insert_policy(new, policy)
-            insert_row(new, row)
-            insert_indexes(new, row.seq, loads(row.event), loads(row.decisions), loads(row.effects))
+            is_sound, policy = _examined(old, row, found)
+            if not is_sound or not _bring_over(new, row, policy):
+                continue
             if row.seq > expected:
-                lost += lost_between(removed, expected, row.seq - 1)
-            kept, expected = kept + 1, row.seq + 1
-        snapshots = _keep_snapshots(old, new)
-        for gap in (*removed, *(Gap(first=a, last=b, why=DAMAGE) for a, b in lost)):
+                rescued.lost += lost_between(removed, expected, row.seq - 1)
+            rescued.kept, expected, before = rescued.kept + 1, row.seq + 1, row.checksum
+        _keep_snapshots(old, new)
+        last = found.last(expected - 1)
+        if last >= expected:
+            lost = lost_between(removed, expected, last)
+            rescued.lost += lost
+            rescued.end_is_lost = bool(lost)
+        for gap in (*removed, *(Gap(first=a, last=b, why=DAMAGE) for a, b in rescued.lost)):
             insert_gap(new, gap)
         new.execute("COMMIT")
         new.execute("PRAGMA journal_mode = WAL").fetchone()
-    if not kept and not snapshots:
-        raise _beyond_repair(path, "nothing in it can be read")
-    return kept, tuple(lost)
+    return rescued
 
 
-def _open_damaged(source: Path, path: Path) -> sqlite3.Connection:
+def _follows(row: Row, expected: int, before: str, removed: list[Gap]) -> bool:
+    """Whether an entry off the way belongs here, and is none of those that were given up."""
+    if any(gap.first <= row.seq <= gap.last for gap in removed):
+        return False
+    return row.seq > expected or not before or row.previous == before
+
+
+def _bring_over(new: sqlite3.Connection, row: Row, policy: PolicyText | None) -> bool:
+    """Write an entry into the new journal; False: an effect of it is there already."""
+    new.execute("SAVEPOINT entry")
     try:
-        return connect_reader(source)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise _beyond_repair(path, str(error).splitlines()[0]) from error
+        if policy is not None:
+            insert_policy(new, policy)
+        insert_row(new, row)
+        insert_indexes(new, row.seq, loads(row.event), loads(row.decisions), loads(row.effects))
+    except sqlite3.IntegrityError:
+        new.execute("ROLLBACK TO entry")
+        return False
+    new.execute("RELEASE entry")
+    return True
 
 
-def _beyond_repair(path: Path, why: str) -> JournalError:
-    return JournalError(
-        f"the journal {path} is damaged beyond repair ({why}); it was left as it is",
-        "move it away (or restore it from a backup); a new journal is begun then",
-    )
-
-
-def _rows(old: sqlite3.Connection, bound: int) -> Iterator[Row]:
-    """Every row that can be read, stepping over what cannot."""
-    query = f"SELECT {COLUMNS} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-    edge, size, failed = 0, BATCH, 0
-    while edge < bound:
-        try:
-            rows = [Row(*values) for values in old.execute(query, (edge, size))]
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            if not is_damage(error):
-                raise
-            if size > 1:
-                size = 1
-                continue
-            failed += 1
-            edge += 1 if failed < _PATIENT_PROBES else failed - _PATIENT_PROBES + 2
-            continue
-        yield from rows
-        if len(rows) < size:
-            return
-        edge, failed, size = rows[-1].seq, 0, min(BATCH, size * 2)
-
-
-def _examined(old: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText | None]:
-    """As `examine`; a policy that cannot be read is as bad as a damaged one."""
+def _examined(old: sqlite3.Connection, row: Row, found: Found) -> tuple[bool, PolicyText | None]:
+    """As `examine`; a policy that SQLite cannot read is looked for beside its way."""
     try:
-        return examine(old, row)
+        is_sound, policy = examine(old, row)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        if is_damage(error):
-            return False, None
-        raise
+        if not is_damage(error):
+            raise
+        is_sound, policy = False, None
+    if not is_sound and row.kind in WITH_POLICY and row.is_intact():
+        policy = found.policy(policy_of(loads(row.event)) or "")
+        is_sound = policy is not None
+    return is_sound, policy
 
 
 def _removed(old: sqlite3.Connection) -> list[Gap]:
@@ -299,13 +305,10 @@ def _removed(old: sqlite3.Connection) -> list[Gap]:
     return []
 
 
-def _keep_snapshots(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
-    kept = 0
+def _keep_snapshots(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
     rows: list[tuple[int, int, str, str]] = []
     with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
         rows += old.execute("SELECT seq, version, world, checksum FROM snapshots")
     for row in rows:
         if checksum_of(f"{row[0]}:{row[2]}") == row[3]:
             new.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", row)
-            kept += 1
-    return kept

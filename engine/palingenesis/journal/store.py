@@ -14,11 +14,11 @@ from json import dumps
 from pathlib import Path
 from typing import NoReturn
 
-from palingenesis.core.errors import EntryRefusedError, JournalError
+from palingenesis.core.errors import DamagedJournalError, EntryRefusedError, JournalError
 from palingenesis.core.record import RECORD_VERSION, to_plain
 from palingenesis.journal.checking import find_problems, latest_snapshot_seq
 from palingenesis.journal.faults import is_damage, journal_error, told
-from palingenesis.journal.gaps import DAMAGE, Gap, insert_gap
+from palingenesis.journal.gaps import read_gaps
 from palingenesis.journal.layout import (
     FORMAT_VERSION,
     check_header,
@@ -26,8 +26,10 @@ from palingenesis.journal.layout import (
     connect_writer,
     create,
     put_in_place,
+    with_companions,
 )
-from palingenesis.journal.log_file import is_damaged_within, read_log
+from palingenesis.journal.log_file import read_log
+from palingenesis.journal.readable import is_cut_short
 from palingenesis.journal.reading import JournalReader
 from palingenesis.journal.retention import (
     Retention,
@@ -74,7 +76,7 @@ class SqliteJournal(JournalReader):
         A damaged journal is set aside and rebuilt from its intact entries; see `damage`.
 
         Raises:
-            JournalError: it is not a journal, newer, unreadable, not writable, beyond repair.
+            JournalError: it is another program's, newer, unreadable, not writable.
         """
         journal = cls(path)
         journal._ready()
@@ -197,33 +199,32 @@ class SqliteJournal(JournalReader):
         """See that there is a sound file at `path`."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         finish(self.path)
-        if not self.path.exists() and not self.path.is_symlink():
-            self._begin()
-        version = check_header(self.path)
+        try:
+            version = self._version()
+        except DamagedJournalError as error:
+            self._mend((error.message.rpartition(": ")[2],))
+            return
         if version < FORMAT_VERSION:
             self.migration, damage = migrate(self.path, version)
             self.damage += [damage] if damage is not None else []
-        if self._suspicious:
-            self._check()
+        if self._suspicious and (problems := self._problems_at_start()):
+            self._mend(problems)
 
-    def _begin(self) -> None:
-        log = self.path.with_name(self.path.name + "-wal")
-        if log.exists() and log.stat().st_size:
-            raise JournalError(
-                f"the journal {self.path} is missing, but its log {log.name} is there",
-                "restore the journal, or move the log away to begin a new one",
-            )
-        log.unlink(missing_ok=True)
-        fresh = self.path.with_name(self.path.name + ".new")
-        fresh.unlink(missing_ok=True)
-        create(fresh)
-        put_in_place(fresh, self.path)
+    def _version(self) -> int:
+        """The format of the file at `path`; where nothing is, one is begun."""
+        log, _ = with_companions(self.path)
+        if not self.path.exists() and not self.path.is_symlink():
+            if log.exists() and log.stat().st_size:
+                raise DamagedJournalError(f"the journal {self.path}: only its log is there")
+            log.unlink(missing_ok=True)
+            fresh = self.path.with_name(self.path.name + ".new")
+            fresh.unlink(missing_ok=True)
+            create(fresh)
+            put_in_place(fresh, self.path)
+        return check_header(self.path)
 
-    def _check(self) -> None:
-        """Look for damage where it would matter for going on; set it aside."""
-        problems = self._problems_at_start()
-        if not problems:
-            return
+    def _mend(self, problems: tuple[str, ...]) -> None:
+        """Set the damaged file aside, and use what can be read of it."""
         self.damage.append(salvage(self.path, problems))
         problems = self._problems_at_start()
         if problems:
@@ -233,9 +234,11 @@ class SqliteJournal(JournalReader):
             )
 
     def _problems_at_start(self) -> tuple[str, ...]:
-        log = read_log(self.path.with_name(self.path.name + "-wal"))
-        if log is not None and is_damaged_within(log):
+        log = read_log(with_companions(self.path)[0])
+        if log is not None and log.is_damaged_within:
             return ("its log is damaged in the middle",)
+        if is_cut_short(self.path, log):
+            return ("it is cut short",)
         try:
             with closing(connect_reader(self.path)) as connection:
                 start = latest_snapshot_seq(connection) or 0
@@ -254,11 +257,9 @@ class SqliteJournal(JournalReader):
                 connection.execute(f"DELETE FROM {table} WHERE seq > ?", (known,))  # noqa: S608
         query = "SELECT seq, checksum FROM entries ORDER BY seq DESC LIMIT 1"
         seq, checksum = connection.execute(query).fetchone() or (0, BEGINNING)
-        # After damage a snapshot may be younger than the last entry; a number is used once.
-        snapshot = latest_snapshot_seq(connection) or 0
-        if snapshot > seq:
-            insert_gap(connection, Gap(first=seq + 1, last=snapshot, why=DAMAGE))
-        self._last_seq, self._last_checksum = max(seq, snapshot), checksum
+        # After damage the end may be missing; a number is used once.
+        last_gap = max((gap.last for gap in read_gaps(connection)), default=0)
+        self._last_seq, self._last_checksum = max(seq, last_gap), checksum
         self._acknowledged = self._last_seq
 
     def _give_up(self, deed: str, error: sqlite3.Error) -> NoReturn:
