@@ -263,6 +263,7 @@ def _of_plan(steps: Sequence[Step]) -> Status | None:
 def _move(lane: Lane, to: Status | None, at: datetime, why: str, since: datetime) -> None:
     if to is lane.status:
         return
+    at = max(at, lane.since or at)  # a clock that was set back makes no time
     if lane.status is not None and lane.since is not None and at > max(lane.since, since):
         start = max(lane.since, since)
         lane.spans.append(Span(status=lane.status, start=start, end=at, why=lane.why))
