@@ -17,9 +17,10 @@ def typed(page: Path) -> list[tuple[str, list[str]]]:
 
 
 def shape(line: str) -> str:
-    """A line without what differs from one run to the next: numbers, times, names of sessions."""
+    """A line without what differs from one run to the next: numbers, times, folders, sessions."""
     line = re.sub("The night shift|Scripted title", "TITLE", line)
     line = re.sub(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ [A-Z][a-z]{2}\b", "DAY", line)
+    line = re.sub(r"(?<!\S)/\S*/", "FOLDER/", line)
     line = re.sub(r"\bses_\w+", "SESSION", line)
     line = re.sub(r"\b(?=\w*\d)(?=\w*[a-f])[0-9a-f]{6,}\b", "HASH", line)
     line = re.sub(r"\d+(?: min \d+)? (?:s|min)\b", "SPAN", line)
