@@ -190,3 +190,16 @@ def test_a_retry_and_the_end_it_comes_to_are_two_stops() -> None:
 
     assert end is not None
     assert retry.key != end.key
+
+
+def test_a_stop_tells_the_tokens_of_its_turn_where_the_assistant_counts_them() -> None:
+    tokens = {"input": 100, "output": 30, "reasoning": 4, "cache": {"read": 1000, "write": 20}}
+
+    counted = stop_of(answer(words("done"), finish="stop", tokens=tokens), at=AT)
+    silent = stop_of(answer(words("done"), finish="stop"), at=AT)
+
+    assert counted is not None
+    assert counted.evidence["input_tokens"] == 1120
+    assert counted.evidence["output_tokens"] == 34
+    assert silent is not None
+    assert "input_tokens" not in silent.evidence

@@ -281,7 +281,7 @@ def _stop(message: Message, verdict: Verdict, *, kind: str, words: bool) -> Stop
         http_status=status if isinstance(status, int) else None,
         retry_at=verdict.retry_at,
         words=words,
-        evidence=verdict.evidence,
+        evidence={**verdict.evidence, **_tokens(message)},
     )
 
 
@@ -303,5 +303,14 @@ def _told(
         exit_code=owner.exit_code,
         signal=owner.signal,
         words=words,
-        evidence=evidence,
+        evidence={**evidence, **_tokens(message)},
     )
+
+
+def _tokens(message: Message) -> Told:
+    """What its turn took and gave, in tokens; what came from a cache is taken too."""
+    usage = message.usage
+    if not usage.total:
+        return {}
+    taken = usage.input + usage.cache_read + usage.cache_write
+    return {"input_tokens": taken, "output_tokens": usage.output + usage.reasoning}
