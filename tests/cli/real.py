@@ -33,7 +33,7 @@ class Home:
             check=False,
         )
 
-    def shell(self, script: str) -> "subprocess.CompletedProcess[str]":
+    def shell(self, script: str, encoding: str = "utf-8") -> "subprocess.CompletedProcess[str]":
         """Run a recipe as it is written, with `palingenesis` on the PATH."""
         program = self.folder / "bin" / "palingenesis"
         program.parent.mkdir(exist_ok=True)
@@ -42,7 +42,7 @@ class Home:
         path = f"{program.parent}{os.pathsep}{self.environment['PATH']}"
         return subprocess.run(
             ["bash", "-c", script],
-            env={**self.environment, "PATH": path},
+            env={**self.environment, "PATH": path, "PYTHONIOENCODING": encoding},
             cwd=self.folder,
             capture_output=True,
             text=True,

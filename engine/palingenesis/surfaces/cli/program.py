@@ -16,6 +16,7 @@ from palingenesis.core.errors import ExitCode, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.lazy import LazyGroup, Sections
+from palingenesis.surfaces.cli.letters import use_what_there_is
 
 SECTIONS: Sections = {
     "Watch": {
@@ -117,6 +118,7 @@ def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     """Run the command line and return its exit code; errors are on stderr by then."""
     if "_PALINGENESIS_COMPLETE" in environ or "_PALIN_COMPLETE" in environ:
         cli.main(prog_name="palin" if "_PALIN_COMPLETE" in environ else "palingenesis")
+    use_what_there_is()
     desk = Desk(environ=environ)
     try:
         return _run(list(args), desk)
