@@ -184,6 +184,23 @@ def test_a_stop_before_the_stretch_that_is_saved_in_it_is_a_save_of_it():
     assert [(one.waited, one.rule) for one in morning.saves] == [(timedelta(minutes=35), "a-rule")]
 
 
+@given(NIGHTS)
+def test_every_save_that_is_counted_is_listed(night: list[Written]):
+    morning = read(*sorted(night, key=lambda one: one[0].at))
+
+    assert len(morning.saves) == morning.savings.saves
+    assert len(morning.handed) >= morning.savings.handed_over
+
+
+def test_work_that_goes_on_in_a_new_session_is_listed_as_saved():
+    morning = read(
+        (tick(0), [decided(0, reason="context_exhausted")], [new_session()]),
+        (ended("1.1", session="two"), [verified(3, TWO)], []),
+    )
+
+    assert [(one.session, one.reason) for one in morning.saves] == [(TWO, "context_exhausted")]
+
+
 @given(NIGHTS, st.floats(-10, 610))
 def test_the_figures_of_two_stretches_add_up_to_those_of_both(night: list[Written], cut: float):
     night = sorted(night, key=lambda one: one[0].at)

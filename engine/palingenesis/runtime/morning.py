@@ -4,7 +4,7 @@ A pure fold over entries that came before (to know what was under way) and entri
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -124,6 +124,8 @@ class Reading:
         self._days: dict[date, Day] = {}
         self._notices: list[tuple[datetime, str, str]] = []
         self._entries = 0
+        self.last = since
+        """When the newest entry happened: after now, where a clock was set back."""
 
     def take_all(self, entries: Iterable[Written]) -> None:
         """Entries, oldest first; of those before the stretch only what was under way matters."""
@@ -147,6 +149,7 @@ class Reading:
 
     def take(self, event: Event, decisions: Sequence[Decision], ordered: Sequence[Effect]) -> None:
         """One entry of the stretch."""
+        self.last = max(self.last, event.at)
         self._entries += 1
         before = self._savings
         self._savings = counted(before, event, decisions, ordered)
@@ -154,9 +157,9 @@ class Reading:
         self.lanes.take(event, decisions, ordered)
         self._odd.take(event, decisions, ordered)
         if isinstance(event, events.PersonPrompted):
-            self._mark(event.at, event.session, "person", "the person went on")
-        for decision in decisions:
-            self._decided(decision, before)
+            self._mark(event.at, event.session, "person", "the person spoke to it")
+        for decision, then in _one_by_one(before, event, decisions):
+            self._decided(decision, then)
         for effect in ordered:
             if isinstance(effect, Notify) and len(self._notices) < _LISTED:
                 text = f"{effect.title}: {effect.message}" if effect.title else effect.message
@@ -262,6 +265,16 @@ class Reading:
             found.append(self._days.get(day) or Day(day))
             day += timedelta(days=1)
         return found
+
+
+def _one_by_one(
+    before: Savings, event: Event, decisions: Sequence[Decision]
+) -> Iterator[tuple[Decision, Savings]]:
+    """Each decision with what was counted right before it: the event may have changed that."""
+    so_far, quiet = counted(before, event, (), ()), events.Ticked(at=event.at)
+    for decision in decisions:
+        yield decision, so_far
+        so_far = counted(so_far, quiet, (decision,), ())
 
 
 def begun_anew(found: Savings, since: datetime) -> Savings:

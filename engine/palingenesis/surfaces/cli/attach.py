@@ -10,6 +10,7 @@ from palingenesis.surfaces.cli.desk import Desk
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ROWS = 10
 _WIDE = 100
 """How wide a frame is where there is no terminal."""
 
@@ -32,10 +33,11 @@ def attach(desk: Desk, once: bool) -> None:
 
 
 def _print_once(desk: Desk) -> None:
-    from palingenesis.surfaces.cli.attach_frame import View, once
+    from palingenesis.surfaces.cli.attach_frame import View, once, worth_a_line
 
     client = desk.client()
-    view = View(told=client.status(), rows=tuple(client.events(limit=10)))
+    rows = [row for row in client.events(limit=50) if worth_a_line(row)]
+    view = View(told=client.status(), rows=tuple(rows[-_ROWS:]))
     console = _console(desk)
     width = console.width if sys.stdout.isatty() or "COLUMNS" in desk.environ else _WIDE
     for line in once(view, width, fancy=_is_fancy()):

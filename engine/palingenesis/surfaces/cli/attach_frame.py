@@ -4,7 +4,7 @@ Every line fits: what is too long is cut or goes on in the next line, so nothing
 scrolls. Whatever others wrote is made harmless first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -38,6 +38,7 @@ _KEYS: Final = (
     *(("up/down", "choose"), ("p", "pause"), ("r", "resume")),
     *(("a", "abort"), ("e", "explain"), ("q", "quit")),
 )
+_QUIET: Final = frozenset({"session-alive", "facts-observed", "ticked"})
 _STEPS: Final = 16
 """How wide the bar of a work's steps is."""
 _NARROW: Final = 56
@@ -65,6 +66,14 @@ class View:
     """An explanation that is read; empty: none is."""
     scroll: int = 0
     """How many lines of it have been passed."""
+
+
+def worth_a_line(row: "EventRow") -> bool:
+    """Whether a person wants to see it; signs of life and good outcomes come all the time."""
+    if row["kind"] == "effect-ended":
+        event = row["data"].get("event")
+        return not (isinstance(event, Mapping) and event.get("result") == "ok")
+    return row["kind"] not in _QUIET
 
 
 def chosen_of(view: View) -> "SessionStatus | None":
@@ -243,10 +252,15 @@ def _events(view: View, width: int, room: int) -> list[Text]:
     if room < 1 or not view.rows:
         return []
     lines = [Text("─" * width, "dim")]
+    titles = {
+        row["id"]: plain(row["title"], 24) for row in (view.told["sessions"] if view.told else ())
+    }
     for row in view.rows[-(room - 1) :] if room > 1 else ():
         at = read_time(row["at"])
         clock = f"{at.astimezone():%H:%M:%S}" if at is not None else "        "
         text = Text(f"{clock} ", "dim")
+        if title := titles.get(row["session"] or ""):
+            text.append(f"{title}: ")
         text.append(plain(row["summary"] or row["kind"], 160))
         if row["rule"]:
             text.append(f" → {plain(row['rule'], 40)}", "cyan")

@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from palingenesis.core.errors import NotRunningError, PalingenesisError
+from palingenesis.surfaces.cli.attach_frame import worth_a_line
 
 if TYPE_CHECKING:
     from palingenesis.control.client import ControlClient
@@ -135,7 +136,7 @@ class Watch:
             try:
                 client = self._client()
                 if not after:
-                    newest = client.events(limit=20)
+                    newest = client.events(limit=50)
                     self._keep(newest)
                     after = newest[-1]["seq"] if newest else 0
                 for row in client.follow(after=after):
@@ -154,8 +155,5 @@ class Watch:
 
     def _keep(self, rows: "list[EventRow]") -> None:
         with self._lock:
-            self._rows.extend(row for row in rows if row["kind"] not in _QUIET)
+            self._rows.extend(row for row in rows if worth_a_line(row))
         self._orders.put(None)
-
-
-_QUIET: Final = frozenset({"session-alive", "facts-observed", "ticked"})

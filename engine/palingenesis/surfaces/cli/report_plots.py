@@ -34,7 +34,7 @@ _MARK_WORDS: Final = {
     "stop": "stop",
     "save": "save",
     "handed": "handed over to you",
-    "person": "you went on",
+    "person": "you spoke to it",
 }
 _STATUSES: Final = (
     *("working", "verifying", "waiting", "holding", "acting", "asking", "blocked", "stalled"),
@@ -132,7 +132,7 @@ class _Scale:
 
 def _lane(lane: Lane, place: int, scale: _Scale, marks: Iterable[Mark]) -> str:
     top = place * _LANE + 6
-    name = text(lane.title or lane.session, 28)
+    name = text(lane.title or lane.session, 25)
     last = lane.spans[-1]
     spans = "".join(_span(span, top, scale) for span in lane.spans)
     shapes = "".join(_mark(mark, top + _BAR + 8, scale) for mark in marks)

@@ -75,10 +75,11 @@ def read_report(desk: Desk, since: datetime, now: datetime) -> Told:
         damaged = len(journal.skipped)
         world = recover(journal).world
         removed = journal.removed()
-    reading.lanes.corrected(world.sessions, now)
+    until = max(now, reading.last)
+    reading.lanes.corrected(world.sessions, until)
     rows = supervised(world, now)
     return Told(
-        morning=reading.done(now),
+        morning=reading.done(until),
         total=world.savings,
         waiting=tuple(row for row in rows if row["status"] in _NEEDS),
         sessions=tuple(rows),

@@ -16,6 +16,7 @@ align-items:baseline}
 .m.person{fill:var(--person)}
 .legend svg{vertical-align:-2px;margin-right:6px}
 .two,.terms{margin-top:24px}.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:14px}
+.two .plot{max-width:620px}
 .panel{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 18px}
 .panel h2{margin:0 0 12px}.panel.calm h2{margin:0}
 .needs{border-left:5px solid var(--attention)}.calm{border-left:5px solid var(--good)}

@@ -71,6 +71,8 @@ def _span(span: timedelta) -> str:
 
 
 def _without(found: Savings) -> str:
+    if not found.stopped:
+        return "nothing stopped"
     return f"of {count_of(found.stopped, 'stop')}, finished turns among them"
 
 
