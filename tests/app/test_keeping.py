@@ -1,6 +1,7 @@
 """The daemon keeps its journal within its bounds while it works."""
 
 import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from tests.runtime.loopback import JumpingClock
 CONFIG = JournalConfig(max_size=16 * MIB, keep=timedelta(days=2))
 
 
-def lived(path: Path, happened: list[Event]) -> tuple[SqliteJournal, Loop]:
+def lived(
+    path: Path, happened: list[Event], *, clock: JumpingClock | None = None
+) -> tuple[SqliteJournal, Loop]:
     """Take the events through the real loop and journal, with the keeper beside them."""
-    journal, clock = SqliteJournal.open(path), JumpingClock()
+    journal, clock = SqliteJournal.open(path), clock or JumpingClock()
     journal._ready().execute("PRAGMA synchronous = OFF")  # no power is cut here
     loop = Loop(world=Life(NIGHT).world, policy=NIGHT, journal=journal, clock=clock)
     keeping = Keeping(journal, CONFIG, clock)
@@ -90,3 +93,22 @@ def test_a_large_turn_brings_the_next_snapshot_forward(tmp_path):
 
     with journal:
         assert journal.snapshots()
+
+
+def test_all_sweeps_are_worked_out_by_one_thread(tmp_path):
+    """A second worker would come with memory of its own, for good."""
+    seen = set[str]()
+
+    class Watched(JumpingClock):
+        async def sleep(self, seconds: float) -> None:
+            seen.update(one.name for one in threading.enumerate())
+            await super().sleep(seconds)
+
+    lived(
+        tmp_path / "journal.db",
+        stops(600, every=timedelta(hours=12)),
+        clock=Watched(),
+    )
+
+    assert len(seen) == 2
+    assert any(name.startswith("journal-sweep") for name in seen)

@@ -1,5 +1,6 @@
 """The past goes when there is too much of it; what anything still needs of it stays."""
 
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -91,6 +92,30 @@ def test_the_oldest_go_first_and_what_recovery_reads_stays(journal):
     assert journal.used_bytes() <= SMALL.file_bytes_wanted
     assert journal.latest_snapshot() == (800, {"after": 400})
     assert journal.problems() == ()
+
+
+def test_working_it_out_holds_no_more_than_one_snapshot_in_memory(journal):
+    fill(journal, 30)
+    for seq in (20, 40, 60):
+        journal.remember({"after": seq, "world": "w" * 1_000_000}, seq)
+    tracemalloc.start()
+    try:
+        plan_sweep(journal.path, SMALL, alive=(session(1),), at=at(100_000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1_500_000
+
+
+def test_a_sweep_goes_on_until_the_next_is_not_due_at_once(journal):
+    fill(journal, 400)
+    swept(journal)
+    before = journal.last_seq()
+    while journal.used_bytes() <= SMALL.file_bytes_wanted:
+        fill(journal, 1, start=journal.last_seq())
+
+    assert journal.last_seq() - before >= 30
 
 
 def test_nothing_goes_without_a_snapshot_to_start_from(journal):

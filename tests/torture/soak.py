@@ -28,13 +28,14 @@ from palingenesis import shipped
 from palingenesis.app.keeping import Keeping
 from palingenesis.assistants.opencode.offers import MANAGED
 from palingenesis.core.effects import Effect
+from palingenesis.core.events import FactsObserved
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import AgentId, Result
 from palingenesis.journal import SqliteJournal
 from palingenesis.runtime.config import JournalConfig
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
-from palingenesis.runtime.ports import Notice, Outcome
+from palingenesis.runtime.ports import Entry, Notice, Outcome
 from palingenesis.runtime.recovery import recover
 from tests.policy.texts import compiled
 from tests.torture.soaking import beginning, next_event
@@ -44,6 +45,7 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 MIB = 1024 * 1024
 GROWTH_MAX = 5 * 1000 * 1000
 """Bytes that memory may grow by after the warm-up."""
+FILLING = 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,13 @@ class Soak:
     """One process of it."""
 
     def __init__(
-        self, state: State, config: JournalConfig, *, every: timedelta, kept: Path | None = None
+        self,
+        state: State,
+        config: JournalConfig,
+        *,
+        every: timedelta,
+        kept: Path | None = None,
+        filled: int = 0,
     ) -> None:
         self.state = state
         self._kept = kept
@@ -125,6 +133,8 @@ class Soak:
         self._journal = SqliteJournal.open(self._path)
         assert self._journal.damage == []
         self._clock = LeapingClock(datetime.fromisoformat(state.at))
+        if not state.events:
+            self._fill(filled)
         recovered = recover(self._journal)
         self.loop = Loop(
             world=recovered.world,
@@ -136,6 +146,13 @@ class Soak:
         self._keeping = Keeping(self._journal, config, self._clock)
         self.loop.attend(self._keeping.noticed)
         self._agreeable = Agreeable()
+
+    def _fill(self, size: int) -> None:
+        """Begin with a journal of this size, so that its cap is near."""
+        notes = ["x" * FILLING] * (size // FILLING)
+        for note in [*notes, ""]:  # the last one stays in the facts of every decision
+            event = FactsObserved(at=self._clock.at, facts={"host.note": note})
+            self._journal.append(Entry(event=event, decisions=(), effects=()))
 
     async def take(self, count: int, measure_every: int) -> list[Measure]:
         """Take so many events, and say how much of everything there was on the way."""
@@ -266,7 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
         measures = [Measure(**one) for one in plain.pop("measures")]
         state = State(**plain, measures=measures)
     Path(state.folder).mkdir(parents=True, exist_ok=True)
-    soak = Soak(state, config, every=timedelta(seconds=asked.every), kept=kept)
+    every, filled = timedelta(seconds=asked.every), asked.filled * MIB
+    soak = Soak(state, config, every=every, kept=kept, filled=filled)
     began = time.monotonic()
     measures = asyncio.run(soak.take(max(0, asked.count - state.events), asked.measure))
     state.seconds += time.monotonic() - began
@@ -289,6 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=float, default=40.0, help="seconds between two events")
     parser.add_argument("--cap", type=int, default=64, help="MiB that the journal may take")
     parser.add_argument("--keep", type=int, default=90, help="days that entries stay")
+    parser.add_argument("--filled", type=int, default=0, help="MiB that the journal begins with")
     parser.add_argument("--folder", help="where the journal is; default: a new temporary folder")
     parser.add_argument("--resume", type=Path, help="keep the state here, and go on from it")
     return parser

@@ -17,7 +17,6 @@ from palingenesis.app.alarm import ChannelAlarm
 from palingenesis.core.commands import Hold
 from palingenesis.core.errors import JournalError
 from palingenesis.core.events import CommandGiven, Event, JournalMended
-from palingenesis.core.record import to_plain
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
 from palingenesis.journal import Ballast, Retention, SqliteJournal, plan_sweep
@@ -100,7 +99,7 @@ class Keeping:
     def remember(self, seq: int, world: World) -> None:
         """Keep a snapshot of the world; failing that is no harm."""
         with contextlib.suppress(JournalError):
-            self._journal.remember(to_plain(world), seq)
+            self._journal.remember(world, seq)
 
     @property
     def is_idle(self) -> bool:

@@ -14,6 +14,7 @@ from palingenesis.journal.rows import (
     PolicyText,
     Row,
     checksum_of,
+    checksum_of_bytes,
     policy_of,
     seal_of,
 )
@@ -35,7 +36,21 @@ def examine(connection: sqlite3.Connection, row: Row) -> tuple[bool, PolicyText 
 
 def latest_snapshot_seq(connection: sqlite3.Connection) -> int | None:
     """Number of the newest snapshot that is intact and of this record version."""
-    return next((seq for seq, _ in intact_snapshots(connection)), None)
+    return next(intact_snapshot_seqs(connection), None)
+
+
+def intact_snapshot_seqs(connection: sqlite3.Connection) -> Iterator[int]:
+    """Numbers of the intact ones, newest first. A world is large: one at a time, and no copy."""
+    found = connection.execute(
+        "SELECT seq, checksum FROM snapshots WHERE version = ? ORDER BY seq DESC",
+        (RECORD_VERSION,),
+    )
+    query = "SELECT CAST(world AS BLOB) FROM snapshots WHERE seq = ?"
+    for seq, checksum in found.fetchall():
+        (world,) = connection.execute(query, (seq,)).fetchone()
+        if checksum_of_bytes(f"{seq}:".encode(), world) == checksum:
+            yield int(seq)
+        del world
 
 
 def intact_snapshots(connection: sqlite3.Connection) -> Iterator[tuple[int, str]]:

@@ -21,7 +21,7 @@ from typing import Final
 
 from palingenesis.core.copies import replace
 from palingenesis.core.record import to_plain
-from palingenesis.journal.checking import intact_snapshots
+from palingenesis.journal.checking import intact_snapshot_seqs
 from palingenesis.journal.faults import told
 from palingenesis.journal.gaps import REMOVED, Gap, note_removed, read_gaps
 from palingenesis.journal.layout import connect_reader
@@ -57,19 +57,26 @@ class Retention:
         """Where removing begins: early enough that the file never grows beyond its bound."""
         return self.file_bytes_max - self.file_bytes_max // 8
 
+    @property
+    def file_bytes_left(self) -> int:
+        """Where removing ends: low enough that it does not begin again at once."""
+        return self.file_bytes_wanted - self.file_bytes_wanted // 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """What may go: entries after `after` up to `through`, but for the spared ones.
 
-    They go as long as they are older than `until`, or the file is larger than wanted.
+    They go as long as they are older than `until`, or more than `down_to` bytes are in use.
     """
 
     after: int = 0
     through: int
     spared: frozenset[int]
     until: str
-    retention: Retention
+    down_to: int
+    is_full: bool = False
+    """The file was larger than wanted when this was worked out."""
     unused: tuple[str, ...] = ()
     """Policies, by content, that no entry refers to any more."""
     seen: int = 0
@@ -102,12 +109,14 @@ def plan_sweep(
     with told(path, "read"), closing(connect_reader(path)) as connection:
         connection.execute("BEGIN")
         seen = int(connection.execute("SELECT max(seq) FROM entries").fetchone()[0] or 0)
-        oldest_snapshot = min((seq for seq, _ in intact_snapshots(connection)), default=0)
+        oldest_snapshot = min(intact_snapshot_seqs(connection), default=0)
+        is_full = used_bytes(connection) > retention.file_bytes_wanted
         sweep = Sweep(
             through=min(oldest_snapshot, seen - 1),
             spared=frozenset(),
             until=to_plain(at - retention.keep, datetime),
-            retention=retention,
+            down_to=retention.file_bytes_left if is_full else retention.file_bytes_wanted,
+            is_full=is_full,
             seen=seen,
         )
         sweep = replace(sweep, spared=_spared(connection, sweep.through, alive))
@@ -116,12 +125,11 @@ def plan_sweep(
 
 
 def _is_due(connection: sqlite3.Connection, sweep: Sweep) -> bool:
-    is_full = used_bytes(connection) > sweep.retention.file_bytes_wanted
     rows = connection.execute(
         "SELECT seq, at FROM entries WHERE seq <= ? ORDER BY seq", (sweep.through,)
     )
     oldest = next((row for row in rows if row[0] not in sweep.spared), None)
-    return oldest is not None and (is_full or oldest[1] < sweep.until)
+    return oldest is not None and (sweep.is_full or oldest[1] < sweep.until)
 
 
 def _spared(connection: sqlite3.Connection, through: int, alive: Collection[str]) -> frozenset[int]:
@@ -198,7 +206,7 @@ def remove_some(connection: sqlite3.Connection, sweep: Sweep, at: datetime) -> S
     if sweep.unused:
         _drop_policies(connection, sweep)
         return replace(sweep, unused=())
-    excess = used_bytes(connection) - sweep.retention.file_bytes_wanted
+    excess = used_bytes(connection) - sweep.down_to
     query = (
         f"SELECT {COLUMNS} FROM entries WHERE seq > ? AND seq <= ?"  # noqa: S608
         f" ORDER BY seq LIMIT {_STEP_ROWS}"

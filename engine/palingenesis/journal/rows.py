@@ -179,7 +179,15 @@ def as_key(text: str) -> str:
 
 def checksum_of(text: str) -> str:
     """16 hexadecimal digits."""
-    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return checksum_of_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def checksum_of_bytes(*pieces: bytes) -> str:
+    """As `checksum_of`, of text in UTF-8 that comes in pieces."""
+    digest = sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()[:16]
 
 
 def seal_of(*content: object) -> str:

@@ -9,6 +9,7 @@ told about must not be found later as if it had been acted upon.
 
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import is_dataclass
 from datetime import datetime
 from json import dumps
 from pathlib import Path
@@ -112,12 +113,13 @@ class SqliteJournal(JournalReader):
         return row.seq
 
     def remember(self, world: object, seq: int) -> None:
-        """Keep the plain form of the world after entry `seq`, so that recovery starts there.
+        """Keep the world, or its plain form, after entry `seq`, so that recovery starts there.
 
         Raises:
             JournalError: it was not kept; the journal is none the worse for it.
         """
-        text = dumps(to_plain(world, object), separators=(",", ":"), allow_nan=False)
+        hint = type(world) if is_dataclass(world) else object
+        text = dumps(to_plain(world, hint), separators=(",", ":"), allow_nan=False)
         connection = self._ready()
         values = (seq, RECORD_VERSION, text, checksum_of(f"{seq}:{text}"))
         try:
