@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 
 
 def main() -> None:
@@ -14,14 +15,36 @@ def main() -> None:
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from palingenesis.surfaces.cli.program import run
+    from palingenesis.surfaces.cli.resident import plain_order
 
+    args = sys.argv[1:]
+    if plain_order(args) is None:
+        import palingenesis.surfaces.cli.program  # noqa: F401  while the signal ends it
     try:
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = run(sys.argv[1:])
+        code = _run(args)
     except KeyboardInterrupt:
         code = 130
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
+
+
+def _run(args: Sequence[str]) -> int:
+    """Run a command; the daemon itself without what only commands need."""
+    from palingenesis.surfaces.cli.desk import Desk
+    from palingenesis.surfaces.cli.resident import plain_order, run_here
+
+    order = plain_order(args)
+    if order is None:
+        from palingenesis.surfaces.cli.program import run
+
+        return run(args)
+    desk = Desk()
+    try:
+        return run_here(desk, order)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last edge
+        from palingenesis.surfaces.cli.program import told
+
+        return told(error, desk)

@@ -17,7 +17,8 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.paths import expanded
 from palingenesis.surfaces.cli.acting_again import act_again
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.running import refuse_sudo, run, with_policy, with_server
+from palingenesis.surfaces.cli.resident import refuse_sudo
+from palingenesis.surfaces.cli.running import run, with_policy, with_server
 from palingenesis.surfaces.cli.starting import start_daemon
 from palingenesis.surfaces.cli.stopping import stop_daemon
 from palingenesis.surfaces.cli.wording import say_json

@@ -122,35 +122,41 @@ def run(args: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
     desk = Desk(environ=environ)
     try:
         return _run(list(args), desk)
-    except PalingenesisError as error:
-        if desk.debug:
-            _show_traceback()
-        return tell_error(error)
-    except ExceptionGroup as group:
-        return _tell_group(group, desk)
-    except click.Abort:
-        return ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return ExitCode.USAGE
-    except click.ClickException as error:
-        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        hint = f"{where} --help" if where else ""
-        _tell(_lowered(error.format_message()), hint)
-        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILURE
-    except BrokenPipeError:
-        _let_stdout_go()
-        return ExitCode.OK
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
-            return _tell_mistake(error, desk)
-        _tell(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
-        _let_stdout_go()
-        return ExitCode.FAILURE
-    except Exception as error:  # noqa: BLE001  the last edge: a person gets a line, not a traceback
-        return _tell_mistake(error, desk)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last edge
+        return told(error, desk)
+
+
+def told(ended_by: Exception | KeyboardInterrupt, desk: Desk) -> int:
+    """Tell a person why a command ended, in a line and not in a traceback; returns its code."""
+    match ended_by:
+        case PalingenesisError():
+            if desk.debug:
+                _show_traceback()
+            return tell_error(ended_by)
+        case ExceptionGroup():
+            return _tell_group(ended_by, desk)
+        case click.Abort() | KeyboardInterrupt():
+            return ExitCode.INTERRUPTED
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(ended_by.format_message(), err=True)
+            return ExitCode.USAGE
+        case click.UsageError():
+            hint = f"{ended_by.ctx.command_path} --help" if ended_by.ctx else ""
+            _tell(_lowered(ended_by.format_message()), hint)
+            return ExitCode.USAGE
+        case click.ClickException():
+            _tell(_lowered(ended_by.format_message()))
+            return ExitCode.FAILURE
+        case BrokenPipeError():
+            _let_stdout_go()
+            return ExitCode.OK
+        case OSError(errno=errno.ENOSPC | errno.EIO | errno.EBADF):
+            why = (ended_by.strerror or str(ended_by)).lower()
+            _tell(f"the output cannot be written: {why}")
+            _let_stdout_go()
+            return ExitCode.FAILURE
+        case _:
+            return _tell_mistake(ended_by, desk)
 
 
 def _tell_group(group: ExceptionGroup[Exception], desk: Desk) -> int:
@@ -169,7 +175,7 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
     return _first(inner) if isinstance(inner, ExceptionGroup) else inner
 
 
-def _tell_mistake(error: Exception, desk: Desk) -> int:
+def _tell_mistake(error: BaseException, desk: Desk) -> int:
     if desk.debug:
         _show_traceback()
     _tell(
