@@ -17,6 +17,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -67,7 +68,7 @@ class PolicyFile:
         self._source = FileSource(self._path, distrust=distrust, fallback=fallback, more=more)
         self._clock = clock
         self._wake = asyncio.Event()
-        self._moved = asyncio.Event()
+        self._moved = threading.Event()
         self._watched: frozenset[_Place] = frozenset()
         self._reload = Reload(
             name=path.name,
@@ -112,29 +113,55 @@ class PolicyFile:
 
     async def _listen(self) -> None:
         """Watch the directories; begin anew when a link leads elsewhere or a watch fails."""
-        from watchfiles import awatch
-
         while True:
             self._watched = self._places()
             self._moved.clear()
             if self._watched:
-                events = awatch(
-                    *sorted({path for path, _, _ in self._watched}),
-                    watch_filter=None,
-                    recursive=False,
-                    step=500,
-                    rust_timeout=60_000,
-                    stop_event=self._moved,
-                )
+                places = sorted({path for path, _, _ in self._watched})
                 # Out of watches, or a directory that went away: the poll goes on meanwhile.
                 with contextlib.suppress(OSError, RuntimeError):
-                    async with contextlib.aclosing(events):
-                        # What changed before the watch began is found by this check.
-                        self._wake.set()
-                        async for _ in events:
-                            self._wake.set()
+                    await watch_in_thread(places, self._wake.set, self._moved)
             if not self._moved.is_set():
                 await self._clock.sleep(RETRY_S)
+
+
+async def watch_in_thread(
+    places: Iterable[str], changed: Callable[[], object], ended: threading.Event
+) -> None:
+    """Call `changed` once the watch has begun, and after every change, until `ended` is set.
+
+    A thread of its own, because the watcher's own way to wait would load a second event loop.
+
+    Raises:
+        OSError, RuntimeError: the places cannot be watched, or not any more.
+    """
+    from watchfiles import watch
+
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        # What changed before the watch began is found by the first check.
+        for _ in watch(
+            *places,
+            watch_filter=None,
+            recursive=False,
+            step=500,
+            rust_timeout=60_000,
+            stop_event=ended,
+            raise_interrupt=False,
+        ):
+            loop.call_soon_threadsafe(changed)
+
+    looking = asyncio.ensure_future(asyncio.to_thread(look))
+    try:
+        changed()
+        await asyncio.shield(looking)
+    finally:
+        ended_by_us = not looking.done()
+        ended.set()
+        if ended_by_us:
+            with contextlib.suppress(OSError, RuntimeError):
+                await looking
 
 
 class FileSource:

@@ -1,4 +1,4 @@
-"""HTTP as the rest of the house speaks it: the only door to httpx.
+"""HTTP as the rest of the house speaks it; `plain` and `tls` carry it.
 
 What every request gets here, whether its caller thinks of it or not: no proxy and no netrc from
 the environment, no redirects, a deadline for the whole exchange, a cap on the answer's size, and
@@ -8,26 +8,19 @@ compressed is taken in: a kilobyte of it can mean a gigabyte.
 
 import asyncio
 import json as json_text
-import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from palingenesis.core.errors import WireDeadlineError, WireError
+from palingenesis.wire.exchange import Ask, BrokenError, Carrier, Reply
 from palingenesis.wire.sse import ServerSentEvent, SseParser
-
-if TYPE_CHECKING:
-    from palingenesis.wire.lean import httpx
 
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 CONNECT_S = 5.0
-
-_WORDS = {
-    "ConnectError": "nobody listens there, or there is no such host",
-    "RemoteProtocolError": "what answers there does not speak HTTP",
-}
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +83,7 @@ class Wire:
         self._headers = {"accept-encoding": "identity", **(headers or {})}
         self._keep_alive = keep_alive
         self._bytes_max = bytes_max
-        self._client: httpx.AsyncClient | None = None
+        self._carrier: Carrier | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,9 +93,9 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            await carrier.aclose()
 
     async def request(
         self,
@@ -120,36 +113,22 @@ class Wire:
             WireDeadlineError: nothing complete within `timeout_s`.
             WireError: no connection, a broken answer, or one that is too large.
         """
-        from palingenesis.wire.lean import httpx
-
         if json is not None:
             content = json_text.dumps(json).encode()
             headers = {"content-type": "application/json", **(headers or {})}
+        ask = self._ask(method, path, headers, content, timeout_s, timeout_s)
         try:
-            async with (
-                asyncio.timeout(timeout_s),
-                self._open().stream(
-                    method,
-                    self._base + path,
-                    content=content,
-                    headers=headers,
-                    timeout=httpx.Timeout(timeout_s),
-                ) as response,
-            ):
-                _must_be_plain(response, self.origin)
+            async with asyncio.timeout(timeout_s), self._carry().exchange(ask) as reply:
+                self._must_be_plain(reply)
                 body = bytearray()
-                async for chunk in response.aiter_raw():
+                async for chunk in reply.chunks:
                     body += chunk
                     if len(body) > self._bytes_max:
                         raise WireError(f"{self.origin} answered more than {self._bytes_max} bytes")
-                return Answer(
-                    status=response.status_code,
-                    headers={name.lower(): value for name, value in response.headers.items()},
-                    body=bytes(body),
-                )
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._late(error, timeout_s) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+                return Answer(status=reply.status, headers=reply.headers, body=bytes(body))
+        except TimeoutError as error:
+            raise self._late(timeout_s) from error
+        except (BrokenError, OSError) as error:
             raise self._broken(error) from error
 
     @asynccontextmanager
@@ -169,83 +148,74 @@ class Wire:
             WireDeadlineError: not opened within `open_s`, or nothing came for `silence_s`.
             WireError: no connection, not an event stream, or it broke.
         """
-        from palingenesis.wire.lean import httpx
-
-        client = self._open()
-        request = client.build_request(
-            "GET",
-            self._base + path,
-            headers={"accept": "text/event-stream", "cache-control": "no-store", **(headers or {})},
-            timeout=httpx.Timeout(open_s, read=silence_s),
-        )
-        try:
-            async with asyncio.timeout(open_s):
-                response = await client.send(request, stream=True)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._late(error, open_s) from error
-        except (httpx.HTTPError, OSError) as error:
-            raise self._broken(error) from error
-        try:
-            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            _must_be_plain(response, self.origin)
-            if response.status_code != httpx.codes.OK or kind != "text/event-stream":
+        wanted = {"accept": "text/event-stream", "cache-control": "no-store", **(headers or {})}
+        ask = self._ask("GET", path, wanted, None, open_s, silence_s)
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(open_s):
+                    reply = await stack.enter_async_context(self._carry().exchange(ask))
+            except TimeoutError as error:
+                raise self._late(open_s) from error
+            except (BrokenError, OSError) as error:
+                raise self._broken(error) from error
+            kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+            self._must_be_plain(reply)
+            if reply.status != _OK or kind != "text/event-stream":
                 raise WireError(
-                    f"{self.origin} answered {response.status_code} {kind or 'without a type'}"
+                    f"{self.origin} answered {reply.status} {kind or 'without a type'}"
                     " where an event stream was expected"
                 )
-            yield self._events(response, silence_s)
-        finally:
-            await response.aclose()
+            yield self._events(reply, silence_s)
 
-    async def _events(
-        self, response: "httpx.Response", silence_s: float
-    ) -> AsyncIterator[ServerSentEvent]:
-        from palingenesis.wire.lean import httpx
-
+    async def _events(self, reply: Reply, silence_s: float) -> AsyncIterator[ServerSentEvent]:
         parser = SseParser()
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in reply.chunks:
                 for event in parser.feed(chunk):
                     yield event
-        except httpx.TimeoutException as error:
-            raise self._late(error, silence_s) from error
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+        except TimeoutError as error:
+            raise self._late(silence_s) from error
+        except (BrokenError, OSError) as error:
             raise self._broken(error) from error
 
-    def _open(self) -> "httpx.AsyncClient":
-        if self._client is None:
-            from palingenesis.wire.lean import PlainTransport, httpx
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+        connect_s: float,
+        silence_s: float,
+    ) -> Ask:
+        return Ask(
+            method=method,
+            url=self._base + path,
+            headers={**self._headers, **(headers or {})},
+            content=content,
+            connect_s=connect_s,
+            silence_s=silence_s,
+        )
 
-            # httpx writes complete URLs, webhook secrets included, at INFO.
-            logging.getLogger("httpx").setLevel(logging.CRITICAL)
-            logging.getLogger("httpcore").setLevel(logging.CRITICAL)
-            limits = httpx.Limits(
-                max_connections=16, max_keepalive_connections=4 if self._keep_alive else 0
-            )
-            self._client = httpx.AsyncClient(
-                auth=self._basic,
-                headers=self._headers,
-                # A client for plain http never speaks TLS: nothing to prepare for it.
-                transport=None if self._tls else PlainTransport(limits),
-                trust_env=False,
-                follow_redirects=False,
-                timeout=httpx.Timeout(CONNECT_S),
-                limits=limits,
-            )
-        return self._client
+    def _carry(self) -> Carrier:
+        if self._carrier is None:
+            if self._tls:
+                from palingenesis.wire.tls import TlsHttp
 
-    def _late(self, error: BaseException, seconds: float) -> WireDeadlineError:
-        kind = type(error).__name__
-        return WireDeadlineError(f"{self.origin} did not answer within {seconds:g} s ({kind})")
+                self._carrier = TlsHttp(self._basic, keep_alive=self._keep_alive)
+            else:
+                from palingenesis.wire.plain import PlainHttp
 
-    def _broken(self, error: BaseException) -> WireError:
-        # The text of an httpx error may hold the address; its class says enough.
-        why, kind = error.__cause__ or error, type(error).__name__
-        detail = why.strerror if isinstance(why, OSError) and why.strerror else ""
-        return WireError(f"{self.origin} cannot be reached: {detail or _WORDS.get(kind, kind)}")
+                self._carrier = PlainHttp(self._basic)
+        return self._carrier
 
+    def _late(self, seconds: float) -> WireDeadlineError:
+        return WireDeadlineError(f"{self.origin} did not answer within {seconds:g} s")
 
-def _must_be_plain(response: "httpx.Response", origin: str) -> None:
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
-        raise WireError(f"{origin} answered something compressed, which was not asked for")
+    def _broken(self, error: BrokenError | OSError) -> WireError:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return WireError(f"{self.origin} cannot be reached: {why or type(error).__name__}")
+
+    def _must_be_plain(self, reply: Reply) -> None:
+        encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise WireError(f"{self.origin} answered something compressed, which was not asked for")

@@ -27,7 +27,7 @@ NEEDED = (
     "palingenesis.surfaces.cli.program",
     "palingenesis.surfaces.cli.daemon",
     "palingenesis.app.daemon",
-    "palingenesis.wire.lean",
+    "palingenesis.wire.plain",
     "anyio._backends._asyncio",
     "watchfiles.main",
     "platformdirs.unix",
