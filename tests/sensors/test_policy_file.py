@@ -8,7 +8,8 @@ import pytest
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.project_trust import TrustStore, pin_of
 from palingenesis.runtime.reload import Answer, Compiled, on_hangup
-from palingenesis.sensors.policy_file import CompilerProcess, FileSource, PolicyFile, places_of
+from palingenesis.sensors.policy_file import CompilerProcess, FileSource, PolicyFile
+from palingenesis.sensors.watching import places_of
 
 LIMIT_S = 15.0
 

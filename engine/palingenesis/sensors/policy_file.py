@@ -1,4 +1,4 @@
-"""The policy's file: watched in every way that it can change; the one door to watchfiles.
+"""The policy's file: watched in every way that it can change.
 
 Theory of operation. A watch on the file itself misses the second atomic save, so the directories
 are watched: the file's own, those of every link on the way, and the one it really lies in.
@@ -27,6 +27,7 @@ from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.runtime.reload import Compile, Compiled, Reading, Reload, Verdict
 from palingenesis.runtime.trust import Distrust, owners_only, why_untrusted
+from palingenesis.sensors.watching import Place, places_of, watch_in_thread
 
 log = logging.getLogger("palingenesis.policy")
 
@@ -34,11 +35,8 @@ POLL_S = 30.0
 REST_S = 0.2
 """Pause between checks, so that a storm of hints costs five checks a second at most."""
 RETRY_S = 5.0
-LINKS_MAX = 16
 POLICY_BYTES_MAX = 256 * 1024
 COMPILE_S_MAX = 30.0
-
-_Place = tuple[str, int, int]
 
 
 class PolicyFile:
@@ -69,7 +67,7 @@ class PolicyFile:
         self._clock = clock
         self._wake = asyncio.Event()
         self._moved = threading.Event()
-        self._watched: frozenset[_Place] = frozenset()
+        self._watched: frozenset[Place] = frozenset()
         self._reload = Reload(
             name=path.name,
             source=self._source,
@@ -101,10 +99,10 @@ class PolicyFile:
         """Ask for a check soon; safe in a signal handler of the loop, as often as one likes."""
         self._wake.set()
 
-    def _places(self) -> frozenset[_Place]:
+    def _places(self) -> frozenset[Place]:
         """The directories of the file and of those that it extends."""
         files = (self._path, *self._source.beside, *self._source.more())
-        return frozenset[_Place]().union(*(places_of(path) for path in files))
+        return frozenset[Place]().union(*(places_of(path) for path in files))
 
     async def _poll(self) -> None:
         while True:
@@ -123,45 +121,6 @@ class PolicyFile:
                     await watch_in_thread(places, self._wake.set, self._moved)
             if not self._moved.is_set():
                 await self._clock.sleep(RETRY_S)
-
-
-async def watch_in_thread(
-    places: Iterable[str], changed: Callable[[], object], ended: threading.Event
-) -> None:
-    """Call `changed` once the watch has begun, and after every change, until `ended` is set.
-
-    A thread of its own, because the watcher's own way to wait would load a second event loop.
-
-    Raises:
-        OSError, RuntimeError: the places cannot be watched, or not any more.
-    """
-    from watchfiles import watch
-
-    loop = asyncio.get_running_loop()
-
-    def look() -> None:
-        # What changed before the watch began is found by the first check.
-        for _ in watch(
-            *places,
-            watch_filter=None,
-            recursive=False,
-            step=500,
-            rust_timeout=60_000,
-            stop_event=ended,
-            raise_interrupt=False,
-        ):
-            loop.call_soon_threadsafe(changed)
-
-    looking = asyncio.ensure_future(asyncio.to_thread(look))
-    try:
-        changed()
-        await asyncio.shield(looking)
-    finally:
-        ended_by_us = not looking.done()
-        ended.set()
-        if ended_by_us:
-            with contextlib.suppress(OSError, RuntimeError):
-                await looking
 
 
 class FileSource:
@@ -247,73 +206,6 @@ class FileSource:
         finally:
             os.close(file)
         return False
-
-
-def places_of(path: Path) -> frozenset[_Place]:
-    """The directories to watch, with their identity: one that was replaced is another one."""
-    steps = [str(path)]
-    for _ in range(LINKS_MAX):
-        link = _next_link(steps[-1])
-        if link is None:
-            break
-        steps.append(link)
-    with contextlib.suppress(OSError, ValueError):
-        steps.append(os.path.realpath(path))
-    found = set()
-    for step in steps:
-        with contextlib.suppress(OSError, ValueError):
-            parent = Path(step).parent
-            status = parent.stat()
-            found.add((str(parent), status.st_dev, status.st_ino))
-    return frozenset(found)
-
-
-def wait_for_change(
-    known: Mapping[Path, bytes], find: Callable[[], Iterable[Path]], *, every_ms: int = 200
-) -> None:
-    """Return once the files that `find` names, or what is in them, are others than `known`.
-
-    Two looks, one after the other, have to agree: an editor may be in the middle of saving.
-
-    Raises:
-        KeyboardInterrupt: the person has had enough.
-    """
-    from watchfiles import watch
-
-    places = sorted({place for path in known for place, _, _ in places_of(path)})
-    known = {path: _unmarked(content) for path, content in known.items()}
-    before: Mapping[Path, bytes] = known
-    for _ in watch(
-        *places, watch_filter=None, recursive=False, rust_timeout=every_ms, yield_on_timeout=True
-    ):
-        now = _contents(find())
-        if now not in (known, {}) and now == before:
-            return
-        before = now
-
-
-def _contents(paths: Iterable[Path]) -> dict[Path, bytes]:
-    found = {}
-    for path in paths:
-        with contextlib.suppress(OSError):
-            found[path] = _unmarked(path.read_bytes()[: POLICY_BYTES_MAX * 4])
-    return found
-
-
-def _unmarked(content: bytes) -> bytes:
-    """Without a byte order mark, which a text that was read has lost."""
-    return content.removeprefix(b"\xef\xbb\xbf")
-
-
-def _next_link(path: str) -> str | None:
-    """The path after its last symbolic link was followed once; None when it has none."""
-    place = Path(path)
-    for candidate in (place, *place.parents):
-        with contextlib.suppress(OSError):
-            if candidate.is_symlink():
-                target = candidate.parent / candidate.readlink()
-                return os.path.normpath(target / place.relative_to(candidate))
-    return None
 
 
 def _mark(path: Path) -> str:

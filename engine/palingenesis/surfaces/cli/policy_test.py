@@ -190,7 +190,7 @@ def _watch(wanted: _Wanted) -> NoReturn:
 
 
 def _wait(suite: "Suite", wanted: _Wanted) -> None:
-    from palingenesis.sensors.policy_file import wait_for_change
+    from palingenesis.sensors.watching import wait_for_change
     from palingenesis.surfaces.cli.policy_suite import find_files
 
     known = suite.contents()
