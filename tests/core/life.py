@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from palingenesis.core import effects, events
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, step
@@ -27,7 +27,6 @@ from palingenesis.core.values import (
     Way,
 )
 from palingenesis.core.world import Decision, Session, World
-from palingenesis.simulation.rehearsal import name_of
 
 START = datetime(2026, 2, 5, 2, 0, tzinfo=UTC)
 AGENT = AgentId("opencode")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from palingenesis.core import events, plans
 from palingenesis.core.counting import savings
+from palingenesis.core.effects import name_of
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.stepping import SETTLED, moved
 from palingenesis.core.kernel.waits import deadline_of
@@ -19,7 +20,6 @@ from palingenesis.core.safety import PROMPTS_PER_HOUR, WAIT_MAX
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import Source, Status, Stop, StopReason
 from palingenesis.core.world import Session, World
-from palingenesis.simulation.rehearsal import name_of
 from tests.core.life import (
     AGENT,
     SES,

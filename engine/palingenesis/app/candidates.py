@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from palingenesis import shipped
 from palingenesis.app.promoting import replace_policy
@@ -19,9 +19,11 @@ from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock
 from palingenesis.runtime.views import instant
 from palingenesis.sensors.policy_file import POLICY_BYTES_MAX, CompilerProcess
-from palingenesis.simulation.history import Group
-from palingenesis.simulation.preview import Line, Pending, preview
-from palingenesis.simulation.shadow_report import ShadowReport, report
+
+if TYPE_CHECKING:
+    from palingenesis.simulation.history import Group
+    from palingenesis.simulation.preview import Line, Pending
+    from palingenesis.simulation.shadow_report import ShadowReport
 
 _START = "palingenesis policy shadow start FILE"
 
@@ -79,6 +81,8 @@ class Candidates:
         Raises:
             InvalidConfigError: it cannot be read, or cannot be used; with its problems.
         """
+        from palingenesis.simulation.preview import preview
+
         one = await self._compiled(Path(path) if path else self._policy_path())
         world = self._loop.world
         at = self._clock.now()
@@ -186,8 +190,10 @@ class Candidates:
             "errors": errors if lost else [],
         }
 
-    def _report(self, shadow: Shadow) -> ShadowReport:
+    def _report(self, shadow: Shadow) -> "ShadowReport":
         """Read what was decided since; in a thread of its own, beside the writer."""
+        from palingenesis.simulation.shadow_report import report
+
         with ReadOnlyJournal.beside(self._journal) as journal:
             entries = journal.entries(since=shadow.since, decided=True)
             return report(_decisions(entry.decisions, shadow.digest) for entry in entries)
@@ -232,7 +238,7 @@ def _decisions(recorded: Iterable[Mapping[str, Any]], digest: str) -> Iterator[D
             yield from_plain(Decision, plain)
 
 
-def _group(group: Group) -> candidate.ShadowGroup:
+def _group(group: "Group") -> candidate.ShadowGroup:
     first = group.first
     return {
         "reason": group.reason,
@@ -247,7 +253,7 @@ def _group(group: Group) -> candidate.ShadowGroup:
     }
 
 
-def _row(line: Line) -> candidate.PreviewRow:
+def _row(line: "Line") -> candidate.PreviewRow:
     return {
         "session": line.session,
         "title": line.title,
@@ -259,7 +265,7 @@ def _row(line: Line) -> candidate.PreviewRow:
     }
 
 
-def _pending(one: Pending) -> candidate.Pending:
+def _pending(one: "Pending") -> candidate.Pending:
     return {
         "status": one.status.value,
         "rule": one.rule or None,

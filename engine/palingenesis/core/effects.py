@@ -149,3 +149,9 @@ class Log(_Ordered):
 
 SessionEffect = Resume | Retry | NewSession | Compact | Interrupt | Snapshot
 Effect = SessionEffect | Restart | Stop | Run | Notify | Log
+
+
+def name_of(effect: Effect) -> str:
+    """The action word of the policy language that an effect carries out: `new-session`."""
+    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(effect).__name__)
+    return word.lstrip("-")

@@ -4,7 +4,6 @@ Read from /proc and /sys where there are such, else through psutil, which a daem
 without.
 """
 
-import ctypes
 import shutil
 from pathlib import Path
 from typing import Final
@@ -55,6 +54,8 @@ def on_battery(supplies: Path = SUPPLIES) -> bool | None:
 
 def clock_is_kept() -> bool | None:
     """Whether the kernel's clock follows a time server; None: it cannot be told here."""
+    import ctypes
+
     try:
         ask = ctypes.CDLL(None).adjtimex
     except (OSError, AttributeError):

@@ -5,16 +5,17 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from palingenesis.core.policy.compile import Compiled
-from palingenesis.core.policy.outside import Loaded
-from palingenesis.core.policy.project import FILE, Project, compile_project
+from palingenesis.core.policy.outside import PROJECT_FILE, Loaded
 from palingenesis.core.world import World
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.outside import outside_of
 from palingenesis.runtime.project_trust import pin_of
 from palingenesis.runtime.trust import owners_only, why_untrusted
+
+if TYPE_CHECKING:
+    from palingenesis.core.policy.compile import Compiled
 
 _BYTES_MAX = 256 * 1024 + 1
 
@@ -37,7 +38,7 @@ class Found:
 
     file: Path
     directory: str
-    compiled: Compiled | None = None
+    compiled: "Compiled | None" = None
     trouble: str = ""
     trusted: bool = False
     pin: str = ""
@@ -69,7 +70,7 @@ def projects_of(world: World) -> tuple[str, ...]:
 
 def file_in(directory: str) -> Path:
     """Where a project keeps its policy."""
-    return Path(directory) / FILE
+    return Path(directory) / PROJECT_FILE
 
 
 def find_project(directory: str, base: Base, pins: Mapping[str, str]) -> Found | None:
@@ -109,6 +110,8 @@ def _why_distrusted(file: Path) -> str:
 
 def compile_as(directory: str, text: bytes, base: Base, *, trusted: bool) -> Found:
     """Compile what is in a project's file, as one that is trusted or as one that is not."""
+    from palingenesis.core.policy.project import Project, compile_project
+
     file = file_in(directory)
     around = outside_of(file, presets=base.presets, environ=base.environ, distrust=why_untrusted)
     project = Project(directory=directory, text=text, trusted=trusted)

@@ -10,7 +10,6 @@ not there, and nobody else's change of it counts, because it is compared before 
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +91,8 @@ def write_policy(resume: ResumeConfig, state: Path) -> Path | None:
             return file
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        import tempfile
+
         handle, room = tempfile.mkstemp(dir=file.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as out:
             out.write(text)

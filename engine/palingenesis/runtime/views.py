@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from palingenesis.core import events
-from palingenesis.core.effects import Effect, Notify
+from palingenesis.core.effects import Effect, Notify, name_of
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show, show_duration
@@ -24,8 +24,6 @@ from palingenesis.runtime import door
 from palingenesis.runtime.command_words import typed
 from palingenesis.runtime.kinds import kind_of
 from palingenesis.runtime.ports import Recorded
-from palingenesis.simulation.rehearsal import name_of
-from palingenesis.simulation.timeline import of_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +175,8 @@ def pending_notices(world: World) -> int:
 
 def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
     """One entry of the journal, in one line and in full."""
+    from palingenesis.simulation.timeline import of_turn
+
     event = entry.event
     lines = [line.text for line in of_turn(event, (), (), World())]
     own = next((d for d in entry.decisions if d.kind in {"decided", "revised"}), None)

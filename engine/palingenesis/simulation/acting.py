@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Final
 
 from palingenesis.core import effects, events
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.values import Result, SessionId
 from palingenesis.simulation.conversation import Conversation, Doing
-from palingenesis.simulation.rehearsal import Answers, name_of
+from palingenesis.simulation.rehearsal import Answers
 from palingenesis.simulation.stage import Stage
 
 _NOBODY_TELLS: Final = timedelta(seconds=30)

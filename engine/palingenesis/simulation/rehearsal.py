@@ -12,7 +12,7 @@ from itertools import count
 from typing import Final
 
 from palingenesis.core import effects, events
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, next_deadline, step
@@ -245,9 +245,3 @@ class _Progress:
 
 
 _Later = _Ended | _Up | _Down | _Alive | _Progress
-
-
-def name_of(effect: Effect) -> str:
-    """The action word of the policy language that an effect carries out: `new-session`."""
-    word = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(effect).__name__)
-    return word.lstrip("-")

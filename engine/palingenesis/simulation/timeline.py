@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from palingenesis.core import effects, events
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.events import Event
 from palingenesis.core.facts import show_duration
 from palingenesis.core.plans import Delegate, Wait
 from palingenesis.core.values import Result, SessionId, Status
 from palingenesis.core.world import Decision, World
-from palingenesis.simulation.rehearsal import Happening, name_of
+from palingenesis.simulation.rehearsal import Happening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

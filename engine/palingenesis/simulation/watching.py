@@ -10,7 +10,7 @@ from typing import Final
 
 from palingenesis.core import effects, events
 from palingenesis.core.counting import counted
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.savings import Savings
@@ -18,7 +18,6 @@ from palingenesis.core.step import Turn
 from palingenesis.core.values import SessionId, Status
 from palingenesis.core.world import Decision, Session, World
 from palingenesis.simulation.invariants import Invariants
-from palingenesis.simulation.rehearsal import name_of
 
 _AT_WORK: Final = frozenset({Status.WORKING, Status.VERIFYING})
 _PENDING: Final = frozenset(

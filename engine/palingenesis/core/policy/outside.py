@@ -2,8 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from palingenesis.core.policy.calendars import Zones, only_utc
+
+PROJECT_FILE: Final = ".palingenesis/policy.yaml"
+"""Where a project keeps its policy, seen from its directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,6 @@ from palingenesis.core.policy.read import Table, read, read_beside
 from palingenesis.core.policy.structure import check_structure
 from palingenesis.core.policy.tighten import guarded, tightened
 
-FILE: Final = ".palingenesis/policy.yaml"
-"""Where a project keeps its policy, seen from its directory."""
-
 _OF_ALL: Final = frozenset({"mode", "time-zone", "limits", "never", *TIMINGS})
 """Keys that say something about all sessions."""
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from palingenesis.core import effects, events, plans
-from palingenesis.core.effects import Effect
+from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.draft import fraction
 from palingenesis.core.plans import word_of
@@ -20,7 +20,6 @@ from palingenesis.core.safety import WAIT_MAX
 from palingenesis.core.step import Turn
 from palingenesis.core.values import Result, SessionId, Status
 from palingenesis.core.world import Decision, Plan, Session, World
-from palingenesis.simulation.rehearsal import name_of
 
 ANSWERS: Final = frozenset({"decided", "revised", "kept"})
 """Kinds of decisions in which a rule has decided."""

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core import commands, events
+from palingenesis.core.effects import name_of
 from palingenesis.core.events import Event
 from palingenesis.core.facts import FACTS, show_duration
 from palingenesis.core.policy.kinds import show_literal
 from palingenesis.core.values import AgentId, DownCause, FactValue, Stop, StopReason
-from palingenesis.simulation.rehearsal import name_of
 from palingenesis.simulation.testing.facts import how
 from palingenesis.simulation.testing.incidents import Incident, Moment
 from palingenesis.simulation.testing.observing import ANSWERS

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core import commands, effects, events
+from palingenesis.core.effects import name_of
 from palingenesis.core.events import Event
 from palingenesis.core.kernel.snapshot import facts_of
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import FactValue, Result, SessionId, Status, Way
 from palingenesis.core.world import Decision, Session, World
-from palingenesis.simulation.rehearsal import AGENT, VERSION, Answers, Happening, Rehearsal, name_of
+from palingenesis.simulation.rehearsal import AGENT, VERSION, Answers, Happening, Rehearsal
 from palingenesis.simulation.testing.coverage import CAP, Observation
 from palingenesis.simulation.testing.happening import Scene, event_of
 from palingenesis.simulation.testing.model import Happens, Step, Test
