@@ -4,6 +4,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+_STAYS = ["daemon", "run"]
+
 
 def main() -> None:
     """Run the command line with the process's arguments and exit with its code.
@@ -15,10 +17,8 @@ def main() -> None:
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from palingenesis.surfaces.cli.resident import plain_order
-
     args = sys.argv[1:]
-    if plain_order(args) is None:
+    if args[:2] != _STAYS:
         import palingenesis.surfaces.cli.program  # noqa: F401  while the signal ends it
     try:
         if ours:
@@ -33,14 +33,22 @@ def main() -> None:
 
 def _run(args: Sequence[str]) -> int:
     """Run a command; the daemon itself without what only commands need."""
+    return _stay(args) if args[:2] == _STAYS else _visit(args)
+
+
+def _visit(args: Sequence[str]) -> int:
+    from palingenesis.surfaces.cli.program import run
+
+    return run(args)
+
+
+def _stay(args: Sequence[str]) -> int:
     from palingenesis.surfaces.cli.desk import Desk
     from palingenesis.surfaces.cli.resident import plain_order, run_here
 
     order = plain_order(args)
     if order is None:
-        from palingenesis.surfaces.cli.program import run
-
-        return run(args)
+        return _visit(args)
     desk = Desk()
     try:
         return run_here(desk, order)
