@@ -44,8 +44,8 @@ def test_an_unknown_trigger_is_refused_by_name():
 
 
 def test_the_documented_diagram_is_the_table():
-    assert mermaid() in DOCUMENT.read_text(encoding="utf-8")
+    assert f"```mermaid\n{mermaid()}```" in DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_documented_rows_are_the_table():
-    assert table() in DOCUMENT.read_text(encoding="utf-8")
+    assert f"\n\n{table()}\n" in DOCUMENT.read_text(encoding="utf-8")

@@ -75,7 +75,18 @@ def a_plan(event: str = "stopped", effect: str | None = None) -> Plan:
 
 
 def may_prompt(session: Session, *, by_person: bool = False, **world: object) -> safety.Verdict:
+    if not by_person:
+        return safety.may_prompt(a_world(**world), session, AT)
     return safety.may_prompt(a_world(**world), session, AT, by_person=by_person)
+
+
+def test_the_numbers_are_those_that_are_promised():
+    assert safety.RESTARTS_WITHIN == safety.PROBE == timedelta(minutes=10)
+    assert timedelta(minutes=30) == safety.BREAKER
+    assert timedelta(days=8) == safety.WAIT_MAX
+    assert timedelta(seconds=10) == safety.SIGNS_EVERY
+    assert timedelta(minutes=2) == safety.YIELD
+    assert timedelta(minutes=5) == safety.RECHECK
 
 
 # ── touching ──────────────────────────────────────────────────────────────────────────────────
@@ -273,14 +284,17 @@ def test_the_twenty_first_new_session_of_an_hour_waits_for_room():
     def said(count: int, *, by_person: bool = False) -> safety.Verdict:
         return safety.may_begin(a_world(begun=full(count)), a_session(), AT, by_person=by_person)
 
-    assert said(19) == said(20, by_person=True) == Allowed()
-    assert said(20) == Later(
+    later = Later(
         until=AT + timedelta(minutes=30), rail="20 new sessions an hour in all", told=Told.ALL
     )
+    assert said(19) == said(20, by_person=True) == Allowed()
+    assert said(20) == safety.may_begin(a_world(begun=full(20)), a_session(), AT) == later
 
 
 def test_where_no_prompt_may_be_sent_no_session_is_begun():
     latched = a_session(latched=True)
+
+    assert safety.may_begin(a_world(begun=full(20)), latched, AT) == safety.HER_STOP
 
     assert safety.may_begin(a_world(), latched, AT) == safety.HER_STOP
     assert safety.may_begin(a_world(), latched, AT, by_person=True) == Allowed()
@@ -389,9 +403,11 @@ def test_what_is_full_for_all_is_told_with_the_time_of_its_room():
 
 def test_the_rails_that_touch_a_session_are_told_once_each():
     nothing = a_session(unproductive=2, prompts=full(11))
+    in_vain = a_session(unproductive=3)
     everything = a_session(rails=("x", VAIN), latched=True, unproductive=3, prompts=full(12))
 
     assert safety.touched(nothing, AT) == ()
+    assert safety.touched(in_vain, AT) == (VAIN,)
     assert safety.touched(everything, AT) == (
         "x",
         VAIN,

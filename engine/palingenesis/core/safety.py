@@ -204,7 +204,7 @@ def why_void(world: World, effect: Effect) -> str:
     if isinstance(effect, Restart | Stop | Run):
         return ""
     session = world.sessions.get(effect.session)
-    beside = session is not None and isinstance(effect, Snapshot) and effect.aside
+    beside = isinstance(effect, Snapshot) and effect.aside
     if session is None or not (beside or (session.plan and session.plan.effect == effect.id)):
         return "it was called off before it was carried out"
     if session.status is Status.PAUSED:

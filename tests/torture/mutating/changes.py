@@ -102,7 +102,7 @@ def _bound(body: list[ast.stmt], line: int) -> tuple[str, ...]:
             case ast.ClassDef():
                 return _bound(node.body, line) or (node.name,)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return (node.name,) if line in _lines(node) else ()
+                return (node.name,) if line < node.body[0].lineno else ()
             case ast.Assign(targets=targets):
                 return tuple(it.id for it in targets if isinstance(it, ast.Name))
             case ast.AnnAssign(target=ast.Name(id=name)):
@@ -268,6 +268,8 @@ def _lines(node: Any) -> range:
         return range(node.pattern.lineno, node.body[-1].end_lineno + 1)
     if isinstance(node, ast.Match):
         return range(node.lineno, node.cases[0].pattern.lineno)
+    if isinstance(node, _FUNCTIONS):  # its defaults are for whoever runs any of it
+        return range(node.lineno, (node.end_lineno or 0) + 1)
     body = getattr(node, "body", None)
     end = body[0].lineno - 1 if body else node.end_lineno
     return range(node.lineno, max(node.lineno, end) + 1)

@@ -144,6 +144,8 @@ class Warm:
         """The tests that execute the change's lines; all that use its name, for a constant."""
         by_line = self._lines.get(str(change.file), {})
         found: set[int] = set().union(*(by_line.get(line, set()) for line in change.lines))
+        if not found and any(line in by_line for line in change.lines):
+            found = self._naming(change) or set().union(*by_line.values())  # while it was loaded
         return found or self._naming(change)
 
     def _naming(self, change: Change) -> set[int]:
