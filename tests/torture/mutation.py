@@ -119,6 +119,7 @@ def attempt(
     *,
     seconds: float | None = None,
     patience: float = 60.0,
+    alone: bool = False,
 ) -> None:
     """Try the changes in forks of a warm process, and in a tree of their own what is left."""
     import pytest
@@ -133,7 +134,7 @@ def attempt(
         else:
             kept.write(asdict(tried))
 
-    warm = Warm(wanted, ROOT / "engine", keep, seconds, patience)
+    warm = Warm(wanted, ROOT / "engine", keep, seconds, patience, alone)
     os.chdir(ROOT)
     words = ["-n0", "-q", "-s", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none"]
     pytest.main([*words, "-m", "not live and not e2e", *tests], plugins=[warm])
@@ -196,6 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--patience", type=float, default=60.0, help="of tests for a change (60 s)")
     parser.add_argument("--resume", type=Path, help="where the results are kept, and gone on from")
     parser.add_argument("--survivors", action="store_true", help="try again what survived")
+    parser.add_argument("--cold", action="store_true", help="each in a process of its own")
     parser.add_argument("--tests", action="append", help="other tests than the area's own")
     parser.add_argument(
         "--show", type=Path, action="append", help="print kept results, try nothing"
@@ -221,7 +223,12 @@ def _run(asked: argparse.Namespace) -> int:
     began = time.monotonic()
     if wanted:
         attempt(
-            wanted, asked.tests or area.tests, kept, seconds=asked.seconds, patience=asked.patience
+            wanted,
+            asked.tests or area.tests,
+            kept,
+            seconds=asked.seconds,
+            patience=asked.patience,
+            alone=asked.cold,
         )
     names = {change.name for change in everything}
     entries = [entry for name, entry in kept.tried.items() if name in names]

@@ -60,6 +60,8 @@ class Warm:
     seconds_max: float | None = None
     patience: float = 60.0
     """Seconds of tests for one change, as they take without it: the rest is not run."""
+    cold: bool = False
+    """Whether none is tried in a fork: what is done while a module is loaded is done anew then."""
     items: list[Any] = field(default_factory=list)
     took: list[float] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Warm:
         self._kills: Counter[int] = Counter()
         self._loaded: dict[Path, Loaded] = {}
         self._memories: list[Any] = []
+        self._tests: set[Path] = set()
 
     def pytest_sessionstart(self) -> None:
         """No shrinking, no memory, the same examples each time."""
@@ -121,6 +124,7 @@ class Warm:
 
     def _read_lines(self) -> None:
         data = self._coverage.get_data()
+        self._tests = {item.path for item in self.items}
         broken = {n for n, item in enumerate(self.items) if item.nodeid in self.broken}
         for file in data.measured_files():
             by_line = data.contexts_by_lineno(file)
@@ -132,7 +136,7 @@ class Warm:
     def _try(self, change: Change) -> None:
         tests = self._order(self._running(change))
         tried = Tried(name=change.name, verdict=UNSEEN)
-        if tests:
+        if tests and not self.cold:
             tried = self._fork(change, tests)
         if tried.verdict in {UNSEEN, COLD}:
             tests = tests or self._order(self._naming(change))
@@ -149,10 +153,12 @@ class Warm:
         return found or self._naming(change)
 
     def _naming(self, change: Change) -> set[int]:
-        """The tests that execute a line that names what the change's statement binds."""
+        """The tests that name what the change's statement binds, or execute a line that does."""
         found: set[int] = set()
         for name in change.binds():
             word = re.compile(rf"\b{re.escape(name)}\b")
+            naming = {path for path in self._tests if word.search(path.read_text())}
+            found |= {n for n, item in enumerate(self.items) if item.path in naming}
             for file, by_line in self._lines.items():
                 for number, text in enumerate(Path(file).read_text().splitlines(), 1):
                     if number in by_line and word.search(text):
