@@ -42,6 +42,8 @@ def test_an_unknown_trigger_is_refused_by_name():
         move(Status.WORKING, "fly")
 
     assert not may(Status.WORKING, "fly")
+    with pytest.raises(IllegalMoveError, match="no trigger 'to_waiting'"):
+        move(Status.WORKING, "to_waiting")
 
 
 def test_the_documented_diagram_is_the_table():

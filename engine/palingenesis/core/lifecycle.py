@@ -76,7 +76,6 @@ def _machine() -> Machine:
         states=[str(status) for status in Status],
         initial=None,
         auto_transitions=False,
-        send_event=False,
         model_override=True,
     )
     for trigger, sources, dest in TRANSITIONS:

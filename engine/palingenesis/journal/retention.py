@@ -275,10 +275,10 @@ def _forget(connection: sqlite3.Connection, row: Row) -> Iterable[str]:
     try:
         event, decisions, effects = loads(row.event), loads(row.decisions), loads(row.effects)
         sessions = sessions_of(event, decisions, effects)
-    except (ValueError, AttributeError, KeyError):
+        key = as_key(event["effect"]) if row.kind == "EffectEnded" else None
+    except (ValueError, AttributeError, KeyError, TypeError):
         return ()  # damaged; its places in the indexes lead nowhere, which harms nobody
-    if row.kind == "EffectEnded":
-        key = as_key(event["effect"])
+    if key is not None:
         found = connection.execute("SELECT session FROM intents WHERE effect = ?", (key,))
         sessions |= {session for (session,) in found if session is not None}
         connection.execute("DELETE FROM intents WHERE effect = ?", (key,))
