@@ -8,7 +8,8 @@ import pytest
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.project_trust import TrustStore, pin_of
 from palingenesis.runtime.reload import Answer, Compiled, on_hangup
-from palingenesis.sensors.policy_file import CompilerProcess, FileSource, PolicyFile
+from palingenesis.sensors.policy_file import CompilerProcess, PolicyFile
+from palingenesis.sensors.policy_source import FileSource
 from palingenesis.sensors.watching import places_of
 
 LIMIT_S = 15.0
@@ -260,7 +261,7 @@ def test_pipes_directories_huge_and_distrusted_files_are_no_policies(tmp_path):
 def test_a_shipped_policy_holds_until_the_person_writes_one_of_her_own(tmp_path):
     own, shipped = tmp_path / "policy.yaml", tmp_path / "shipped.yaml"
     shipped.write_bytes(b"shipped")
-    source = FileSource(own, distrust=str_of, fallback=shipped)
+    source = FileSource(own, distrust=str_of, fallback=lambda: shipped)
 
     assert source.read().content == b"shipped"
     assert source.is_being_written() is False

@@ -33,7 +33,8 @@ from random import Random
 from palingenesis.core.events import Event, PolicyAdopted
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.reload import Compiled, Reload, on_hangup
-from palingenesis.sensors.policy_file import FileSource, PolicyFile
+from palingenesis.sensors.policy_file import PolicyFile
+from palingenesis.sensors.policy_source import FileSource
 from tests.torture.saving import STYLES, Desk
 from tests.torture.telling import commit
 from tests.torture.waits_kept import adopt_often

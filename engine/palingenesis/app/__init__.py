@@ -34,7 +34,7 @@ def run(
     Raises:
         PalingenesisError: it cannot run; with the way out.
     """
-    from palingenesis.app.daemon import run_daemon
+    from palingenesis.app.running import run_daemon
 
     return run_daemon(
         config=config,

@@ -18,7 +18,8 @@ from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock
 from palingenesis.runtime.views import instant
-from palingenesis.sensors.policy_file import POLICY_BYTES_MAX, CompilerProcess
+from palingenesis.sensors.policy_file import CompilerProcess
+from palingenesis.sensors.policy_source import POLICY_BYTES_MAX
 
 if TYPE_CHECKING:
     from palingenesis.simulation.history import Group

@@ -1,14 +1,12 @@
-"""One run of the daemon, from taking the state directory to letting it go."""
+"""The daemon: everything of one run, wired together."""
 
 import asyncio
 import contextlib
-import faulthandler
 import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 from palingenesis import __version__, shipped
@@ -18,11 +16,16 @@ from palingenesis.app.front import About, Front
 from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
-from palingenesis.app.logs import begin_log
 from palingenesis.app.observing import Observing
 from palingenesis.app.ours import globs, owned, to_look_for
 from palingenesis.app.own_policy import guarded
-from palingenesis.app.secrecy import clean, leave_no_core, remember_environment
+from palingenesis.app.reconfiguring import (
+    Adjustable,
+    answer,
+    warnings_of,
+    why_an_agents_configuration,
+)
+from palingenesis.app.secrecy import clean
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
@@ -32,17 +35,16 @@ from palingenesis.core.policy.build import build
 from palingenesis.core.policy.renaming import renamed_ids, said_of
 from palingenesis.core.safety import why_void
 from palingenesis.journal import SqliteJournal
-from palingenesis.journal.lock import lock
 from palingenesis.processes.identity import boot_id
 from palingenesis.processes.supervisor import Supervisor
 from palingenesis.runtime import door
 from palingenesis.runtime.clock import SystemClock, SystemDice
 from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
-from palingenesis.runtime.config_file import load_config
+from palingenesis.runtime.config_watch import ConfigWatch
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.paths import Paths
-from palingenesis.runtime.ports import Clock, Clocks, one_clock
+from palingenesis.runtime.ports import Channel, Clock, Clocks, one_clock
 from palingenesis.runtime.project_policy import file_in, projects_of
 from palingenesis.runtime.recovery import recover
 from palingenesis.runtime.reload import Answer, on_hangup
@@ -53,44 +55,8 @@ from palingenesis.sensors.work import FolderWork
 
 log = logging.getLogger("palingenesis.daemon")
 
-_RESTART = "`palingenesis daemon restart` puts that into effect"
-
-_READING = timedelta(minutes=10)
-"""So long may a start take on a slow disk with a large journal; systemd is told."""
-
 MakeAgents = Callable[[Surroundings], Agents]
 """`make_agents`, or something that makes other ones."""
-
-
-def run_daemon(
-    *,
-    config: Config,
-    paths: Paths,
-    policy: Path | None,
-    server: str | None,
-    debug: bool,
-    supervisor: Supervisor,
-) -> int:
-    """See `palingenesis.app.run`."""
-    faulthandler.enable()  # where it hung or crashed, when the watchdog or the system ends it
-    environ = dict(os.environ)
-    level = logging.DEBUG if debug else config.daemon.log_level.upper()
-    begin_log(level, path=paths.log, environ=environ)
-    leave_no_core()
-    remember_environment(environ)
-    choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
-    supervisor.wait_longer("reading the journal", _READING)
-    with lock(paths.state), contextlib.closing(SqliteJournal.open(paths.journal)) as journal:
-        daemon = Daemon(
-            config=config,
-            paths=paths,
-            choice=choice,
-            environ=environ,
-            journal=journal,
-            supervisor=supervisor,
-        )
-        asyncio.run(daemon.run(server))
-    return 0
 
 
 class Daemon:
@@ -110,6 +76,10 @@ class Daemon:
         supervisor: Supervisor | None = None,
     ) -> None:
         self._config = config
+        self.keeps_level = False
+        """Whether a flag has said how much is logged."""
+        self._channels: list[Channel] = []
+        self._hooks = ConfiguredHooks(config.hooks, environ)
         self._paths = paths
         self._choice = choice
         self._environ = environ
@@ -154,13 +124,14 @@ class Daemon:
         Raises:
             PalingenesisError: it cannot begin.
         """
-        loop = self.loop
-        policy_file = await self._adopt_policy()
+        loop, channels = self.loop, self._channels
         agents = self._make(self._surroundings(server_url))
-        channels = make_channels(
+        watch = self._config_watch(agents)
+        policy_file = await self._adopt_policy(watch)
+        channels += make_channels(
             self._config.notifications, environ=self._environ, clock=self._clock
         )
-        front = self._front(policy_file, agents, [channel.name for channel in channels])
+        front = self._front(policy_file, agents, watch)
         control, opened = ControlServer(front, self._paths.socket), asyncio.Event()
         self._listen_to_signals(policy_file)
         loop.attend(self._keeping.noticed)
@@ -173,7 +144,7 @@ class Daemon:
                 channels=channels,
                 clock=self._clock,
                 void=self._why_void,
-                hooks=ConfiguredHooks(self._config.hooks, self._environ),
+                hooks=self._hooks,
             )
             host = Host(clock=self._clock, disk=self._paths.state)
             running = [
@@ -215,7 +186,7 @@ class Daemon:
             void=self._why_void,
         )
 
-    def _front(self, policy_file: PolicyFile, agents: Agents, channels: list[str]) -> Front:
+    def _front(self, policy_file: PolicyFile, agents: Agents, watch: ConfigWatch) -> Front:
         return Front(
             loop=self.loop,
             journal=self._journal,
@@ -223,16 +194,17 @@ class Daemon:
             about=About(
                 since=self._clock.now(),
                 policy_path=self._policy_path,
-                policy_origin=self._choice.origin,
-                channels=tuple(channels),
-                journal_bytes_max=self._config.journal.max_size,
-                warnings=(
-                    *self._config.warnings,
+                policy_origin=lambda: self._choice.origin,
+                instead_of=lambda: self._guarded.instead_of,
+                channels=lambda: tuple(channel.name for channel in self._channels),
+                journal_bytes_max=lambda: self._keeping.bytes_max,
+                warnings=lambda: (
+                    *warnings_of(watch),
                     *self._journal.told(),
                     *self._observing.warnings(),
                 ),
             ),
-            reload=lambda: self._liveness.reloading(self._reload(policy_file)),
+            reload=lambda: self._liveness.reloading(self._reload(policy_file, watch)),
             candidates=Candidates(
                 loop=self.loop,
                 journal=self._paths.journal,
@@ -241,7 +213,7 @@ class Daemon:
                 projects=self._projects,
                 trusted=self._paths.trusted_policies,
                 own=self._choice.path or self._paths.policy_file,
-                reload=lambda: self._liveness.reloading(self._reload(policy_file)),
+                reload=lambda: self._liveness.reloading(self._reload(policy_file, watch)),
             ),
             entrance=agents.entrance,
             stop=self.stop,
@@ -262,7 +234,9 @@ class Daemon:
     def _policy_path(self) -> Path:
         """The file that decides now: the person's own as soon as there is one."""
         own = self._choice.path or self._paths.policy_file
-        return own if self._choice.path or own.exists() else shipped.policy()
+        if self._choice.path or own.exists():
+            return own
+        return self._choice.file(shipped.policy())
 
     def _projects(self) -> tuple[str, ...]:
         """The directories that our sessions work in; they may have policies of their own."""
@@ -283,14 +257,45 @@ class Daemon:
                 log.warning("%s", said)
         self.loop.emit(event)
 
-    async def _adopt_policy(self) -> PolicyFile:
+    def _choose(self, config: Config) -> None:
+        """Let the short-hands choose anew, where they choose the policy."""
+        if self._choice.path is None:
+            chosen = choose_policy(flag=None, environ={}, config=config, paths=self._paths)
+            origin = chosen.origin if chosen.path is None else self._choice.origin
+            made = chosen.short_hands
+            self._choice = replace(self._choice, short_hands=made, origin=origin)
+        self._config = config
+
+    def _config_watch(self, agents: Agents) -> ConfigWatch:
+        adjustable = Adjustable(
+            channels=self._channels,
+            hooks=self._hooks,
+            keeping=self._keeping,
+            agents=agents,
+            environ=self._environ,
+            clock=self._clock,
+            keeps_level=self.keeps_level,
+            choose=self._choose,
+        )
+        return ConfigWatch(
+            config=self._config,
+            paths=self._paths,
+            environ=self._environ,
+            clock=self._clock,
+            emit=self.loop.emit,
+            apply=adjustable.follow,
+            why_not=lambda: why_an_agents_configuration(self._paths, self.loop.world),
+        )
+
+    async def _adopt_policy(self, watch: ConfigWatch) -> PolicyFile:
         """Begin with the policy file; when it is bad, with the last good one, if there is one."""
         world, path = self.loop.world, self._choice.path
-        compiler = guarded(
+        compiler = self._guarded = guarded(
             self._paths,
             place=self._policy_path,
             projects=self._projects,
             world=lambda: self.loop.world,
+            mode=lambda: self._config.policy_mode,
         )
         policy_file = PolicyFile(
             path or self._paths.policy_file,
@@ -298,9 +303,11 @@ class Daemon:
             clock=self._clock,
             current=world.policy,
             stale=bool(world.policy_problems),
-            fallback=None if path else shipped.policy(),
+            fallback=None if path else lambda: self._choice.file(shipped.policy()),
             more=self._project_files,
+            marks=lambda: (self._config.policy_mode,),
         )
+        policy_file.beside = watch
         path = self._policy_path()
         said: list[Event] = []
         verdict = await policy_file.check(said.append)
@@ -333,29 +340,10 @@ class Daemon:
             log.critical("palingenesis holds itself, only watching: %s (%s)", held.what, held.where)
         return policy_file
 
-    async def _reload(self, policy_file: PolicyFile) -> door.Answer:
+    async def _reload(self, policy_file: PolicyFile, watch: ConfigWatch) -> door.Answer:
+        look = await watch.look()
         self._renamed = tuple[str, ...]()
-        verdict = await policy_file.check(self._say)
-        try:
-            changed = load_config(self._paths) != self._config
-        except InvalidConfigError as error:
-            problems = getattr(error, "problems", ())
-            return {"ok": False, "message": error.message, "problems": list(problems)}
-        more = "".join(f"; {said}" for said in self._renamed)
-        more += f"; config.toml has changed: {_RESTART}" if changed else ""
-        match verdict.answer:
-            case Answer.ADOPTED:
-                return {"ok": True, "message": f"policy {verdict.digest[:8]} is in force{more}"}
-            case Answer.UNCHANGED if not verdict.problems:
-                return {"ok": True, "message": f"policy {verdict.digest[:8]} stays in force{more}"}
-            case Answer.BUSY:
-                return {"ok": False, "message": "somebody is still writing the policy file"}
-            case _:
-                return {
-                    "ok": False,
-                    "message": "the policy was refused; the last good one stays in force",
-                    "problems": list(verdict.problems),
-                }
+        return answer(look, await policy_file.check(self._say), self._renamed)
 
     # ── while it runs ─────────────────────────────────────────────────────────────────────────
 

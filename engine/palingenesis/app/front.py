@@ -31,7 +31,7 @@ from palingenesis.runtime.limits import limits
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
 from palingenesis.runtime.worth import savings_status
-from palingenesis.sensors.policy_file import POLICY_BYTES_MAX
+from palingenesis.sensors.policy_source import POLICY_BYTES_MAX
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
@@ -61,14 +61,16 @@ _RESTRAINING: Final = frozenset({"pause", "resume", "abort", "detach", "act-agai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What does not change while the daemon runs."""
+    """What is not in the world."""
 
     since: datetime
     policy_path: Callable[[], Path]
-    policy_origin: str
-    channels: tuple[str, ...]
-    journal_bytes_max: int
-    warnings: tuple[str, ...]
+    policy_origin: Callable[[], str]
+    instead_of: Callable[[], Mapping[str, object] | None]
+    """What the policy itself says of its mode, where the configuration overrides it."""
+    channels: Callable[[], tuple[str, ...]]
+    journal_bytes_max: Callable[[], int]
+    warnings: Callable[[], tuple[str, ...]]
 
 
 class Front:
@@ -127,7 +129,7 @@ class Front:
             "sessions": views.supervised(world, now),
             "limits": limits(world, now),
             "notifications": {
-                "channels": list(self._about.channels),
+                "channels": list(self._about.channels()),
                 "pending": views.pending_notices(world),
                 "failed": self._undelivered,
                 "last": views.instant(self._delivered_at) if self._delivered_at else None,
@@ -137,12 +139,12 @@ class Front:
                 "ok": not trouble,
                 "detail": trouble,
                 "bytes": self._journal.bytes_on_disk(),
-                "bytes_max": self._about.journal_bytes_max,
+                "bytes_max": self._about.journal_bytes_max(),
                 "waiting": loop.waiting,
                 "removed": self._removed(),
             },
             "savings": savings_status(world.savings, now),
-            "warnings": [*self._about.warnings, *views.warnings(world)],
+            "warnings": [*self._about.warnings(), *views.warnings(world)],
         }
 
     def _removed(self) -> door.RemovedStatus | None:
@@ -300,9 +302,9 @@ class Front:
         return {
             "name": world.policy_name,
             "digest": world.policy,
-            "alone": _alone(self._loop.policy),
+            "alone": _alone(self._loop.policy, instead_of=self._about.instead_of()),
             "path": str(path),
-            "origin": self._about.policy_origin,
+            "origin": self._about.policy_origin(),
             "source": source,
         }
 
@@ -347,7 +349,10 @@ def _unknown(session: str) -> PalingenesisError:
     return PalingenesisError(f"no session '{session[:80]}'", "palingenesis sessions")
 
 
-def _alone(policy: Policy) -> str:
-    """The digest of a policy without what the projects of its sessions ask for."""
-    own = {key: value for key, value in policy.resolved.items() if key != "overlays"}
-    return digest_of(own) if policy.overlays else policy.digest
+def _alone(policy: Policy, *, instead_of: Mapping[str, object] | None) -> str:
+    """The digest of the file's policy: without what projects and the configuration ask for."""
+    put_on = {"overlays"} | ({"mode"} if instead_of is not None else set())
+    if not put_on & {*policy.resolved}:
+        return policy.digest
+    own = {key: value for key, value in policy.resolved.items() if key not in put_on}
+    return digest_of({**own, **(instead_of or {})})

@@ -32,6 +32,10 @@ class ConfiguredHooks:
         self._home = environ.get("HOME") or "/"
         self._room = asyncio.Semaphore(_AT_ONCE)
 
+    def follow(self, hooks: Mapping[str, HookConfig]) -> None:
+        """Know these hooks from now on; one that runs runs on as it was begun."""
+        self._hooks = hooks
+
     async def run(self, effect: Run) -> Outcome:
         """See `ports.Hooks`."""
         hook = self._hooks.get(effect.hook)

@@ -61,6 +61,16 @@ class Keeping:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-sweep")
         """One thread for all sweeps: those of asyncio become more, each with memory of its own."""
 
+    @property
+    def bytes_max(self) -> int:
+        """How much the journal may take on the disk."""
+        return self._retention.bytes_max
+
+    def follow(self, config: JournalConfig) -> None:
+        """Keep within these bounds from now on; what is past them goes at the next look."""
+        self._retention = Retention(bytes_max=config.max_size, keep=config.keep)
+        self._wake.set()
+
     def mended(self, world: World, *, began: int) -> Iterator[Event]:
         """What there is to say, once, about damage that was found when the journal was opened.
 

@@ -6,10 +6,13 @@ the person starts the daemon with is her word, wherever it lies.
 """
 
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from palingenesis import shipped
+from palingenesis.core.policy.build import digest_of
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
 from palingenesis.runtime.paths import Paths
@@ -25,6 +28,7 @@ def guarded(
     place: Callable[[], Path],
     projects: Callable[[], Iterable[str]],
     world: Callable[[], World],
+    mode: Callable[[], str] = lambda: "enforce",
 ) -> "Guarded":
     """The compiler of the person's own policy, in a process of its own.
 
@@ -33,6 +37,7 @@ def guarded(
         place: the policy's file.
         projects: the directories whose policies are laid over it.
         world: who works where, and which policy is in force.
+        mode: what the configuration says about all policies: `enforce`, or `shadow`.
     """
     compiler = CompilerProcess(
         name=place().stem,
@@ -42,7 +47,7 @@ def guarded(
         projects=projects,
         trusted=paths.trusted_policies,
     )
-    return Guarded(compiler, place=place, world=world, home=paths.config)
+    return Guarded(compiler, place=place, world=world, home=paths.config, mode=mode)
 
 
 class Guarded:
@@ -62,11 +67,15 @@ class Guarded:
         place: Callable[[], Path],
         world: Callable[[], World],
         home: Path,
+        mode: Callable[[], str] = lambda: "enforce",
     ) -> None:
         self._compiler = compiler
         self._place = place
         self._world = world
         self._home = os.path.realpath(home)
+        self._mode = mode
+        self.instead_of: Mapping[str, Any] | None = None
+        """What the newest policy itself says of its mode, where the configuration overrides it."""
         self.on_guard = False
         """Whether the daemon is under way: what it starts with is the person's word."""
 
@@ -75,7 +84,7 @@ class Guarded:
         return self._judged(data)
 
     async def _judged(self, data: bytes) -> Compiled:
-        compiled = await self._compiler(data)
+        compiled = self._as_configured(await self._compiler(data))
         world = self._world()
         if not self.on_guard or compiled.resolved is None or compiled.digest == world.policy:
             return compiled
@@ -83,6 +92,17 @@ class Guarded:
         why = why_an_agents(files, working_in(world), self._home)
         # Passing: it is looked at again, and good as soon as nobody works there any more.
         return Compiled(problems=(why,), files=compiled.files, passing=True) if why else compiled
+
+    def _as_configured(self, compiled: Compiled) -> Compiled:
+        """The same, only written down if the configuration says so."""
+        resolved = compiled.resolved
+        self.instead_of = None
+        if resolved is None or self._mode() != "shadow":
+            return compiled
+        if resolved.get("mode") in {None, "enforce"}:
+            self.instead_of = {name: resolved[name] for name in ("mode",) if name in resolved}
+            resolved = {**resolved, "mode": "shadow"}
+        return replace(compiled, resolved=resolved, digest=digest_of(resolved))
 
 
 def working_in(world: World) -> tuple[str, ...]:
@@ -96,8 +116,10 @@ def working_in(world: World) -> tuple[str, ...]:
     )
 
 
-def why_an_agents(files: Iterable[str], directories: Iterable[str], home: str) -> str:
-    """Why a policy that is made of these files may be an agent's work; "" when it is not."""
+def why_an_agents(
+    files: Iterable[str], directories: Iterable[str], home: str, *, what: str = "policy"
+) -> str:
+    """Why what is made of these files may be an agent's work; "" when it is not."""
     for directory in directories:
         above = os.path.realpath(directory)
         if _is_beneath(home, above):
@@ -106,7 +128,7 @@ def why_an_agents(files: Iterable[str], directories: Iterable[str], home: str) -
             if any(_is_beneath(place, above) for place in (file, os.path.realpath(file))):
                 return (
                     f"{file} lies in {directory}, where an agent works that could have changed it:"
-                    f" the policy in force stays (move it to {home}, or"
+                    f" the {what} in force stays (move it to {home}, or"
                     " `palingenesis daemon restart` if the change is yours)"
                 )
     return ""

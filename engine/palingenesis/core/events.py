@@ -109,6 +109,23 @@ class PolicyRefused(_Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChanged(_Happened):
+    """The configuration file was read again; keys with their new values, secrets hidden."""
+
+    changed: tuple[str, ...]
+    """What holds from now on."""
+    later: tuple[str, ...] = ()
+    """What holds after the next start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationRefused(_Happened):
+    """The configuration file could not be used; what held before holds on."""
+
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowStarted(_Happened):
     """A candidate decides beside the policy in force from now on, and never acts."""
 
@@ -311,6 +328,8 @@ Event = (
     | InvariantBroken
     | PolicyAdopted
     | PolicyRefused
+    | ConfigurationChanged
+    | ConfigurationRefused
     | ShadowStarted
     | ShadowStopped
     | Ticked

@@ -151,6 +151,8 @@ def _fold_ours(
     | events.InvariantBroken
     | events.PolicyAdopted
     | events.PolicyRefused
+    | events.ConfigurationChanged
+    | events.ConfigurationRefused
     | events.ShadowStarted
     | events.ShadowStopped
     | events.ClockStepped
@@ -161,7 +163,7 @@ def _fold_ours(
         case events.DaemonStarted():
             daemon_started(draft, event)
             forget_old(draft)
-        case events.DaemonStopped():
+        case events.DaemonStopped() | events.ConfigurationChanged() | events.ConfigurationRefused():
             pass
         case events.WritingFailed() | events.WritingResumed() | events.JournalMended():
             tell_of_journal(draft, event)

@@ -34,13 +34,11 @@ def shown(config: Config) -> Iterator[Shown]:
     """Every key of the configuration, in the order of the table; then its hooks."""
     for section, keys in SECTIONS.items():
         for name, key in keys.items():
-            value = _value(config, section, key)
-            hidden = key.private and value is not None and not isinstance(value, Secret)
             yield Shown(
                 section=section,
                 name=name,
                 key=key,
-                value=HIDDEN if hidden else _written(key, value),
+                value=shown_value(key, _value(config, section, key)),
                 origin=config.origins.get((section, name)),
             )
     for hook, one in config.hooks.items():
@@ -52,6 +50,12 @@ def shown(config: Config) -> Iterator[Shown]:
                 value=_written(key, getattr(one, key.field)),
                 origin=config.origins.get((f"hooks.{hook}", name)),
             )
+
+
+def shown_value(key: Key, value: object) -> object:
+    """A value in the words of TOML; hidden if it is an address that itself is a secret."""
+    hidden = key.private and value is not None and not isinstance(value, Secret)
+    return HIDDEN if hidden else _written(key, value)
 
 
 def default_of(section: str, name: str) -> object:

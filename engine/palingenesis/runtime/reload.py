@@ -105,6 +105,31 @@ def on_hangup(nudge: Callable[[], None]) -> None:
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
 
 
+async def settle(source: Source, reading: Reading, clock: Clock) -> Reading | None:
+    """The content once it is whole; None when somebody is still writing it."""
+    agreed = 0
+    for pause in range(1, round(WRITER_S / PAUSE_S) + 1):
+        await clock.sleep(PAUSE_S)
+        now = source.read()
+        agreed = agreed + 1 if now == reading else 0
+        reading = now
+        if not agreed:
+            continue
+        if not reading.content and pause * PAUSE_S < RETURN_S:
+            continue
+        if reading.content is None:
+            return reading
+        written = source.is_being_written()
+        enough = AGREEING_BLIND if written is None else AGREEING
+        if not written and agreed >= enough:
+            # Between the read and the question a writer may have come and gone.
+            again = source.read()
+            if again == reading:
+                return reading
+            reading, agreed = again, 0
+    return None
+
+
 class Reload:
     """Holds which policy is in force and what was said about the file; emits what changes."""
 
@@ -145,7 +170,7 @@ class Reload:
             reading = self._source.read()
             if _key(reading) == self._seen:
                 return self._verdict(Answer.UNCHANGED)
-            settled = await self._settle(reading)
+            settled = await settle(self._source, reading, self._clock)
             if settled is None:
                 return self._verdict(Answer.BUSY)
             key = _key(settled)
@@ -163,30 +188,6 @@ class Reload:
                 seen = None if compiled.passing else key
                 return self._refuse(emit, seen, digest, compiled.problems)
             return self._adopt(emit, key, compiled.digest, compiled.resolved)
-
-    async def _settle(self, reading: Reading) -> Reading | None:
-        """The content once it is whole; None when somebody is still writing it."""
-        agreed = 0
-        for pause in range(1, round(WRITER_S / PAUSE_S) + 1):
-            await self._clock.sleep(PAUSE_S)
-            now = self._source.read()
-            agreed = agreed + 1 if now == reading else 0
-            reading = now
-            if not agreed:
-                continue
-            if not reading.content and pause * PAUSE_S < RETURN_S:
-                continue
-            if reading.content is None:
-                return reading
-            written = self._source.is_being_written()
-            enough = AGREEING_BLIND if written is None else AGREEING
-            if not written and agreed >= enough:
-                # Between the read and the question a writer may have come and gone.
-                again = self._source.read()
-                if again == reading:
-                    return reading
-                reading, agreed = again, 0
-        return None
 
     def _adopt(self, emit: Emit, key: str, digest: str, resolved: Mapping[str, Any]) -> Verdict:
         changed = digest != self._current or self._refused

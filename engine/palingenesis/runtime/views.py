@@ -215,6 +215,19 @@ def _summary(event: Event) -> str:
         case events.PolicyRefused():
             counted = _count(len(event.problems), "problem")
             return f"{event.name}: {counted}; the last good policy stays"
+        case events.CommandGiven():
+            return f"{typed(event.command)} by {event.by}"
+        case _:
+            return _summary_of_ours(event)
+
+
+def _summary_of_ours(event: Event) -> str:
+    match event:
+        case events.ConfigurationChanged():
+            later = "; after the next start: " if event.later else ""
+            return f"{', '.join(event.changed)}{later}{', '.join(event.later)}".removeprefix("; ")
+        case events.ConfigurationRefused():
+            return f"{_count(len(event.problems), 'problem')}; what held before holds on"
         case events.DaemonStarted():
             return f"palingenesis {event.version}, pid {event.pid}"
         case events.DaemonStopped():
@@ -224,8 +237,6 @@ def _summary(event: Event) -> str:
             return f"the clock was set {way} by {show_duration(abs(event.by))}"
         case events.MachineSlept():
             return f"the machine slept for {show_duration(event.span)}"
-        case events.CommandGiven():
-            return f"{typed(event.command)} by {event.by}"
         case _:
             return ""
 

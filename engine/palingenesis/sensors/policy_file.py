@@ -8,25 +8,18 @@ A slow poll covers lost events, and a nudge (SIGHUP) asks at once.
 
 import asyncio
 import contextlib
-import errno
-import fcntl
-import hashlib
 import json
 import logging
-import os
-import signal
-import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.ports import Clock, Emit
-from palingenesis.runtime.reload import Compile, Compiled, Reading, Reload, Verdict
-from palingenesis.runtime.trust import Distrust, owners_only, why_untrusted
+from palingenesis.runtime.reload import Compile, Compiled, Reload, Verdict
+from palingenesis.runtime.trust import Distrust, why_untrusted
+from palingenesis.sensors.policy_source import FileSource
 from palingenesis.sensors.watching import Place, places_of, watch_in_thread
 
 log = logging.getLogger("palingenesis.policy")
@@ -35,8 +28,17 @@ POLL_S = 30.0
 REST_S = 0.2
 """Pause between checks, so that a storm of hints costs five checks a second at most."""
 RETRY_S = 5.0
-POLICY_BYTES_MAX = 256 * 1024
 COMPILE_S_MAX = 30.0
+
+
+class Beside(Protocol):
+    """Another file that is looked at whenever the policy's is: the configuration."""
+
+    path: Path
+
+    async def look(self) -> object:
+        """Look at it now; never raises."""
+        ...
 
 
 class PolicyFile:
@@ -53,17 +55,23 @@ class PolicyFile:
         current: str = "",
         stale: bool = False,
         distrust: Distrust = why_untrusted,
-        fallback: Path | None = None,
+        fallback: Callable[[], Path] | None = None,
         more: Callable[[], Iterable[Path]] = tuple,
+        marks: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         """Take the file and the policy in force; see `Reload` for `current` and `stale`.
 
         `distrust` says why a file must not steer us, "" when it may. `fallback` is what is read
-        until the file exists: a shipped policy, which is trusted. `more` are files that belong to
-        it and need not exist: the policies of the projects that sessions work in.
+        until the file exists: a policy that is trusted. `more` are files that belong to
+        it and need not exist: the policies of the projects that sessions work in. `marks` are what
+        else the policy is made of.
         """
         self._path = path.absolute()
-        self._source = FileSource(self._path, distrust=distrust, fallback=fallback, more=more)
+        self._source = FileSource(
+            self._path, distrust=distrust, fallback=fallback, more=more, marks=marks
+        )
+        self.beside: Beside | None = None
+        """Another file that is looked at whenever this one is."""
         self._clock = clock
         self._wake = asyncio.Event()
         self._moved = threading.Event()
@@ -83,6 +91,8 @@ class PolicyFile:
             tasks.create_task(self._listen())
             tasks.create_task(self._poll())
             while True:
+                if self.beside is not None:
+                    await self.beside.look()
                 await self.check(emit)
                 await self._wake.wait()
                 await self._clock.sleep(REST_S)
@@ -101,7 +111,8 @@ class PolicyFile:
 
     def _places(self) -> frozenset[Place]:
         """The directories of the file and of those that it extends."""
-        files = (self._path, *self._source.beside, *self._source.more())
+        files = [self._path, *self._source.beside, *self._source.more()]
+        files += [self.beside.path] if self.beside is not None else []
         return frozenset[Place]().union(*(places_of(path) for path in files))
 
     async def _poll(self) -> None:
@@ -121,109 +132,6 @@ class PolicyFile:
                     await watch_in_thread(places, self._wake.set, self._moved)
             if not self._moved.is_set():
                 await self._clock.sleep(RETRY_S)
-
-
-class FileSource:
-    """The file as a `Source`: small, regular, and nobody else's to write."""
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        distrust: Distrust,
-        fallback: Path | None = None,
-        more: Callable[[], Iterable[Path]] = tuple,
-    ) -> None:
-        self._path = path
-        self._more = more
-        self._distrust = distrust
-        self._fallback = fallback
-        self._existed = False
-        self.beside: tuple[Path, ...] = ()
-        """Other files that the policy extends, or would like to."""
-
-    def more(self) -> tuple[Path, ...]:
-        """Files that belong to it and need not exist."""
-        return tuple(self._more())
-
-    def attend(self, files: Iterable[str]) -> None:
-        """Look at these files, too, from now on."""
-        self.beside = tuple(sorted({Path(file) for file in files}))
-
-    def read(self) -> Reading:
-        """Look at the files now."""
-        reading = self._read()
-        marks = [_mark(path) for path in self.beside]
-        marks += [f"{path} {_mark(path)}" for path in sorted(set(self._more())) if path.exists()]
-        return replace(reading, beside=tuple(marks))
-
-    def _read(self) -> Reading:
-        if self._fallback is not None and not self._existed and not self._path.exists():
-            try:
-                return Reading(content=self._fallback.read_bytes())
-            except OSError as error:
-                return Reading(trouble=f"cannot read {self._fallback}: {error.strerror}")
-        self._existed = True
-        try:
-            file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                if not stat.S_ISREG(os.fstat(file).st_mode):
-                    return Reading(trouble=f"{self._path} is no regular file")
-                if (why := self._distrust(self._path)) != "":
-                    return Reading(trouble=f"{why}: {owners_only(self._path)}")
-                content = _read(file, POLICY_BYTES_MAX + 1)
-            finally:
-                os.close(file)
-        except FileNotFoundError:
-            return Reading(trouble=f"the file is gone: {self._path}")
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            return Reading(trouble=f"cannot read {self._path}: {why}")
-        if len(content) > POLICY_BYTES_MAX:
-            return Reading(trouble=f"{self._path} is larger than 256 KiB")
-        return Reading(content=content)
-
-    def is_being_written(self) -> bool | None:
-        """Whether somebody has the file open for writing; None: this system cannot tell.
-
-        Linux grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE). It is
-        given back at once; SIGURG, which nobody minds, replaces the deadly SIGIO in between.
-        """
-        if not hasattr(fcntl, "F_SETLEASE"):
-            return None
-        if self._fallback is not None and not self._existed:
-            return False
-        try:
-            file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except OSError as error:
-            return True if error.errno == errno.EAGAIN else None
-        finally:
-            os.close(file)
-        return False
-
-
-def _mark(path: Path) -> str:
-    """What tells one content of a file that is extended from another; its absence, too."""
-    try:
-        content = read_bounded(path, POLICY_BYTES_MAX + 1, silence_s=0)
-        return f"{hashlib.sha256(content).hexdigest()} {why_untrusted(path)}"
-    except OSError as error:
-        return why_not(error)
-
-
-def _read(file: int, bytes_max: int) -> bytes:
-    chunks = []
-    left = bytes_max
-    while left and (chunk := os.read(file, left)):
-        chunks.append(chunk)
-        left -= len(chunk)
-    return b"".join(chunks)
 
 
 class CompilerProcess:
