@@ -1,6 +1,8 @@
 import stat
+import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from palingenesis import shipped
@@ -76,3 +78,39 @@ def test_a_socket_path_that_is_too_long_is_refused_with_the_way_out(tmp_path: Pa
 def test_a_policy_that_does_not_ship_is_refused():
     with pytest.raises(PalingenesisError):
         shipped.policy("../default")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {
+            "XDG_STATE_HOME": "/x/state",
+            "XDG_CONFIG_HOME": "/x/config",
+            "XDG_CACHE_HOME": "/x/cache",
+        },
+        {"XDG_STATE_HOME": " ", "XDG_CONFIG_HOME": ""},
+    ],
+)
+def test_the_usual_folders_are_those_of_platformdirs(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    if sys.platform == "darwin":
+        pytest.skip("there they are taken from platformdirs itself")
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/ada", **variables}.items():
+        monkeypatch.setenv(name, value)
+    theirs = platformdirs.PlatformDirs("palingenesis", appauthor=False)
+
+    ours = find_paths({"HOME": "/home/ada", **variables})
+
+    assert ours.state == theirs.user_state_path
+    assert ours.config == theirs.user_config_path
+    assert ours.cache == theirs.user_cache_path
+
+
+def test_a_base_folder_that_is_no_whole_path_is_ignored_as_the_specification_says():
+    assert find_paths({"HOME": "/h", "XDG_STATE_HOME": "x"}).state == Path(
+        "/h/.local/state/palingenesis"
+    )

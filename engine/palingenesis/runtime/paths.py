@@ -5,6 +5,7 @@ Everything is the user's own: folders are 0700, and nothing is ever put below /t
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,12 @@ CONFIG_VARIABLE = "PALINGENESIS_CONFIG_DIR"
 RUNTIME_VARIABLE = "PALINGENESIS_RUNTIME_DIR"
 CACHE_VARIABLE = "PALINGENESIS_CACHE_DIR"
 POLICY_VARIABLE = "PALINGENESIS_POLICY"
+
+_XDG = {
+    "state": ("XDG_STATE_HOME", ".local/state"),
+    "config": ("XDG_CONFIG_HOME", ".config"),
+    "cache": ("XDG_CACHE_HOME", ".cache"),
+}
 
 SOCKET_PATH_BYTES_MAX = 103
 """Linux allows 107 bytes and macOS 103; one limit for both keeps set-ups portable."""
@@ -87,19 +94,35 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
     A moved state folder takes the control socket with it, so that a second set-up (a test, a demo)
     never talks to the first one's daemon by accident.
     """
-    import platformdirs
-
-    dirs = platformdirs.PlatformDirs("palingenesis", appauthor=False)
     moved_state = _moved(environ, STATE_VARIABLE)
-    state = moved_state or Path(dirs.user_state_path)
+    state = moved_state or _usual(environ, "state")
     return Paths(
         state=state,
-        config=_moved(environ, CONFIG_VARIABLE) or Path(dirs.user_config_path),
+        config=_moved(environ, CONFIG_VARIABLE) or _usual(environ, "config"),
         runtime=_moved(environ, RUNTIME_VARIABLE)
         or (None if moved_state else _session_runtime(environ))
         or state / "run",
-        cache=_moved(environ, CACHE_VARIABLE) or Path(dirs.user_cache_path),
+        cache=_moved(environ, CACHE_VARIABLE) or _usual(environ, "cache"),
     )
+
+
+def _usual(environ: Mapping[str, str], kind: str) -> Path:
+    """Where the platform's conventions put a folder: `state`, `config` or `cache`.
+
+    The XDG ones in three lines of our own: platformdirs, which knows the others too, brings along
+    what takes a tenth of the time in which `status` is to have answered.
+    """
+    if sys.platform == "darwin":
+        import platformdirs
+
+        dirs = platformdirs.PlatformDirs("palingenesis", appauthor=False)
+        return Path(getattr(dirs, f"user_{kind}_dir"))
+    variable, below = _XDG[kind]
+    named = environ.get(variable, "").strip()
+    if os.path.isabs(named):  # noqa: PTH117  the base directory specification ignores others
+        return Path(named) / "palingenesis"
+    home = environ.get("HOME", "") or "~"
+    return Path(home).expanduser() / below / "palingenesis"
 
 
 def expanded(text: str, origin: str) -> Path:

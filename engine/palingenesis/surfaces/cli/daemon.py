@@ -19,8 +19,6 @@ from palingenesis.surfaces.cli.acting_again import act_again
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.resident import refuse_sudo
 from palingenesis.surfaces.cli.running import run, with_policy, with_server
-from palingenesis.surfaces.cli.starting import start_daemon
-from palingenesis.surfaces.cli.stopping import stop_daemon
 from palingenesis.surfaces.cli.wording import say_json
 
 START_EXAMPLES = """\b
@@ -86,6 +84,8 @@ def start(
     if foreground:
         ctx.invoke(run, policy=policy, server=server, debug=debug, allow_root=allow_root)
         return
+    from palingenesis.surfaces.cli.starting import start_daemon
+
     desk = ctx.ensure_object(Desk)
     refuse_sudo(desk, allow_root)
     with contextlib.suppress(NotRunningError):
@@ -116,6 +116,8 @@ def stop(desk: Desk, agents: bool, force: bool, as_json: bool) -> None:
 
     One that hangs cannot be asked, and gets a signal.
     """
+    from palingenesis.surfaces.cli.stopping import stop_daemon
+
     left = _left_running(desk) if not agents else ""
     pid = stop_daemon(desk, agents=agents, force=force)
     if as_json:
@@ -156,6 +158,9 @@ def restart(
 
     Where systemd runs it, systemd does both.
     """
+    from palingenesis.surfaces.cli.starting import start_daemon
+    from palingenesis.surfaces.cli.stopping import stop_daemon
+
     refuse_sudo(desk, allow_root)
     _check_before_stopping(desk, policy)
     flags = _flags(policy, server, debug)

@@ -51,7 +51,7 @@ SECTIONS: Sections = {
         "config": ("config:config", "See, check and change the configuration."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
-        "wait": ("status:wait", "Wait until the daemon answers."),
+        "wait": ("waiting:wait", "Wait until the daemon answers."),
     },
     "Look up": {
         "help": ("lessons:show_help", "A command's help; pages: exit-codes, environment, formats."),

@@ -1,18 +1,18 @@
-"""`status`, `sessions`, `wait`, and what a bare `palingenesis` shows."""
+"""`status`, `sessions`, and what a bare `palingenesis` shows."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from palingenesis.core.errors import DeadlineError, ExitCode, NotRunningError
-from palingenesis.runtime.door import SCHEMA_VERSION, SessionStatus
-from palingenesis.runtime.spans import say_span
+from palingenesis.core.errors import ExitCode, NotRunningError
+from palingenesis.runtime.door import SCHEMA_VERSION, SessionStatus, Status
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.saved_text import greet_once
-from palingenesis.surfaces.cli.span import Span
-from palingenesis.surfaces.cli.status_text import say_status
 from palingenesis.surfaces.cli.wording import read_time, say_json, say_session, short_ids
+
+if TYPE_CHECKING:
+    from palingenesis.control.client import ControlClient
 
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
@@ -26,10 +26,6 @@ SESSIONS_EXAMPLES: Final = """\b
 Examples:
   palingenesis sessions
   palingenesis sessions --json | jq -r '.sessions[] | [.id, .status] | @tsv'
-"""
-WAIT_EXAMPLES: Final = """\b
-Examples:
-  palingenesis daemon start && palingenesis wait --timeout 30s
 """
 
 
@@ -53,8 +49,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         say_json({**told})
     else:
-        say_status(told)
-        greet_once(told, client)
+        _show(told, client)
 
 
 @click.command(epilog=SESSIONS_EXAMPLES)
@@ -80,46 +75,18 @@ def sessions(desk: Desk, as_json: bool) -> None:
         click.echo("no sessions yet: open one with 'palingenesis open'")
 
 
-@click.command(epilog=WAIT_EXAMPLES)
-@click.option(
-    "--timeout", default="30s", show_default=True, type=Span(), metavar="SPAN", help="How long."
-)
-@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
-@click.pass_obj
-def wait(desk: Desk, timeout: timedelta, as_json: bool) -> None:
-    """Wait until the daemon answers; exit code 6 when it does not."""
-    pid = _waited_for(desk, timeout)
-    if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, "running": True, "pid": pid})
+def _show(told: Status, client: "ControlClient") -> None:
+    from palingenesis.surfaces.cli.status_text import say_status
 
-
-def _waited_for(desk: Desk, timeout: timedelta) -> int:
-    """The daemon's pid, once it answers.
-
-    Raises:
-        DeadlineError: it did not.
-    """
-    from palingenesis.surfaces.cli.patience import Patience
-
-    patience = Patience(timeout)
-    while True:
-        try:
-            return desk.client(timeout_s=2.0).status()["pid"]
-        except (NotRunningError, DeadlineError):
-            if not patience.lasts():
-                raise DeadlineError(
-                    f"the daemon did not answer within {say_span(patience.span)}",
-                    hint="palingenesis daemon start",
-                ) from None
+    say_status(told)
+    greet_once(told, client)
 
 
 def show_overview(desk: Desk) -> None:
     """What a bare `palingenesis` shows: the status, or what was found and the next command."""
     try:
         client = desk.client()
-        told = client.status()
-        say_status(told)
-        greet_once(told, client)
+        _show(client.status(), client)
     except NotRunningError:
         from palingenesis.surfaces.cli.first_look import show_first_look
 
