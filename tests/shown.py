@@ -28,6 +28,12 @@ def shape(line: str) -> str:
 
 
 def missing(shown: Iterable[str], seen: Iterable[str]) -> list[str]:
-    """The lines that are shown and did not come out."""
-    came_out = {shape(line) for line in seen}
-    return [line for line in shown if shape(line) not in came_out]
+    """The lines that are shown and did not come out, in this order."""
+    came_out = [shape(line) for line in seen]
+    lost = []
+    for line in shown:
+        if shape(line) in came_out:
+            del came_out[: came_out.index(shape(line)) + 1]
+        else:
+            lost.append(line)
+    return lost

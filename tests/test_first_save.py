@@ -39,6 +39,7 @@ class Person:
 
     def __init__(self, night: Night) -> None:
         self._night = night
+        self.kills = 0
         self._environment = night.environment()
         folder = night.root / "bin"
         folder.mkdir()
@@ -51,6 +52,7 @@ class Person:
 
     def type(self, words: str) -> list[str]:
         """Type a line into a shell; returns what it prints."""
+        self.kills += "kill" in words
         said = subprocess.run(
             ["sh", "-c", words],
             env=self._environment,
@@ -84,7 +86,7 @@ def _opencode(request: pytest.FixtureRequest) -> Iterator[Path]:
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the page uses jq")
 def test_whoever_follows_the_tutorial_has_a_save_within_five_minutes(opencode: Path):
     began = time.monotonic()
-    start, working, kill, waiting, back, why = typed(PAGE)
+    start, working, waiting, back, saved, why = typed(PAGE)
     with Night(opencode, daemon_starts=False) as night:
         person = Person(night)
         night.provider.respond(answer)
@@ -93,13 +95,13 @@ def test_whoever_follows_the_tutorial_has_a_save_within_five_minutes(opencode: P
         night.wait(lambda: night.control.status()["agents"][0]["up"], 60, lambda: "the agent")
         session = night.begin("Write a poem of forty stanzas about the night shift.")
         person.sees(*working)
-        person.type(kill[0])
-        person.sees(*waiting)
+        person.sees(*waiting)  # whoever looks too late kills once more: the next wait is longer
         person.sees(*back)
         night.wait_for(session, "completed", timeout_s=60)
+        person.sees(*saved)
         person.sees(*why)
 
         told = [one for one in night.asked(session) if one.last_user_text.startswith("Continue")]
-        assert len(told) == 1
+        assert 1 <= len(told) <= person.kills
         person.type("palingenesis daemon stop --agents")
     assert time.monotonic() - began < PROMISED_S
