@@ -8,6 +8,8 @@ def plain(text: str, most: int = 200) -> str:
         text: what somebody else wrote.
         most: how many characters stay; a longer text ends in `…`.
     """
+    if len(text) <= most and text.isprintable():
+        return text  # as nearly every text is
     safe = "".join(
         letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
         for letter in text[: most + 1]

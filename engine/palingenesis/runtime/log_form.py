@@ -69,7 +69,8 @@ def read_line(line: str) -> Record | None:
         at = datetime.fromisoformat(found[1].replace(",", "."))
     except ValueError:
         return None
-    return Record(at=at.astimezone(), level=level, logger=found[3], message=found[4])
+    at = at.astimezone() if at.tzinfo is None else at  # an older version's has no offset
+    return Record(at=at, level=level, logger=found[3], message=found[4])
 
 
 def _read_json(line: str) -> Record | None:
@@ -77,7 +78,7 @@ def _read_json(line: str) -> Record | None:
         held = json.loads(line)
         return Record(
             at=datetime.fromisoformat(held["at"]).astimezone(),
-            level=str(held["level"]),
+            level=LEVELS[LEVELS.index(held["level"])],
             logger=str(held["logger"]),
             message=str(held["message"]),
             traceback=tuple(map(str, held.get("traceback", ()))),

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ _LOOK_S = 0.25
 _FOLLOWED = 10
 """How many records `--follow` begins with."""
 _CHARS = 4000
+_AT_ONCE = 500
+"""Records that are printed at once: a log may have a million."""
 _COLORS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
 
 
@@ -74,8 +77,9 @@ def _say(lines: Iterable[str], *, paged: bool) -> None:
     if paged and sys.stdin.isatty() and sys.stdout.isatty():
         click.echo_via_pager(f"{line}\n" for line in lines)
         return
-    for line in lines:
-        click.echo(line)
+    rest = iter(lines)
+    while some := list(islice(rest, _AT_ONCE)):
+        click.echo("\n".join(some))
 
 
 def _follow(reader: "LogReader", *, as_json: bool) -> None:
@@ -89,29 +93,22 @@ def _follow(reader: "LogReader", *, as_json: bool) -> None:
 
 def _shown(found: "Iterable[Record | str]", *, as_json: bool) -> Iterator[str]:
     """Each record as it is printed; what somebody else wrote is made harmless first."""
+    from palingenesis.runtime import log_form
     from palingenesis.runtime.foreign_text import plain
-    from palingenesis.runtime.log_form import Record
     from palingenesis.wire.redaction import redact
 
+    levels = {level: click.style(f"{level:8}", fg=_COLORS.get(level)) for level in log_form.LEVELS}
+
+    def lines(record: "Record") -> str:
+        name = record.logger.removeprefix("palingenesis.")
+        at = record.at.isoformat(" ", "seconds")[:19]
+        first = f"{at} {levels[record.level]} {name}: {plain(record.message, _CHARS)}"
+        more = (log_form.MARK + plain(line, _CHARS) for line in record.traceback)
+        return "\n".join([first, *more])
+
     for one in found:
-        if isinstance(one, Record):
-            yield _document(one) if as_json else _lines(one)
+        if isinstance(one, log_form.Record):
+            yield log_form.as_json(one) if as_json else lines(one)
         elif one.strip():
             told = plain(redact(one), _CHARS)
             yield json.dumps({"at": None, "message": told}) if as_json else told
-
-
-def _document(record: "Record") -> str:
-    from palingenesis.runtime.log_form import as_json
-
-    return as_json(record)
-
-
-def _lines(record: "Record") -> str:
-    from palingenesis.runtime.foreign_text import plain
-    from palingenesis.runtime.log_form import MARK
-
-    level = click.style(f"{record.level:8}", fg=_COLORS.get(record.level))
-    name = record.logger.removeprefix("palingenesis.")
-    first = f"{record.at:%Y-%m-%d %H:%M:%S} {level} {name}: {plain(record.message, _CHARS)}"
-    return "\n".join([first, *(MARK + plain(line, _CHARS) for line in record.traceback)])
