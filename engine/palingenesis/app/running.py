@@ -34,7 +34,7 @@ def run_daemon(
     faulthandler.enable()  # where it hung or crashed, when the watchdog or the system ends it
     environ = dict(os.environ)
     level = logging.DEBUG if debug else config.daemon.log_level.upper()
-    begin_log(level, path=paths.log, environ=environ)
+    begin_log(level, path=paths.log, environ=environ, form=config.daemon.log_format)
     leave_no_core()
     remember_environment(environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)

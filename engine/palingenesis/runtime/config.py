@@ -43,6 +43,8 @@ class DaemonConfig:
     check_interval: timedelta = timedelta(seconds=5)
     """How often the sensors reconcile what they saw with what is."""
     log_level: str = "info"
+    log_format: str = "text"
+    """How a record is written where systemd's journal does not take it: `text` or `json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

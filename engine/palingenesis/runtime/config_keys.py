@@ -130,6 +130,12 @@ SECTIONS: Mapping[str, Keys] = {
             kind=_words("debug", "info", "warn", "error"),
             says="debug, info, warn or error",
         ),
+        "log_format": Key(
+            field="log_format",
+            kind=_words("text", "json"),
+            says="text for people, json for programs; systemd's journal has its own",
+            live=False,
+        ),
     },
     "opencode": {
         "mode": Key(
