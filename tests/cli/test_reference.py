@@ -2,11 +2,13 @@
 
 import ast
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 
 from palingenesis.core.errors import ExitCode
 from palingenesis.core.policy.codes.registry import CODES, page
@@ -146,3 +148,51 @@ def codes_in(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return [text for text in texts if isinstance(text, str) and re.fullmatch(r"[YSELT]\d{3}", text)]
+
+
+def leaves(command, path=()):
+    """Every command that does something, by what is typed."""
+    context = click.Context(command)
+    if not isinstance(command, click.Group):
+        yield " ".join(path), command
+        return
+    for name in command.list_commands(context):
+        yield from leaves(command.get_command(context, name), (*path, name))
+
+
+COMMANDS = dict(leaves(cli))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_of_a_command_is_documented(path):
+    page = (PAGES / "command-line.md").read_text()
+    group = path.rpartition(" ")[0] or path
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    own = [row for row in rows if f"`{path} " in row or f"`{path}`" in row]
+    told = "\n".join(own or [row for row in rows if f"`{group} " in row])
+    options = [
+        (*param.opts, *param.secondary_opts)
+        for param in COMMANDS[path].params
+        if isinstance(param, click.Option) and not param.hidden
+    ]
+
+    missing = [names for names in options if not any(name in told for name in names)]
+
+    assert told, "it has no row"
+    assert not missing
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_has_examples_that_can_be_typed(path):
+    epilog = COMMANDS[path].epilog or ""
+    typed = re.findall(r"palingenesis (.*?)(?: {2,}.*| +(?:[|>]|&&).*)?$", epilog, re.MULTILINE)
+
+    assert typed, f"say in its epilog how '{path}' is typed"
+    for line in typed:
+        inner = line.removesuffix("'") if line.count("'") % 2 else line  # within another's quotes
+        words = shlex.split(inner, comments=True)
+        found = max((name for name in COMMANDS if f"{inner} ".startswith(f"{name} ")), default="")
+        assert found, line
+        known = {name for param in COMMANDS[found].params for name in (*param.opts, "--help")}
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= known, line

@@ -5,10 +5,15 @@ import click
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.wording import say_json
 
 
-@click.command("act-again", short_help="Act again after palingenesis has held itself.")
+@click.command(
+    "act-again",
+    short_help="Act again after palingenesis has held itself.",
+    epilog=examples("daemon act-again"),
+)
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 @click.pass_obj
 def act_again(desk: Desk, as_json: bool) -> None:

@@ -5,10 +5,11 @@ import click
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.wording import say_json
 
 
-@click.command()
+@click.command(epilog=examples("answer q17 yes", "answer q17 no --json"))
 @click.argument("question")
 @click.argument("yes_or_no", type=click.Choice(["yes", "no"]), metavar="yes|no")
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")

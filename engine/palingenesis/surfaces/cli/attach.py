@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +16,7 @@ _WIDE = 100
 """How wide a frame is where there is no terminal."""
 
 
-@click.command()
+@click.command(epilog=examples("attach"))
 @click.option("--once", is_flag=True, help="Print one frame and end.")
 @click.pass_obj
 def attach(desk: Desk, once: bool) -> None:

@@ -15,6 +15,7 @@ from palingenesis.core.errors import InvalidConfigError, PalingenesisError
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.naming import KnownWord, UnknownNameError
 from palingenesis.surfaces.cli.rewriting import difference
 from palingenesis.surfaces.cli.wording import say_json
@@ -42,7 +43,7 @@ Examples:
 """
 
 
-@click.command(short_help="A commented file to begin with.")
+@click.command(short_help="A commented file to begin with.", epilog=examples("config init"))
 @click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 @click.pass_obj
 def init(desk: Desk, as_json: bool) -> None:
@@ -82,7 +83,10 @@ def set_key(desk: Desk, key: str, value: str, as_json: bool) -> None:
     _change(desk, section, name, chosen, as_json=as_json)
 
 
-@click.command(short_help="Take one value out: the default holds again.")
+@click.command(
+    short_help="Take one value out: the default holds again.",
+    epilog=examples("config unset daemon.log_level"),
+)
 @click.argument("key", type=_KeyName)
 @click.option("--json", "as_json", is_flag=True, help="What was changed, as JSON.")
 @click.pass_obj
@@ -92,7 +96,9 @@ def unset(desk: Desk, key: str, as_json: bool) -> None:
     _change(desk, section, name, None, as_json=as_json)
 
 
-@click.command(short_help="Open it in your editor, and check it after.")
+@click.command(
+    short_help="Open it in your editor, and check it after.", epilog=examples("config edit")
+)
 @click.pass_obj
 def edit(desk: Desk) -> None:
     """Open config.toml in $VISUAL or $EDITOR, and check it when the editor ends.
@@ -120,7 +126,10 @@ def edit(desk: Desk) -> None:
     click.echo(f"{plain(str(file), _WIDE)}: valid")
 
 
-@click.command(short_help="Bring an older file to the names of today.")
+@click.command(
+    short_help="Bring an older file to the names of today.",
+    epilog=examples("config migrate --dry-run", "config migrate"),
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--json", "as_json", is_flag=True, help="What was changed, as JSON.")
 @click.pass_obj

@@ -10,6 +10,7 @@ from palingenesis.core.errors import ExitCode, InvalidConfigError
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def show(desk: Desk, origin: bool, as_json: bool, as_yaml: bool) -> None:
         _warn(config.warnings)
 
 
-@click.command(short_help="Where the file is.")
+@click.command(short_help="Where the file is.", epilog=examples("config path"))
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @click.pass_obj
 def path(desk: Desk, as_json: bool) -> None:
@@ -69,7 +70,7 @@ def path(desk: Desk, as_json: bool) -> None:
     click.echo(str(file))
 
 
-@click.command(short_help="Every mistake, and the way out.")
+@click.command(short_help="Every mistake, and the way out.", epilog=examples("config validate"))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
 def validate(ctx: click.Context, as_json: bool) -> None:
@@ -103,7 +104,9 @@ def validate(ctx: click.Context, as_json: bool) -> None:
     click.echo(f"policy: {plain(policy['path'], _WIDE)} ({plain(policy['origin'])})")
 
 
-@click.command(short_help="The schema for your editor.")
+@click.command(
+    short_help="The schema for your editor.", epilog=examples("config schema > config.schema.json")
+)
 def schema() -> None:
     """Print the JSON Schema of config.toml.
 

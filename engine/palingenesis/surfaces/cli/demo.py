@@ -14,6 +14,7 @@ import click
 from palingenesis.core.errors import ExitCode, PalingenesisError
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ NEXT: Final = (
 )
 
 
-@click.command()
+@click.command(epilog=examples("demo", "demo --json"))
 @click.option("--json", "as_json", is_flag=True, help="No timeline; the night's facts as JSON.")
 @click.option("--keep", "keeps", is_flag=True, help="Keep the folder with journal and backups.")
 @click.pass_obj

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -22,7 +23,11 @@ def _codes() -> Iterable[str]:
     return CODES
 
 
-@click.command("explain-code", short_help="What a diagnostic such as E009 means.")
+@click.command(
+    "explain-code",
+    short_help="What a diagnostic such as E009 means.",
+    epilog=examples("explain-code E009", "explain-code"),
+)
 @click.argument("code", required=False, type=KnownWord("code", _codes))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 def explain_code(code: str | None, as_json: bool) -> None:

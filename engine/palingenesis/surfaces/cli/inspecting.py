@@ -11,6 +11,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.journal_reading import open_journal
 from palingenesis.surfaces.cli.limit_text import say_limit
 from palingenesis.surfaces.cli.wording import (
@@ -36,7 +37,7 @@ _MARKS: Final = {"won": "✓", "limited": "!", "false": "·", "unknown": "?"}
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
 
 
-@click.command()
+@click.command(epilog=examples("inspect", "inspect ses_1abc", "inspect 'Write the docs' --json"))
 @click.argument("session", required=False)
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_obj

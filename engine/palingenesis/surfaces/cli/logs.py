@@ -12,6 +12,7 @@ import click
 
 from palingenesis.core.errors import NotRunningError
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 
 if TYPE_CHECKING:
     from palingenesis.runtime.log_form import Record
@@ -26,7 +27,10 @@ _AT_ONCE = 500
 _COLORS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bright_black"}
 
 
-@click.command(short_help="The daemon's own log; also with the daemon down.")
+@click.command(
+    short_help="The daemon's own log; also with the daemon down.",
+    epilog=examples("logs", "logs --follow", "logs --tail 500 --json | jq -r .message"),
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on as it grows, over rotations too.")
 @click.option(
     "--tail",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -20,7 +21,10 @@ def _names() -> Iterable[str]:
     return ACTIONS
 
 
-@click.command(short_help="What a rule may do, each with its options and an example.")
+@click.command(
+    short_help="What a rule may do, each with its options and an example.",
+    epilog=examples("policy actions", "policy actions wait"),
+)
 @click.argument("name", required=False, type=KnownWord("name", _names))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 def actions(name: str | None, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -20,7 +21,10 @@ def _names() -> Iterable[str]:
     return (*FACTS, *FUNCTIONS)
 
 
-@click.command(short_help="What a condition may ask about, each with an example.")
+@click.command(
+    short_help="What a condition may ask about, each with an example.",
+    epilog=examples("policy facts", "policy facts stop.reason", "policy facts session"),
+)
 @click.argument("name", required=False, type=KnownWord("name", _names))
 @click.option("--agent", metavar="ASSISTANT", help="Only what this assistant tells: opencode.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")

@@ -6,6 +6,7 @@ import click
 
 from palingenesis.core.errors import ExitCode, InvalidConfigError
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
 from palingenesis.surfaces.cli.rewriting import difference, rewrite
 from palingenesis.surfaces.cli.wording import say_json
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
     from palingenesis.core.policy.diagnostics import Diagnostic
 
 
-@click.command("fmt", short_help="The canonical layout of a policy; what it does stays the same.")
+@click.command(
+    "fmt",
+    short_help="The canonical layout of a policy; what it does stays the same.",
+    epilog=examples(
+        "policy fmt policy.yaml --diff",
+        "policy fmt policy.yaml --write",
+        "policy fmt policies/*.yaml --check",
+    ),
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILE|-...", type=PolicyWord())
 @click.option("--check", is_flag=True, help="Exit code 1 if one is laid out otherwise.")
 @click.option("--diff", "only_diff", is_flag=True, help="Show what would change.")

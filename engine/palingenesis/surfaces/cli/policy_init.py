@@ -8,6 +8,7 @@ from palingenesis import shipped
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.naming import KnownWord, choose_name
 from palingenesis.surfaces.cli.rewriting import rewrite
@@ -23,7 +24,11 @@ def _places() -> dict[str, Path]:
     return starts | {name: shipped.policy(name) for name in shipped.policy_names()}
 
 
-@click.command("init", short_help="Write a commented policy to begin with.")
+@click.command(
+    "init",
+    short_help="Write a commented policy to begin with.",
+    epilog=examples("policy init", "policy init my-policy.yaml --from minimal"),
+)
 @click.argument("file", default="policy.yaml", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--from",

@@ -5,13 +5,17 @@ from typing import Any
 import click
 
 from palingenesis.runtime.door import SCHEMA_VERSION
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
 from palingenesis.surfaces.cli.policy_fmt import refuse
 from palingenesis.surfaces.cli.rewriting import difference, rewrite
 from palingenesis.surfaces.cli.wording import say_json
 
 
-@click.command(short_help="Bring an older policy to this version of the language.")
+@click.command(
+    short_help="Bring an older policy to this version of the language.",
+    epilog=examples("policy migrate policy.yaml", "policy migrate policy.yaml --write"),
+)
 @click.argument("file", metavar="FILE|-", type=PolicyWord())
 @click.option("--write", is_flag=True, help="Change the file.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")

@@ -12,6 +12,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.history_diff import ALWAYS_SAID
 from palingenesis.surfaces.cli.wording import count_of, read_time, say_json
 
@@ -25,7 +26,12 @@ _LIMIT = (
 )
 
 
-@click.group(short_help="Try a policy beside the one in force.")
+@click.group(
+    short_help="Try a policy beside the one in force.",
+    epilog=examples(
+        "policy shadow start policy.next.yaml", "policy shadow report", "policy shadow promote"
+    ),
+)
 def shadow() -> None:
     """Let a policy decide beside the one in force: written down, never acted upon.
 
@@ -37,7 +43,7 @@ def shadow() -> None:
 _json = click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 
 
-@shadow.command()
+@shadow.command(epilog=examples("policy shadow start policy.next.yaml"))
 @click.argument("file", type=_File)
 @_json
 @click.pass_obj
@@ -51,7 +57,7 @@ def start(desk: Desk, file: Path, as_json: bool) -> None:
     click.echo("see how it does with: palingenesis policy shadow report")
 
 
-@shadow.command()
+@shadow.command(epilog=examples("policy shadow report"))
 @_json
 @click.pass_obj
 def report(desk: Desk, as_json: bool) -> None:
@@ -64,7 +70,7 @@ def report(desk: Desk, as_json: bool) -> None:
     click.echo("promote with: palingenesis policy shadow promote")
 
 
-@shadow.command()
+@shadow.command(epilog=examples("policy shadow promote", "policy shadow promote --yes"))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_json
 @click.pass_context
@@ -85,7 +91,7 @@ def promote(ctx: click.Context, yes: bool, as_json: bool) -> None:
     click.echo(plain(found["message"], 500))
 
 
-@shadow.command()
+@shadow.command(epilog=examples("policy shadow stop"))
 @_json
 @click.pass_obj
 def stop(desk: Desk, as_json: bool) -> None:

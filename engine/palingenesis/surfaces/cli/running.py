@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.resident import Order, run_here
 from palingenesis.surfaces.cli.server_address import ServerAddress
 
@@ -20,7 +21,7 @@ with_server = click.option(
 )
 
 
-@click.command()
+@click.command(epilog=examples("daemon run", "daemon run --policy my-policy.yaml --debug"))
 @with_policy
 @with_server
 @click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")

@@ -11,6 +11,7 @@ import click
 from palingenesis.core.errors import BusyError, ExitCode, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.running import with_policy, with_server
 from palingenesis.surfaces.cli.service_file import ServiceFile
 from palingenesis.surfaces.cli.service_report import LOG, Report, report
@@ -40,7 +41,11 @@ def service() -> None:
     """Let systemd (on macOS: launchd) run the daemon, and start it again when it dies."""
 
 
-@service.command()
+@service.command(
+    epilog=examples(
+        "service install", "service install --dry-run", "service install --policy my-policy.yaml"
+    )
+)
 @with_policy
 @with_server
 @click.option("--strict", is_flag=True, help="Shut the daemon and its agents in: see the manual.")
@@ -80,7 +85,7 @@ def install(
     _say_what_is_left(desk, file)
 
 
-@service.command()
+@service.command(epilog=examples("service uninstall", "service uninstall --dry-run"))
 @click.option("--force", is_flag=True, help="Remove a file that others wrote or changed, too.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run and removed; do nothing.")
 @click.pass_obj
@@ -108,7 +113,7 @@ def uninstall(desk: Desk, force: bool, dry_run: bool) -> None:
     click.echo(f"removed {file.path}; the daemon has stopped, its OpenCode server runs on")
 
 
-@service.command()
+@service.command(epilog=examples("service status", "service status --json | jq -r .next"))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
