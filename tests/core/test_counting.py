@@ -196,6 +196,30 @@ def test_a_stop_that_a_person_ends_herself_is_taken_over_and_no_save():
         assert (found.interventions, found.intervened_at) == (1, at(5))
 
 
+def test_a_stop_after_which_the_assistant_went_on_by_itself_is_over():
+    progressed = events.SessionProgressed(at=at(5), session=ONE, what="turn")
+    night: list[Written] = [
+        (tick(), [decided(0)], []),
+        (progressed, [], []),
+        (tick(), [decided(600)], []),
+        (tick(), [verified(601)], []),
+    ]
+
+    assert savings(night).waited == timedelta(minutes=1)
+    assert savings(night).saves == 1
+
+
+def test_progress_before_the_outcome_of_our_prompt_is_known_is_a_save_all_the_same():
+    progressed = events.SessionProgressed(at=at(5), session=ONE, what="turn")
+    night: list[Written] = [
+        (tick(), [decided(0)], [resume()]),
+        (progressed, [], []),
+        (ended("1.0"), [verified(6)], []),
+    ]
+
+    assert savings(night).saves == 1
+
+
 def test_new_work_for_a_session_that_finished_is_no_intervention():
     found = savings([(tick(), [decided(0, FINISH)], []), (prompted(60), [], [])])
 
@@ -285,6 +309,9 @@ EVENTS = st.one_of(
     st.builds(ended, IDS, st.sampled_from(list(Result)), session=st.sampled_from(["", "two"])),
     st.builds(alive, MINUTES, SESSIONS),
     st.builds(prompted, MINUTES, SESSIONS),
+    st.builds(
+        lambda m, s: events.SessionProgressed(at=at(m), session=s, what="turn"), MINUTES, SESSIONS
+    ),
     st.builds(blocked, MINUTES, SESSIONS, IDS),
     st.builds(given_, MINUTES, COMMANDS),
     st.builds(lambda m, s: events.SessionGone(at=at(m), session=s), MINUTES, SESSIONS),

@@ -49,7 +49,7 @@ def counted(
         so_far = _decided(so_far, decision)
     for effect in ordered:
         so_far = _ordered(so_far, effect)
-    return so_far
+    return _went_on(so_far, event)
 
 
 # ── what happened ─────────────────────────────────────────────────────────────────────────────
@@ -116,6 +116,26 @@ def _seen_working(
         return so_far
     winning = {**so_far.winning, event.session: event.at}
     return replace(so_far, won=so_far.won + (event.at - before), winning=winning)
+
+
+def _went_on(so_far: Savings, event: Event) -> Savings:
+    """A stop after which the session went on by itself is over: it is no save, and none can come.
+
+    So it is when its assistant's own retry came good, and when a person had to answer it.
+    """
+    if not isinstance(event, events.SessionProgressed | events.SessionBlocked):
+        return so_far
+    if event.session not in so_far.troubled or _is_prompted(so_far, event.session):
+        return so_far
+    return replace(so_far, troubled=_less(so_far.troubled, event.session))
+
+
+def _is_prompted(so_far: Savings, session: SessionId) -> bool:
+    """Whether a prompt of ours is under way there, whose outcome will tell."""
+    return any(
+        isinstance(effect, _Prompt) and effect.session == session
+        for effect in so_far.under_way.values()
+    )
 
 
 def _without(so_far: Savings, session: SessionId) -> Savings:

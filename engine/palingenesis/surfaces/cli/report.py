@@ -99,7 +99,7 @@ def _write(text: str, target: str) -> None:
         InvalidConfigError: the file cannot be written.
     """
     if target == "-":
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)  # whatever the terminal's letters are: it says UTF-8
         return
     path = Path(target)
     try:
