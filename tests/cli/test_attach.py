@@ -193,6 +193,16 @@ def test_abort_asks_and_only_a_yes_aborts(daemon: Served, tmp_path: Path):
     assert daemon.door.given == [("abort", "ses_1abc", "attach")]
 
 
+def test_a_key_without_a_session_orders_nothing(daemon: Served, tmp_path: Path):
+    daemon.door.listed = []
+    with attached(tmp_path) as terminal:
+        terminal.until_shown("no supervised sessions")
+        terminal.press("paer")
+        terminal.until_shown("there is no session to choose")
+
+    assert daemon.door.given == []
+
+
 def test_what_happens_is_shown_as_it_happens(daemon: Served, tmp_path: Path):
     with attached(tmp_path) as terminal:
         terminal.until_shown("▸ Refactor the parser")

@@ -178,11 +178,11 @@ class Screen:
 
     def _order(self, name: "CommandName") -> None:
         chosen = chosen_of(self._view)
-        session = chosen["id"] if chosen is not None else None
-        if session is None and name == "abort":
+        if chosen is None:
+            self._view = replace(self._view, message="there is no session to choose")
             return
-        self._view = replace(self._view, message=f"{name} …", chosen=session or "")
-        self._watch.order(commanding(name, session))
+        self._view = replace(self._view, message=f"{name} …", chosen=chosen["id"])
+        self._watch.order(commanding(name, chosen["id"]))
 
     def _ask_to_abort(self) -> None:
         chosen = chosen_of(self._view)
@@ -240,7 +240,7 @@ def keys_of(pressed: bytes) -> Iterator[str]:
         left = left[len(known) :]
 
 
-def commanding(name: "CommandName", session: str | None) -> Order:
+def commanding(name: "CommandName", session: str) -> Order:
     """An order to the daemon."""
 
     def give(client: "ControlClient") -> Said:
