@@ -73,6 +73,14 @@ def test_every_page_has_one_place_in_the_navigation_and_every_place_a_page():
     assert sorted(named) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 
 
+def test_the_readme_leads_to_every_page_that_is_no_part_of_a_series():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    folders = ("tutorial", "how-to", "reference", "explanation")
+    pages = [page for folder in folders for page in (DOCS / folder).glob("*.md")]
+
+    assert [page for page in pages if f"({page.relative_to(ROOT)})" not in readme] == []
+
+
 def test_the_site_is_built_without_a_dead_link_and_has_every_page(site: Path):
     wanted = {str(page.relative_to(DOCS).with_suffix(".html")) for page in DOCS.rglob("*.md")}
 
