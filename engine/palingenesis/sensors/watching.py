@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 LINKS_MAX = 16
+_STEP_MS = 800
+"""How often the watch looks for what the system has noted: each look wakes a sleeping machine."""
 _LOOK_BYTES_MAX = 1024 * 1024
 
 Place = tuple[str, int, int]
@@ -53,7 +55,7 @@ async def watch_in_thread(
             *places,
             watch_filter=None,
             recursive=False,
-            step=500,
+            step=_STEP_MS,
             rust_timeout=60_000,
             stop_event=ended,
             raise_interrupt=False,
