@@ -86,3 +86,33 @@ def test_a_state_directory_that_cannot_be_used_is_an_error_with_a_way_out(tmp_pa
 
     assert "cannot use the state directory" in caught.value.message
     assert caught.value.hint
+
+
+def test_a_lock_that_cannot_be_signed_is_told_in_words_and_let_go(tmp_path: Path) -> None:
+    program = """
+import resource, signal, sys
+from pathlib import Path
+from palingenesis.core.errors import JournalError
+from palingenesis.journal import lock
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+for allowed in (0, hard):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, hard))
+    try:
+        with lock(Path(sys.argv[1])):
+            print("held")
+    except JournalError as error:
+        print(error.message)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == [
+        f"cannot use the state directory {tmp_path}: file too large",
+        "held",
+    ]

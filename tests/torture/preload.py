@@ -10,13 +10,17 @@ import mmap
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 SOURCE = Path(__file__).with_name("preload.c")
 COMPILE_S_MAX = 60
 _LAYOUT = struct.Struct("@lll40s")
+_KIND = struct.Struct("@16sl")
+_KINDS = 40
 
 
 class Mode(IntEnum):
@@ -27,7 +31,9 @@ class Mode(IntEnum):
     KILL_AFTER = 2
     FAIL_ONCE = 3
     FAIL_ON = 4
-    """It and every later one fails."""
+    """It and every later one fails, until it is switched off."""
+    SHORT = 5
+    """It carries half of what it is to carry: a write, or what is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,16 @@ class Arming:
     at: int = 0
     error: int = 0
     names: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """As it is handed to another process."""
+        return {**asdict(self), "report": str(self.report)}
+
+    @classmethod
+    def from_plain(cls, told: Mapping[str, Any]) -> "Arming":
+        """What was handed over."""
+        mode, names = Mode(told["mode"]), tuple(told["names"])
+        return cls(**{**told, "report": Path(told["report"]), "mode": mode, "names": names})
 
     def environment(self, library: Path) -> dict[str, str]:
         """The variables that arm a process of its own from its first call on."""
@@ -75,29 +91,40 @@ class Report:
     """What an armed process counted; outlives it, and can be watched while it runs."""
 
     def __init__(self, path: Path) -> None:
-        path.write_bytes(bytes(_LAYOUT.size))
+        size = _LAYOUT.size + _KINDS * _KIND.size
+        path.write_bytes(bytes(size))
         with path.open("r+b") as file:
-            self._room = mmap.mmap(file.fileno(), _LAYOUT.size)
+            self._room = mmap.mmap(file.fileno(), size)
         self.path = path
 
     def switch_on(self) -> None:
         """From now on it counts."""
         self._room[: struct.calcsize("@l")] = struct.pack("@l", 1)
 
+    def switch_off(self) -> None:
+        """From now on it counts no more, and nothing fails."""
+        self._room[: struct.calcsize("@l")] = struct.pack("@l", 0)
+
     @property
     def count(self) -> int:
         """Boundaries reached so far."""
-        return int(_LAYOUT.unpack(self._room)[1])
+        return int(_LAYOUT.unpack_from(self._room)[1])
 
     @property
     def hits(self) -> int:
         """How often it was killed, or calls failed."""
-        return int(_LAYOUT.unpack(self._room)[2])
+        return int(_LAYOUT.unpack_from(self._room)[2])
 
     @property
     def name(self) -> str:
         """The call that it was done to first; "" when it did not happen."""
-        return str(_LAYOUT.unpack(self._room)[3].rstrip(b"\0").decode())
+        return str(_LAYOUT.unpack_from(self._room)[3].rstrip(b"\0").decode())
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How often each call was counted; only where nothing is done to any."""
+        kinds = _KIND.iter_unpack(self._room[_LAYOUT.size :])
+        return {name.rstrip(b"\0").decode(): count for name, count in kinds if count}
 
     def close(self) -> None:
         """Let go of it."""

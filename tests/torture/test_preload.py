@@ -73,6 +73,15 @@ def test_calls_fail_once_or_from_then_on(
     report.close()
 
 
+def test_calls_are_told_apart_where_nothing_is_done_to_them(library: Path, tmp_path: Path):
+    report = Report(tmp_path / "report")
+
+    run(library, Arming(report=report.path, names=("fsync", "write")), tmp_path)
+
+    assert report.calls == {"fsync": 5, "write": 5}
+    report.close()
+
+
 def test_children_are_not_counted(library: Path, tmp_path: Path):
     report = Report(tmp_path / "report")
     arming = Arming(report=report.path, names=("write",))
@@ -87,4 +96,89 @@ def test_children_are_not_counted(library: Path, tmp_path: Path):
     )
 
     assert report.count == 0
+    report.close()
+
+
+def test_what_fails_from_then_on_fails_no_more_once_it_is_switched_off(
+    library: Path, tmp_path: Path
+):
+    report = Report(tmp_path / "report")
+    arming = Arming(report=report.path, mode=Mode.FAIL_ON, at=1, error=errno.EIO, names=("fsync",))
+    program = """
+import os, sys
+descriptor = os.open("x", os.O_CREAT | os.O_WRONLY)
+for line in sys.stdin:
+    try:
+        os.fsync(descriptor)
+        print("ok", flush=True)
+    except OSError as error:
+        print(error.errno, flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, **arming.environment(library)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said = []
+        for is_last in (False, False, True):
+            if is_last:
+                report.switch_off()
+            process.stdin.write("again\n")
+            process.stdin.flush()
+            said.append(process.stdout.readline().strip())
+        process.stdin.close()
+
+    assert said == [f"{errno.EIO}", f"{errno.EIO}", "ok"]
+    report.close()
+
+
+def test_a_write_comes_short(library: Path, tmp_path: Path):
+    report = Report(tmp_path / "report")
+    arming = Arming(report=report.path, mode=Mode.SHORT, at=2, names=("write",))
+    program = "import os\nd = os.open('x', 65)\nprint(*(os.write(d, b'1234') for _ in range(3)))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, **arming.environment(library)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["4", "2", "4"]
+    assert report.hits == 1
+    report.close()
+
+
+def test_a_child_that_is_not_to_be_had_is_none(library: Path, tmp_path: Path):
+    report = Report(tmp_path / "report")
+    arming = Arming(
+        report=report.path, mode=Mode.FAIL_ONCE, at=1, error=errno.EAGAIN, names=("fork",)
+    )
+    program = """
+import subprocess
+for _ in range(2):
+    try:
+        print(subprocess.run(["true"]).returncode)
+    except OSError as error:
+        print("errno", error.errno)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **arming.environment(library)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert done.stdout.split("\n")[:-1] == [f"errno {errno.EAGAIN}", "0"]
     report.close()

@@ -28,18 +28,27 @@ def lock(state_dir: Path) -> Iterator[None]:
     path = state_dir / LOCK_FILE
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = _locked(path)
+        descriptor = _signed(_locked(path))
     except OSError as error:
         raise JournalError(
             f"cannot use the state directory {state_dir}: {(error.strerror or str(error)).lower()}",
             "make it a directory that only you can write, or choose another one",
         ) from error
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _signed(descriptor: int) -> int:
+    """Leave our number in it, for whoever finds it held."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _locked(path: Path) -> int:

@@ -389,6 +389,30 @@ def test_a_server_out_of_reach_is_told_once_and_its_return_too() -> None:
     watched(scene)
 
 
+def test_a_server_that_refuses_for_a_moment_is_not_out_of_reach() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        refused = 0
+
+        def on_ask(path: str) -> None:
+            nonlocal refused
+            if path == "/global/event":
+                refused += 1
+            if refused > 4:
+                fake.raw.clear()
+
+        fake.raw["/global/event"] = b"HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n"
+        fake.on_ask = on_ask
+        fake.status["ses_1"] = {"type": "busy"}
+        fake.cut()
+        await told.wait(ev.SessionWorking)
+
+        assert refused > 4
+        assert told.of(ev.AgentDown) == []
+
+    watched(scene)
+
+
 def test_signs_of_life_are_told_at_most_every_ten_seconds() -> None:
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
         await listed(told)

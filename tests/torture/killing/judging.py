@@ -19,6 +19,10 @@ from tests.torture.killing.record import Journaled, Json
 
 MARK = "PALIN"
 _HEAD = len("msg_") + 12
+_ALARM = "unwritable-"
+"""How the key of a notice begins that cannot be written down: that nothing can be."""
+_ANSWERS_LOST = 3
+"""So many tries fall into one fault: a notice whose answer is lost is sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Evidence:
     hooked: int
     servers: int
     kills: int
+    faults: int = 0
+    """Calls of the daemon that failed."""
 
 
 def problems_of(night: Night, seen: Evidence) -> list[str]:
@@ -42,7 +48,7 @@ def problems_of(night: Night, seen: Evidence) -> list[str]:
         *_journal(seen),
         *_prompts(seen),
         *_asked(night, seen),
-        *_rules(night, seen),
+        *([] if seen.faults else _rules(night, seen)),  # how often a rule is asked, depends
         *_notices(night, seen),
         *_counts(night, seen),
     ]
@@ -131,24 +137,43 @@ def _notices(night: Night, seen: Evidence) -> Iterator[str]:
     keys = Counter(str(notice["key"]) for notice in seen.told)
     texts = {str(notice["key"]): str(notice["message"]) for notice in seen.told}
     for key, count in keys.items():
-        if count > 1 + seen.kills:
+        if count > 1 + seen.kills + min(seen.faults, _ANSWERS_LOST):
             yield f"twice: the notice {texts[key]!r} came {count} times"
+        if key not in seen.journal.ordered and not key.startswith(_ALARM):
+            yield f"the notice {texts[key]!r} was never ordered"
     told, expected = sorted(texts.values()), sorted(night.told)
+    if seen.faults:
+        yield from _told_of_a_fault(told, expected)
+        return
     if len(told) < len(expected):
         yield f"lost: told only {told} instead of {expected}"
     elif len(told) > len(expected) or not all(map(_says, told, expected)):
         yield f"told {told} instead of {expected}"
 
 
+def _told_of_a_fault(told: list[str], expected: list[str]) -> Iterator[str]:
+    """Everything that is told in such a night, and of the fault itself at most once."""
+    rest = list(told)
+    for words in expected:
+        found = next((text for text in rest if _says(text, words)), None)
+        if found is None:
+            yield f"lost: told only {told} instead of {expected}"
+            return
+        rest.remove(found)
+    if len(rest) > 1:
+        yield f"told {rest} of one fault"
+
+
 def _counts(night: Night, seen: Evidence) -> Iterator[str]:
     """I8 and the effect contract's other numbers."""
     # A server that a rule ended is started again by our own next start.
-    most = 1 if seen.kills else night.servers
+    disturbed = seen.kills or seen.faults
+    most = 1 if disturbed else night.servers
     if not night.servers <= seen.servers <= most:
         yield f"{seen.servers} servers live instead of {night.servers}"
     if len(seen.conversations) != len(seen.sessions) + night.new_sessions:
         yield f"{len(seen.conversations)} sessions, of which the person opened {len(seen.sessions)}"
     # A hook is run at most once: when we die beside it, nobody can know whether it ran.
-    least = 0 if seen.kills else night.hooked
+    least = 0 if disturbed else night.hooked
     if not least <= seen.hooked <= night.hooked:
         yield f"the hook ran {seen.hooked} times instead of {night.hooked}"

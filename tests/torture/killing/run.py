@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 from palingenesis.assistants.opencode.ids import is_ours
@@ -64,6 +66,8 @@ class Told:
     boundaries: int = 0
     kills: list[str] = field(default_factory=list)
     """The calls at which it was killed."""
+    faults: int = 0
+    """Calls that failed."""
     recoveries_s: list[float] = field(default_factory=list)
     """From a start after a kill until the agent was in sight again."""
     windows_s: list[float] = field(default_factory=list)
@@ -72,6 +76,8 @@ class Told:
 
 class Run:
     """One run, on one stage. What a night's script needs is here."""
+
+    limit_s = NIGHT_S_MAX
 
     def __init__(self, stage: Stage, zygote: Zygote, night: Night, plan: Plan) -> None:
         self.stage = stage
@@ -86,13 +92,14 @@ class Run:
         self._started_at = 0.0
         self._stopping = False
         self._report: Report | None = None
+        self._reports = 0
 
     async def play(self) -> Told:
         """Play the night to its end and judge it."""
         await self.stage.make_ready(self._night.files)
         keeper = asyncio.create_task(self._keep())
         try:
-            async with asyncio.timeout(NIGHT_S_MAX):
+            async with asyncio.timeout(self.limit_s):
                 playing = asyncio.create_task(self._play())
                 await asyncio.wait({playing, keeper}, return_when=asyncio.FIRST_COMPLETED)
                 if keeper.done():
@@ -217,14 +224,12 @@ class Run:
 
     async def _keep(self) -> None:
         """Start the daemon, again and again, until it ends because it was asked to."""
-        blows = [self._plan.first, self._plan.second]
-        while True:
-            arming = self._armed(blows.pop(0) if blows else None, is_first=len(blows) == 1)
+        for number in count():
             self._pid, ended = await self._zygote.start(
                 environ=self.stage.environment(),
                 folder=self.stage.home.home,
                 log=self.stage.folder / "daemon.log",
-                arming=arming,
+                arming=self._armed(number),
                 executable=self.stage.compiler,
             )
             self._started_at = time.monotonic()
@@ -233,20 +238,32 @@ class Run:
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
                 if len(self.told.kills) == 1:
                     await asyncio.sleep(self._night.away_s)
-                continue
-            if self._stopping:
+            elif self._has_ended(os.waitstatus_to_exitcode(status)):
                 return
-            raise RuntimeError(f"the daemon ended by itself with wait status {status}")
 
-    def _armed(self, blow: Blow | None, *, is_first: bool) -> Arming | None:
-        if blow is None and not is_first:
+    def _has_ended(self, code: int) -> bool:
+        """Whether it is not started again; it ended by itself, or because it was asked to."""
+        if self._stopping:
+            return True
+        raise RuntimeError(f"the daemon ended by itself with {code}")
+
+    def _armed(self, number: int) -> Arming | None:
+        """What happens to the start of that number, counted from 0."""
+        blow = {0: self._plan.first, 1: self._plan.second}.get(number)
+        if blow is None and number:
             return None
-        self._report = Report(self.stage.folder / f"report{len(self.told.kills)}")
-        if not is_first or self._night.counts_from_the_start:
-            self._report.switch_on()
+        report = self._reporting(is_on=bool(number) or self._night.counts_from_the_start)
         if blow is None:
-            return Arming(report=self._report.path)
-        return Arming(report=self._report.path, mode=blow.mode, at=blow.at)
+            return Arming(report=report)
+        return Arming(report=report, mode=blow.mode, at=blow.at)
+
+    def _reporting(self, *, is_on: bool) -> Path:
+        """Where the daemon that is started now counts."""
+        self._reports += 1
+        self._report = Report(self.stage.folder / f"report{self._reports}")
+        if is_on:
+            self._report.switch_on()
+        return self._report.path
 
     def _count(self) -> None:
         if self._report is None:
@@ -291,6 +308,7 @@ class Run:
         while not keeper.done():
             if self._pid != asked:
                 await self.is_up()
+                await self.until(lambda: not self.journal.open or keeper.done())
                 asked = self._pid
                 with suppress(ProcessLookupError):
                     os.kill(asked, signal.SIGTERM)
@@ -320,6 +338,7 @@ class Run:
             else 0,
             servers=len(self.stage.servers()),
             kills=len(self.told.kills),
+            faults=self.told.faults,
         )
 
     def _where(self) -> str:

@@ -98,7 +98,7 @@ class Zygote:
             "folder": str(folder),
             "log": str(log),
             "executable": str(executable),
-            "arming": None if arming is None else [str(arming.report), int(arming.mode), arming.at],
+            "arming": None if arming is None else arming.plain(),
         }
         born = self._born[self._number] = asyncio.get_running_loop().create_future()
         self._ours.send(json.dumps(asked).encode())
@@ -194,8 +194,7 @@ def _be_a_daemon(asked: dict[str, Any]) -> int:
     sys.executable = asked["executable"]
     sys.argv = ["palingenesis", "daemon", "run"]
     if asked["arming"] is not None:
-        report, mode, at = asked["arming"]
-        Arming(report=Path(report), mode=mode, at=at).arm()
+        Arming.from_plain(asked["arming"]).arm()
     return int(run(sys.argv[1:]))
 
 

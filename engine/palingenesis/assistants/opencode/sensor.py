@@ -40,7 +40,11 @@ _DIRECTORIES_MAX = 20
 _QUIET_FACTOR = 6
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _PATIENCE = 3
-"""So many attempts to reach it again, before it is told to be out of reach."""
+_PATIENCE_S = 8.0
+"""So many attempts to reach it again, and so long, before it is told to be out of reach.
+
+Its process lives, or its end is seen at once; and who is told to be out of reach is restarted.
+"""
 _RETRY_START_S = 30.0
 
 
@@ -174,20 +178,25 @@ class OpenCodeSensor:
 
     async def _watch_server(self, running: Running) -> None:
         self._tell_up(running)
-        failures = 0
+        failures, out_s = 0, 0.0
+        time = asyncio.get_running_loop().time
         async with running.client() as client:
             while True:
-                began = self._clock.now()
+                began, since_s = self._clock.now(), time()
                 try:
                     if is_beyond(running.version):
                         await self._watch_health(client)
                     else:
                         await self._watch_stream(running, client)
                 except AssistantError as error:
-                    failures = failures + 1 if self._clock.now() - began < _LONG else 1
-                    if failures >= _PATIENCE or isinstance(error, AssistantDeniedError):
+                    if self._clock.now() - began >= _LONG:
+                        failures, out_s, since_s = 0, 0.0, time()
+                    failures, out_s = failures + 1, out_s + time() - since_s
+                    is_lost = failures >= _PATIENCE and out_s >= _PATIENCE_S
+                    if is_lost or isinstance(error, AssistantDeniedError):
                         self._tell_down(error)
                 await self._clock.sleep(_pause(failures))
+                out_s += _pause(failures)
 
     async def _watch_health(self, client: OpenCode) -> None:
         """All that is done with a server whose interface is another one."""
