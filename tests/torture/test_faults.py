@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.torture.failing.campaign import Campaign
+from tests.torture.failing.campaign import Campaign, repeat
 from tests.torture.failing.fault import Fault, Part, faults_at, read_fault
 from tests.torture.failing.nights import nights_named
 from tests.torture.preload import has_compiler
@@ -24,6 +24,24 @@ def test_whichever_call_fails_nothing_is_lost_and_service_returns():
 
     assert len(campaign.met) >= 12
     assert [problem for one in campaign.done for problem in one.told.problems] == []
+
+
+FOUND = (
+    ("cut-off", "night:unlink:1:EROFS:once"),
+    ("exit-in-wait", "start:ftruncate64:1:EROFS:once"),
+)
+
+
+@pytest.mark.parametrize(("night", "fault"), FOUND)
+def test_what_was_found_once_stays_mended(night: str, fault: str):
+    if not has_compiler():
+        assert "CI" not in os.environ, "no C compiler in CI"
+        pytest.skip("there is no C compiler")
+
+    (done,) = asyncio.run(repeat(nights_named(night)[0], read_fault(fault), 1, print))
+
+    assert done.told.faults
+    assert done.told.problems == []
 
 
 def test_a_fault_is_what_its_text_says():

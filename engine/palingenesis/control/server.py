@@ -5,6 +5,7 @@ keeping others out.
 """
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,8 @@ class ControlServer:
 
     def _remove(self, ours: tuple[int, int] | None) -> None:
         if ours is not None and identity(self.path) == ours:
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # what is left there, the next daemon finds dead and removes
+                self.path.unlink()
 
     async def _say_farewell(self) -> None:
         for connection in list(self._places.taken):
