@@ -49,6 +49,7 @@ SECTIONS: Sections = {
         "daemon": ("daemon:daemon", "Run, start, stop, restart, reload the daemon."),
         "service": ("service:service", "Let systemd or launchd run the daemon."),
         "config": ("config:config", "See, check and change the configuration."),
+        "monitors": ("monitors:monitors", "Which assistants there are, and are supervised."),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
         "wait": ("waiting:wait", "Wait until the daemon answers."),
