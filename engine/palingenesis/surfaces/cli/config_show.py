@@ -88,7 +88,7 @@ def validate(ctx: click.Context, as_json: bool) -> None:
         if not as_json:
             raise
         problems = getattr(error, "problems", ()) or (error.message,)
-        say_json(_verdict(file, problems=problems, warnings=()))
+        say_json({**_verdict(file, problems=problems, warnings=()), "policy": None})
         ctx.exit(ExitCode.INVALID)
     policy, remarks = _policy(desk, config)
     warnings = (*config.warnings, *remarks, *_telemetry(config))

@@ -42,7 +42,22 @@ def monitors() -> None:
     """
 
 
-@monitors.command("list")
+LIST_EXAMPLES = """\b
+Examples:
+  palingenesis monitors list
+  palingenesis monitors list --json | jq '.assistants[] | select(.supervised).name'
+"""
+ADD_EXAMPLES = """\b
+Examples:
+  palingenesis monitors add opencode
+"""
+REMOVE_EXAMPLES = """\b
+Examples:
+  palingenesis monitors remove opencode
+"""
+
+
+@monitors.command("list", epilog=LIST_EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_obj
 def list_monitors(desk: Desk, as_json: bool) -> None:
@@ -62,7 +77,7 @@ def list_monitors(desk: Desk, as_json: bool) -> None:
         click.echo(line)
 
 
-@monitors.command()
+@monitors.command(epilog=ADD_EXAMPLES)
 @click.argument("name", type=_Assistant)
 @click.option("--json", "as_json", is_flag=True, help="What was changed, as JSON.")
 @click.pass_obj
@@ -78,7 +93,7 @@ def add(desk: Desk, name: str, as_json: bool) -> None:
     _write(desk, chosen, before, [one for one in after if one != "none"], as_json=as_json)
 
 
-@monitors.command()
+@monitors.command(epilog=REMOVE_EXAMPLES)
 @click.argument("name", type=_Assistant)
 @click.option("--json", "as_json", is_flag=True, help="What was changed, as JSON.")
 @click.pass_obj
@@ -110,6 +125,7 @@ def _write(
 ) -> None:
     """Write the list, and say what is true of the one it was about."""
     from palingenesis.app.detecting import is_meant
+    from palingenesis.runtime.config_environment import variable_of
     from palingenesis.runtime.config_keys import ASSISTANTS
     from palingenesis.surfaces.cli.config_change import change_key
 
@@ -137,9 +153,8 @@ def _write(
         click.echo(f"{name} {'is' if supervised else 'is not'} supervised{already}")
     if changed:
         click.echo(_LATER, err=True)
-    if desk.environ.get("PALINGENESIS_MONITORING_ASSISTANTS"):
-        said = "warning: PALINGENESIS_MONITORING_ASSISTANTS is set, and wins over the file"
-        click.echo(said, err=True)
+    if desk.environ.get(variable := variable_of("monitoring", "assistants")):
+        click.echo(f"warning: {variable} is set, and wins over the file", err=True)
 
 
 def _lines(found: "Sequence[Detected]") -> Iterator[str]:
