@@ -120,6 +120,7 @@ def attempt(
     seconds: float | None = None,
     patience: float = 60.0,
     alone: bool = False,
+    quick: bool = False,
 ) -> None:
     """Try the changes in forks of a warm process, and in a tree of their own what is left."""
     import pytest
@@ -137,7 +138,8 @@ def attempt(
     warm = Warm(wanted, ROOT / "engine", keep, seconds, patience, alone)
     os.chdir(ROOT)
     words = ["-n0", "-q", "-s", "-p", "no:cacheprovider", "-o", "tmp_path_retention_policy=none"]
-    pytest.main([*words, "-m", "not live and not e2e", *tests], plugins=[warm])
+    marks = f"not live and not e2e{' and not hypothesis' if quick else ''}"
+    pytest.main([*words, "-m", marks, *tests], plugins=[warm])
     print(f"tests that fail without a change: {len(warm.broken)} {warm.broken[:5]}", flush=True)
     if cold:
         _attempt_cold(cold, {change.name: change for change in wanted}, kept, seconds)
@@ -198,6 +200,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", type=Path, help="where the results are kept, and gone on from")
     parser.add_argument("--survivors", action="store_true", help="try again what survived")
     parser.add_argument("--cold", action="store_true", help="each in a process of its own")
+    parser.add_argument("--quick", action="store_true", help="without the laws of Hypothesis")
     parser.add_argument("--tests", action="append", help="other tests than the area's own")
     parser.add_argument(
         "--show", type=Path, action="append", help="print kept results, try nothing"
@@ -229,6 +232,7 @@ def _run(asked: argparse.Namespace) -> int:
             seconds=asked.seconds,
             patience=asked.patience,
             alone=asked.cold,
+            quick=asked.quick,
         )
     names = {change.name for change in everything}
     entries = [entry for name, entry in kept.tried.items() if name in names]
