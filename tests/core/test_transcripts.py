@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.transcribing import POLICIES, night
+from tests.core.many_policies import POLICIES
+from tests.core.transcribing import night
 
 FOLDER = Path(__file__).parent / "transcripts"
 NIGHTS = 6
-LENGTH = 150
+LENGTH = 200
 
 
 @pytest.mark.parametrize("number", range(NIGHTS))
