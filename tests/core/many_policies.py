@@ -1,4 +1,4 @@
-"""The policies of the nights by the dice: between them they say nearly all that the language can."""
+"""The policies of the nights by the dice: between them they say most that the language can."""
 
 from typing import Any, Final
 

@@ -28,6 +28,7 @@ from palingenesis.core.values import (
 from palingenesis.core.world import World
 from palingenesis.simulation.rehearsal import name_of
 from tests.core.life import Life
+from tests.core.many_policies import POLICIES
 from tests.core.policies import shadow
 
 AGENTS: Final = {
