@@ -64,10 +64,12 @@ def _one(draft: Draft, session: Session, command: commands.Command) -> None:
             _interrupt(draft, session)
         case commands.Skip():
             session = replace(session, latched=False)  # she sends it on: as good as a prompt
-            _order(draft, session, (plans.Interrupt(), plans.Resume(message=SKIP_WORDS)))
+            _order_once(draft, session, (plans.Interrupt(), plans.Resume(message=SKIP_WORDS)))
         case commands.Renew():
+            if _heir(draft, session) is not None:
+                return  # asked twice: its work goes on in a new session already
             session = replace(session, latched=False)
-            _order(draft, session, (plans.Interrupt(), plans.Snapshot(), plans.NewSession()))
+            _order_once(draft, session, (plans.Interrupt(), plans.Snapshot(), plans.NewSession()))
         case commands.Enrol():
             if may(session.status, "enrol"):
                 session = replace(session, supervised=True, latched=False, unproductive=0)
@@ -235,6 +237,19 @@ def _interrupt(draft: Draft, session: Session) -> None:
     elif may(session.status, "stand_down"):
         session = draft.put(replace(session, paused_from=None))
         draft.move(session, "stand_down", "ended by the operator")
+
+
+def _heir(draft: Draft, session: Session) -> Session | None:
+    """The session in which its work goes on, if it is still there."""
+    return draft.sessions.get(session.successor) if session.successor else None
+
+
+def _order_once(draft: Draft, session: Session, steps: tuple[plans.Step, ...]) -> None:
+    """Carry the operator's plan out, unless it is being carried out: asked twice is asked once."""
+    plan = session.plan
+    same = plan is not None and is_hers(plan) and plan.steps == steps
+    if not (same and session.status is Status.ACTING):
+        _order(draft, session, steps)
 
 
 def _order(draft: Draft, session: Session, steps: tuple[plans.Step, ...]) -> None:
