@@ -13,6 +13,7 @@ import pytest
 
 from palingenesis.runtime.log_file import KEPT, log_files, rotate
 from palingenesis.runtime.log_form import Record, as_json, as_text, read_line
+from palingenesis.surfaces.cli.log_journald import read_entry
 from palingenesis.surfaces.cli.log_reading import LogReader, records
 from palingenesis.surfaces.cli.program import run
 
@@ -241,3 +242,76 @@ def test_a_million_lines_take_no_more_memory_than_a_thousand(log: Path, environ)
     few = peak_kib("--tail", "10")
 
     assert peak_kib("--tail", "500000") < few + 8 * 1024
+
+
+# ── where systemd keeps it ────────────────────────────────────────────────────────────────────
+
+
+def entry(message: object, priority: str = "6", **more: object) -> bytes:
+    at = str(int(START.timestamp() * 1e6) + 123_000)
+    held = {"MESSAGE": message, "PRIORITY": priority, "__REALTIME_TIMESTAMP": at, **more}
+    return json.dumps(held).encode() + b"\n"
+
+
+def test_an_entry_of_systemds_journal_is_read_as_the_record_that_it_was():
+    lines = [
+        *read_entry(entry("palingenesis.loop: it broke: badly", "3")),
+        *read_entry(entry("  | Traceback", "3")),
+        *read_entry(entry("Started palingenesis.", SYSLOG_IDENTIFIER="systemd")),
+        *read_entry(entry(list(b"palingenesis.x: \xff"), "4")),
+        *read_entry(b"nonsense"),
+        *read_entry(b"{}"),
+    ]
+
+    first, foreign, last = records(lines, None)
+
+    assert isinstance(first, Record)
+    assert (first.level, first.logger, first.message) == (
+        "error", "palingenesis.loop", "it broke: badly",
+    )  # fmt: skip
+    assert first.at == START + timedelta(milliseconds=123)
+    assert first.traceback == ("Traceback",)
+    assert foreign == "Started palingenesis."
+    assert isinstance(last, Record)
+    assert (last.level, last.message) == ("warning", "\ufffd")
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, environ: dict[str, str]) -> dict[str, str]:
+    """A machine whose systemd knows our service; its journalctl tells how it was asked."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "told").write_bytes(entry("palingenesis.loop: one") + entry("  | more"))
+    for name, text in (
+        ("systemctl", "echo LoadState=loaded"),
+        ("journalctl", f'echo "$@" > {tools}/asked; cat {tools}/told'),
+    ):
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    return {**environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("words", [[], ["--tail", "7"], ["--since", "2026-01-31T22:00+00:00"]])
+def test_the_log_of_a_service_is_asked_of_systemd(tmp_path: Path, systemd, capsys, words):
+    assert run(["logs", *words], systemd) == 0
+
+    asked = (tmp_path / "tools" / "asked").read_text().split()
+    assert "info     loop: one\n  | more\n" in capsys.readouterr().out
+    assert {"--user", "--unit=palingenesis.service", "--output=json"} <= set(asked)
+    assert ("--lines=7" in asked) == ("--tail" in words)
+    assert ("--since=@1769896800" in asked) == ("--since" in words)
+
+
+def test_following_the_log_of_a_service_tells_each_line_as_it_comes(systemd, capsys):
+    assert run(["logs", "--follow", "--json"], systemd) == 0
+
+    first, more = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["message"] == "one"
+    assert more["message"] == "  | more"
+
+
+def test_a_log_file_of_our_own_is_read_where_the_daemon_is_down(log: Path, systemd, capsys):
+    write(log, range(1))
+
+    assert run(["logs"], systemd) == 0
+    assert "record 0" in capsys.readouterr().out

@@ -45,15 +45,25 @@ _COLORS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bri
 def logs(desk: Desk, follow: bool, tail: int | None, since: str | None, as_json: bool) -> None:
     """The daemon's own log, oldest first; also with the daemon down.
 
-    It is for developers. What happened to sessions is told by 'palingenesis events'.
+    It is for developers. What happened to sessions is told by 'palingenesis events'. Where systemd
+    runs the daemon, the log is read from systemd's journal.
     """
     from palingenesis.surfaces.cli.events import read_since
+    from palingenesis.surfaces.cli.log_journald import is_in_journald, journald_lines
     from palingenesis.surfaces.cli.log_reading import LogReader, records
 
     at = datetime.fromisoformat(read_since(since)) if since is not None else None
     path = desk.paths.log
     if follow and tail is None and at is None:
         tail = _FOLLOWED
+    paged = not follow and not as_json and tail is None
+    if is_in_journald(desk):
+        with journald_lines(desk.environ, tail=tail, since=at, follow=follow) as lines:
+            if not follow:
+                _say(_shown(records(lines, at), as_json=as_json), paged=paged)
+            for line in lines:
+                _say(_shown(records([line], None), as_json=as_json), paged=False)
+        return
     reader = LogReader(path, tail=tail, since=at)
     try:
         shown = _shown(records(reader.lines(), at), as_json=as_json)
@@ -61,10 +71,9 @@ def logs(desk: Desk, follow: bool, tail: int | None, since: str | None, as_json:
         if first is None and not follow and not path.exists():
             raise NotRunningError(
                 f"there is no log at {path}: the daemon has not run in the background",
-                hint="palingenesis daemon start; a service logs to journalctl --user -u"
-                " palingenesis",
+                hint="palingenesis daemon start",
             )
-        _say(_with(first, shown), paged=not follow and not as_json and tail is None)
+        _say(_with(first, shown), paged=paged)
         if follow:
             _follow(reader, as_json=as_json)
     finally:
