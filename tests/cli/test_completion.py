@@ -6,6 +6,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from palingenesis.surfaces.cli.program import cli
+from tests.cli.test_commands import environment
+from tests.control.doors import served
 
 
 def offered(*words: str) -> list[str]:
@@ -53,3 +55,28 @@ def test_a_policy_that_cannot_be_read_offers_no_rules(tmp_path: Path):
 
 def test_what_is_piped_in_is_left_for_the_command():
     assert offered("policy", "show", "-", "--rule", "") == []
+
+
+def test_sessions_are_those_that_the_daemon_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+    assert offered("abort", "") == []
+    with served(tmp_path):
+        assert offered("abort", "") == ["ses_1abc", "ses_2def"]
+        assert offered("explain", "ses_2") == ["ses_2def"]
+        assert offered("events", "--session", "ses_1") == ["ses_1abc"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("events", "--filter", "session-st"), "session-stopped"),
+        (("help", "exit"), "exit-codes"),
+        (("man", "heal"), "health"),
+        (("completion", "po"), "powershell"),
+        (("answer", "q17", "y"), "yes"),
+    ],
+)
+def test_words_of_closed_sets_are_completed(words: tuple[str, ...], wanted: str):
+    assert wanted in offered(*words)
