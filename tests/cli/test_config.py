@@ -151,6 +151,21 @@ def test_validate_says_which_policy_decides_and_that_it_wins_over_the_short_hand
     assert own.code == 0
 
 
+def test_validate_warns_about_what_is_named_and_is_not_there(say: Say, file: Path):
+    write(
+        file,
+        '[policy]\npath = "gone.yaml"\n[notifications]\nntfy_token = { env = "NOBODY" }\n'
+        'slack_webhook = { command = ["touch", "/nowhere/at/all"] }\n',
+    )
+
+    said = say("config", "validate")
+
+    assert said.code == 0
+    assert f"warning: the policy {file.parent}/gone.yaml is not there" in said.out
+    assert "warning: notifications.ntfy_token: a secret is missing" in said.out
+    assert "slack_webhook" not in said.out
+
+
 def test_a_missing_file_is_valid(say: Say, file: Path):
     said = say("config", "validate")
 

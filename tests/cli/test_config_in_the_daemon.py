@@ -123,6 +123,7 @@ def test_a_hangup_has_it_looked_at_and_channels_and_short_hands_follow(machine: 
     shown = machine.say("policy", "show", "--json")
     assert json.loads(shown.stdout)["origin"] == "[resume] in config.toml"
     assert "a-topic" not in machine.log.read_text()
+    assert any("mode in config.toml is shadow" in str(it) for it in machine.status()["warnings"])  # type: ignore[union-attr]
 
 
 @pytest.mark.e2e

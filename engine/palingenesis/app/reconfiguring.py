@@ -20,6 +20,7 @@ from palingenesis.runtime.ports import Channel, Clock
 from palingenesis.runtime.reload import Answer, Verdict
 
 RESTART = "after the next restart (palingenesis daemon restart)"
+HELD = "nothing is done: [policy] mode in config.toml is shadow, so decisions are only written down"
 KEPT = "config.toml was refused; what held before holds on"
 
 
@@ -68,7 +69,8 @@ def warnings_of(watch: ConfigWatch) -> tuple[str, ...]:
     """What `status` warns about: what stands in the file, and what of it does not hold yet."""
     refused = [KEPT, *(problem.replace("\n", " ") for problem in watch.problems)]
     later = [f"{said}: {RESTART}" for said in watch.later]
-    return (*(refused if watch.problems else ()), *later, *watch.config.warnings)
+    held = [HELD] if watch.config.policy_mode == "shadow" else []
+    return (*(refused if watch.problems else ()), *held, *later, *watch.config.warnings)
 
 
 def answer(look: Look, verdict: Verdict, renamed: tuple[str, ...]) -> door.Answer:

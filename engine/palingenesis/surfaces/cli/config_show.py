@@ -200,17 +200,12 @@ def _is_there(file: Path) -> bool:
 
 
 def _policy(desk: Desk, config: "Config") -> tuple[dict[str, str], list[str]]:
-    """Which policy would decide, and what there is to say about that."""
+    """Which policy would decide, and what the configuration still lacks."""
     from palingenesis import shipped
-    from palingenesis.runtime.config import choose_policy, why_without_effect
-    from palingenesis.runtime.project_config import told_of_project
+    from palingenesis.app.config_remarks import remarks
+    from palingenesis.runtime.config import choose_policy
 
     chosen = choose_policy(flag=None, environ=desk.environ, config=config, paths=desk.paths)
     file = chosen.file(shipped.policy())
-    remarks = []
-    if why := why_without_effect(config, chosen):
-        remarks.append(f"{config.source}: warning: {why}")
-    if not file.exists():
-        remarks.append(f"{config.source}: warning: the policy {file} is not there")
-    remarks += told_of_project(Path.cwd())
-    return {"path": str(file), "origin": chosen.origin}, remarks
+    told = list(remarks(config, chosen, environ=desk.environ, here=Path.cwd()))
+    return {"path": str(file), "origin": chosen.origin}, told
