@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum, IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -49,6 +50,9 @@ class Twig:
 
     n: int
 
+
+NAMESAKE: Any = dataclass(type("Leaf", (), {"__annotations__": {"m": str}, "__module__": "a.b"}))
+"""Another class of the same name."""
 
 NOT_WRITTEN: list[tuple[Any, object, str]] = [
     (str, 7, "expected text, got int 7"),
@@ -192,6 +196,11 @@ KEPT: list[tuple[Any, object, object]] = [
     (list[int], [1, 2], [1, 2]),
     (tuple[int, ...] | None, (1, 2), [1, 2]),
     (frozenset[int] | None, frozenset({2, 1}), [1, 2]),
+    (frozenset[int], frozenset({8, 16, 1}), [1, 16, 8]),
+    (list[int] | None, [1, 2], [1, 2]),
+    (Mapping[str, int] | str, {"is": 1}, {"is": 1}),
+    (tuple[int, ...] | Leaf, (1,), [1]),
+    (timedelta | None, timedelta(seconds=1.5), 1.5),
     (Mapping[str, int] | None, {"a": 1}, {"a": 1}),
     (Mapping[Rank, int], {Rank.FIRST: 7}, [[1, 7]]),
     (Mapping[Odd, int], {Odd.ONE: 7}, [[1, 7]]),
@@ -214,6 +223,9 @@ def test_a_union_with_one_class_reads_an_object_without_a_name():
 def test_a_union_takes_what_is_like_its_members():
     assert to_plain(Colour.RED, str | None) == "red"
     assert to_plain([1, 2], tuple[int, ...] | None) == [1, 2]
+    assert to_plain(MappingProxyType({"a": 1}), Mapping[str, int] | None) == {"a": 1}
+    with pytest.raises(EntryRefusedError):
+        to_plain({1}, frozenset[int] | None)
     assert from_plain(timedelta | None, 3) == timedelta(seconds=3)
 
 
@@ -223,6 +235,9 @@ def test_a_union_takes_what_is_like_its_members():
         (complex, "cannot be recorded"),
         (type[int], "cannot be recorded"),
         (str | Colour, "two members apart that look like str"),
+        (tuple[int, ...] | list[int], "two members apart that look like list"),
+        (Leaf | NAMESAKE, "two classes named Leaf"),
+        (datetime | str | Mapping[str, int], "cannot hold a mapping beside"),
         (tuple[int, ...] | frozenset[int], "two members apart that look like list"),
         (plans.Wait | Mapping[str, int], "cannot hold a mapping beside"),
     ],
@@ -328,13 +343,12 @@ def test_every_hint_has_a_schema(hint: Any, schema: dict[str, Any]):
 
 
 def test_a_class_is_defined_once_and_one_of_the_same_name_beside_it():
-    namesake = dataclass(type("Leaf", (), {"__annotations__": {"m": str}, "__module__": "a.b"}))
     definitions: dict[str, Any] = {}
 
     json_schema(Leaf, definitions)
     again = json_schema(Leaf, definitions)
     other = json_schema(Twig, definitions)
-    same_name = json_schema(namesake, definitions)
+    same_name = json_schema(NAMESAKE, definitions)
 
     assert again == {"$ref": "#/$defs/Leaf"}
     assert other == {"$ref": "#/$defs/Twig"}

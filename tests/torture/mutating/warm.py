@@ -100,7 +100,6 @@ class Warm:
             module = sys.modules.get(_module_of(file, self.engine))
             if module is not None:
                 self._loaded[file] = Loaded(file, module)
-        self._memories = memories()
         gc.collect()
         gc.freeze()
         began = time.monotonic()
@@ -111,8 +110,11 @@ class Warm:
         return True
 
     def _learn(self, items: Sequence[pytest.Item]) -> None:
+        """What was computed is forgotten before each test: it would not execute the lines again."""
+        self._memories = memories()
         for number, item in enumerate(items):
             following = items[number + 1] if number + 1 < len(items) else None
+            self._forget()
             self._coverage.switch_context(str(number))
             began = time.process_time()
             reports = runtestprotocol(item, nextitem=following, log=False)
@@ -121,6 +123,10 @@ class Warm:
             if any(report.failed for report in reports):
                 self.broken.append(item.nodeid)
         self._coverage.switch_context("")
+
+    def _forget(self) -> None:
+        for memory in self._memories:
+            memory.cache_clear()
 
     def _read_lines(self) -> None:
         data = self._coverage.get_data()
@@ -218,8 +224,7 @@ class Warm:
         loaded = self._loaded.get(change.file)
         if loaded is None or not loaded.patch(change.compiled()):
             return COLD
-        for memory in self._memories:
-            memory.cache_clear()
+        self._forget()
         for number, following in zip(tests, [*tests[1:], None], strict=True):
             after = None if following is None else self.items[following]
             reports = runtestprotocol(self.items[number], nextitem=after, log=False)
