@@ -79,6 +79,7 @@ NOT_WRITTEN: list[tuple[Any, object, str]] = [
     (int | str, 1.5, "expected int or str, got float 1.5"),
     (int | str, True, "expected int or str, got true"),
     (str | None, 7, "expected str or null, got int 7"),
+    (str | None, True, "expected str or null, got true"),
     (Leaf, Twig(n=1), "expected Leaf, got Twig"),
     (Any, {1: 2}, "expected text, got int 1"),
     (Any, [{"a": {1}}], "0.a: expected plain data, got set {1}"),

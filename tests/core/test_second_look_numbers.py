@@ -9,8 +9,16 @@ from palingenesis.core.copies import replace
 from palingenesis.core.safety import PROMPTS_PER_HOUR, RESTARTS_MAX, UNPRODUCTIVE_MAX, WAIT_MAX
 from palingenesis.core.second_look import objection
 from palingenesis.core.step import Turn
-from palingenesis.core.values import SessionId, Status, StopReason
-from palingenesis.core.world import World
+from palingenesis.core.values import (
+    Block,
+    BlockKind,
+    SessionId,
+    Severity,
+    Status,
+    StopReason,
+    Way,
+)
+from palingenesis.core.world import Held, World
 from tests.core.life import AGENT, SES, START, Life, stopped
 from tests.core.policies import NIGHT
 from tests.core.test_second_look import a_prompt, a_restart, on, why, with_agent, with_session
@@ -163,6 +171,103 @@ def test_nothing_is_done_where_nobody_watches_or_nobody_is_known():
     (effect,) = elsewhere.effects
     astray = elsewhere._replace(effects=(replace(effect, session=SessionId("ses_9")),))
     assert "no such session" in why(life, before, astray)
+
+
+# ── what touches no session ───────────────────────────────────────────────────────────────────
+
+
+def only(turn: Turn, effect: effects.Effect) -> Turn:
+    return turn._replace(effects=(effect,))
+
+
+def test_telling_is_never_objected_to_and_a_hook_only_in_a_pause():
+    life, before, turn, effect = a_prompt()
+    common = {"id": effect.id, "decision": effect.decision}
+    told = effects.Notify(**common, session=SES, severity=Severity.INFO, title="t", message="m")
+    hook = effects.Run(**common, session=SES, hook="page")
+    paused = with_world(turn, paused=True)
+
+    assert why(life, before, only(paused, told)) == ""
+    assert why(life, before, only(paused, effects.Log(**common, session=SES, message="m"))) == ""
+    assert why(life, before, only(turn, hook)) == ""
+    assert "paused everything" in why(life, before, only(paused, hook))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"way": Way.ATTACHED}, "not ours to end"),
+        ({"supported": False}, "not ours to end"),
+    ],
+)
+def test_only_a_server_of_ours_is_ended(changes: dict[str, object], said: str):
+    life, before, turn, effect = a_prompt()
+    stop = effects.Stop(id=effect.id, decision=effect.decision, agent=AGENT)
+    world = with_agent(turn.world, **changes)
+
+    told = why(life, before, only(turn, stop)._replace(world=world))
+
+    assert said in told
+    assert bool(told) is bool(said)
+    nobody = with_world(only(turn, stop), agents={})
+    assert "not ours to end" in why(life, before, nobody)
+
+
+def test_a_backup_beside_needs_no_plan_and_one_that_decides_does():
+    life, before, turn, effect = a_prompt()
+    common = {"id": effect.id, "decision": effect.decision, "session": SES, "agent": AGENT}
+    planless = with_session(turn, plan=None)
+
+    assert why(life, before, only(planless, effects.Snapshot(**common, aside=True))) == ""
+    assert "no plan" in why(life, before, only(planless, effects.Snapshot(**common)))
+    plan = turn.world.sessions[SES].plan
+    assert plan is not None
+    other = with_session(turn, plan=replace(plan, effect="5eed5eed-9.9"))
+    assert "no plan" in why(life, before, only(other, effects.Snapshot(**common)))
+
+
+def test_a_block_keeps_prompts_out_and_nothing_else():
+    life, before, turn, effect = a_prompt()
+    block = Block(id="b", kind=BlockKind.QUESTION, since=START)
+    common = {"id": effect.id, "decision": effect.decision, "session": SES, "agent": AGENT}
+    blocked = with_session(turn, block=block, prompts=(START,) * (PROMPTS_PER_HOUR + 1))
+
+    assert "waits for the person" in why(life, before, hers(blocked))
+    assert why(life, before, only(blocked, effects.Interrupt(**common))) == ""
+
+
+def test_only_the_order_that_she_asked_for_is_hers():
+    life, before, turn, effect = a_prompt()
+    plan = turn.world.sessions[SES].plan
+    assert plan is not None
+    another = replace(turn.world.sessions[SES], id=SessionId("ses_2"))
+    asked = replace(another, plan=replace(plan, event="operator", effect="5eed5eed-7.0"))
+    sessions = {**turn.world.sessions, SessionId("ses_2"): asked}
+
+    paused = with_world(turn, paused=True, sessions=sessions)
+
+    assert f"Resume {effect.id}: the operator has paused everything" == why(life, before, paused)
+
+
+def test_a_notice_that_was_held_comes_from_its_own_decision():
+    life, before, turn, _ = a_prompt()
+    old = effects.Notify(
+        id="5eed5eed-7.0", decision=7, session=SES, severity=Severity.INFO, title="t", message="m"
+    )
+    held = Held(notice=old, rule="r", calendar="quiet", until=START)
+
+    assert "nobody decided it" in why(life, before, only(turn, old))
+    assert why(life, replace(before, held=(held,)), only(turn, old)) == ""
+
+
+def test_a_restart_of_one_server_is_not_held_up_by_that_of_another():
+    life, before, turn = a_restart()
+    other = replace(turn.effects[0], id="5eed5eed-0.9", agent="another")
+
+    both = with_world(turn, open={**turn.world.open, other.id: other})
+
+    assert why(life, before, both) == ""
 
 
 # ── servers ───────────────────────────────────────────────────────────────────────────────────
