@@ -1,18 +1,22 @@
 """What the daemon costs while nothing happens: memory, processor time, wake-ups.
 
-    python -m benchmarks.idle [SECONDS]
+    python -m benchmarks.idle [SECONDS] [--sessions N] [--otlp]
 
-The real daemon runs beside its managed OpenCode with one finished session; only the daemon's own
-process is counted. The floors are a Python that sleeps, and one that has imported asyncio and
-httpx besides. Figures to reach: RSS at most 40 MB (counted as ps and
-systemd do: MiB), processor time at most 0.05 %, three wake-ups a second.
+The real daemon runs beside its managed OpenCode with finished sessions, one unless told otherwise;
+only the daemon's own process is counted. `--otlp` sends telemetry to a collector that takes it.
+The floors are a Python that sleeps, and one that has imported asyncio and httpx besides. Figures
+to reach: RSS at most 40 MB (counted as ps and systemd do: MiB), or 50 with telemetry or fifty
+sessions; processor time at most 0.05 %; three wake-ups a second; an answer within a second.
 """
 
-import os
+import argparse
+import contextlib
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from benchmarks.figures import tell, tell_machine
@@ -58,23 +62,31 @@ def _fields(path: Path) -> dict[str, int]:
     return found
 
 
-def main(seconds: float) -> None:
+def main(seconds: float, sessions: int, *, otlp: bool) -> None:
     tell_machine()
     sleep = "import time; time.sleep(100000)"
     bare = subprocess.Popen([sys.executable, "-c", sleep])
     loaded = subprocess.Popen([sys.executable, "-c", f"import asyncio, httpx; {sleep}"])
+    collector = Collector() if otlp else contextlib.nullcontext()
     try:
-        with Night(opencode_executable(), check_interval="5s", daemon_starts=False) as night:
+        with (
+            collector as address,
+            Night(opencode_executable(), check_interval="5s", daemon_starts=False) as night,
+        ):
             config = night.root / "config" / "config.toml"
-            config.write_text(config.read_text().replace('"debug"', '"info"'))
-            night.start()
-            session = night.begin("do it")
-            night.wait_for(session, "completed")
+            text = config.read_text().replace('"debug"', '"info"')
+            if otlp:
+                text += f'\n[otel]\nenabled = true\nendpoint = "{address}"\n'
+            config.write_text(text)
+            began = time.monotonic()
+            night.start(until_agent_up=False)
+            ready_s = time.monotonic() - began
+            night.wait(lambda: night.control.status()["agents"], 60, lambda: "its agent")
+            for session in [night.begin("do it") for _ in range(sessions)]:
+                night.wait_for(session, "completed", timeout_s=120)
             assert night.daemon is not None
             pid = night.daemon.pid
             time.sleep(SETTLE_S)
-            if os.environ.get("BENCHMARK_PAUSE"):
-                input(f"the daemon is {pid}; go on with Enter")
             before, began = cost(pid), time.monotonic()
             bare_before, loaded_before = cost(bare.pid), cost(loaded.pid)
             time.sleep(seconds)
@@ -84,21 +96,78 @@ def main(seconds: float) -> None:
         for process in (bare, loaded):
             process.kill()
             process.wait()
-    print(f"idle for {took_s:.0f} s, beside a managed OpenCode with one finished session")
-    tell("RSS", after.rss / MIB, bare_after.rss / MIB, "MiB", target=40, against="bare Python")
-    tell("RSS", after.rss / MIB, loaded_after.rss / MIB, "MiB", against="Python + httpx")
-    tell("PSS", after.pss / MIB, bare_after.pss / MIB, "MiB", against="bare Python")
-    tell("PSS", after.pss / MIB, loaded_after.pss / MIB, "MiB", against="Python + httpx")
-    percent = _percent(before, after, took_s)
-    tell("processor", percent, _percent(bare_before, bare_after, took_s), "%", target=0.05)
-    wakes = (after.switches - before.switches) / took_s
-    floor = (loaded_after.switches - loaded_before.switches) / took_s
-    tell("wake-ups per second", wakes, floor, "/s", target=3)
+    with_otlp = ", with OTLP" if otlp else ""
+    print(f"idle for {took_s:.0f} s, beside a managed OpenCode; finished: {sessions}{with_otlp}")
+    most = 50 if otlp or sessions > 1 else 40
+    tell_costs(
+        Span(before, after, took_s),
+        Span(bare_before, bare_after, took_s),
+        Span(loaded_before, loaded_after, took_s),
+        most,
+    )
+    tell("start -> answers", ready_s, _bare_start_s(), "s", target=1, against="bare Python")
 
 
-def _percent(before: Cost, after: Cost, took_s: float) -> float:
-    return (after.processor_ns - before.processor_ns) / 1e9 / took_s * 100
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A process while the clock ran."""
+
+    before: Cost
+    after: Cost
+    took_s: float
+
+    @property
+    def percent(self) -> float:
+        used = self.after.processor_ns - self.before.processor_ns
+        return used / 1e9 / self.took_s * 100
+
+    @property
+    def wakes(self) -> float:
+        return (self.after.switches - self.before.switches) / self.took_s
+
+
+def tell_costs(ours: Span, bare: Span, loaded: Span, most: float) -> None:
+    for what, of in (("RSS", "rss"), ("PSS", "pss")):
+        for floor, name in ((bare, "bare Python"), (loaded, "Python + httpx")):
+            aim = most if (what, floor) == ("RSS", bare) else None
+            mine, theirs = getattr(ours.after, of) / MIB, getattr(floor.after, of) / MIB
+            tell(what, mine, theirs, "MiB", target=aim, against=name)
+    tell("processor", ours.percent, bare.percent, "%", target=0.05)
+    tell("wake-ups per second", ours.wakes, loaded.wakes, "/s", target=3)
+
+
+class Collector:
+    """Takes whatever it is sent, and says so."""
+
+    def __enter__(self) -> str:
+        class Take(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", "0")))
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _bare_start_s() -> float:
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    return time.monotonic() - began
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("seconds", type=float, nargs="?", default=60.0)
+    parser.add_argument("--sessions", type=int, default=1)
+    parser.add_argument("--otlp", action="store_true")
+    asked = parser.parse_args()
+    main(asked.seconds, asked.sessions, otlp=asked.otlp)
