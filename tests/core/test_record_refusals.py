@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from palingenesis.core import plans
+from palingenesis.core import effects, plans
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import EntryRefusedError, JournalError
 from palingenesis.core.events import Event
-from palingenesis.core.record import from_plain, json_schema, to_plain
-from palingenesis.core.values import SessionId
+from palingenesis.core.record import effect_from_plain, from_plain, json_schema, to_plain
+from palingenesis.core.values import AgentId, SessionId
 
 AT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 FAR_EAST = timezone(timedelta(hours=14))
@@ -132,6 +132,7 @@ NOT_READ: list[tuple[Any, object, str]] = [
     (Mapping[int, int], ["ab"], "expected a pair, got str 'ab'"),
     (int | str, [], "expected int or str, got list []"),
     (int | str, {"a": 1}, "expected int or str, got an object without `is`"),
+    (datetime | str, {"other": 1}, "expected datetime or str, got an object without `is`"),
     (Leaf | Twig, {"is": "Bush"}, "no str 'Bush' is known here"),
     (Leaf | Twig, {"is": []}, "no list [] is known here"),
     (Leaf | Twig, {"n": 1}, "expected Leaf or Twig, got an object without `is`"),
@@ -246,6 +247,14 @@ def test_a_union_takes_what_is_like_its_members():
 def test_a_hint_that_cannot_be_kept_is_a_mistake_of_ours(hint: Any, said: str):
     with pytest.raises(TypeError, match=said):
         to_plain(None, hint)
+
+
+def test_an_order_of_another_version_is_not_read():
+    order = effects.Restart(id="s-1.0", decision=1, agent=AgentId("a"))
+
+    assert effect_from_plain(to_plain(order)) == order
+    with pytest.raises(JournalError, match="record version 9"):
+        effect_from_plain(to_plain(order), version=9)
 
 
 # ── schemas ───────────────────────────────────────────────────────────────────────────────────

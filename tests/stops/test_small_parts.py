@@ -47,6 +47,7 @@ def test_the_first_message_and_every_code_is_read_wherever_it_stands():
 
     assert found.message == "no"
     assert found.codes == {"limit"}
+    assert body(a=[1, "code", None]).codes == frozenset()
     assert body(code=429, type=True, name="x" * 90).codes == {"429", "x" * 80}
 
 
