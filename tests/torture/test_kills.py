@@ -41,3 +41,10 @@ def test_a_daemon_that_skips_what_was_open_when_it_died_is_found_out():
 
     problems = [problem for one in campaign.done for problem in one.told.problems]
     assert any(problem.startswith("lost:") for problem in problems)
+
+
+def test_a_daemon_that_does_not_look_whether_she_has_gone_on_is_found_out():
+    campaign = played("prompt-while-away", kills=16, planted="stale")
+
+    problems = [problem for one in campaign.done for problem in one.told.problems]
+    assert any(problem.startswith("after exit:") for problem in problems)

@@ -66,6 +66,7 @@ ASK_NO = Night(
     told=("Once more?",),
 )
 
+_QUESTIONS = 12
 _LATER = policy_of("""
   - id: later
     when: stop.reason == 'output_limit'
@@ -86,6 +87,21 @@ async def _aborts_in_the_wait(run: "Run") -> None:
 async def _speaks_in_the_wait(run: "Run") -> None:
     session = await run.begin(TASK)
     await run.until(lambda: run.journal.rules)
+    await run.say(session, "Paint it.")
+    run.claim(was_in_time=not run.ours_before(run.now()))
+    await run.decided(2)
+    await run.sleep(2.0)
+
+
+async def _speaks_while_it_is_away(run: "Run") -> None:
+    """She speaks when it has died in its wait; there it has something to do at which it can die."""
+    session = await run.begin(TASK)
+    await run.until(lambda: run.journal.rules)
+    deaths = len(run.told.kills)
+    for _ in range(_QUESTIONS):
+        await run.ask()
+        if len(run.told.kills) > deaths:
+            break
     await run.say(session, "Paint it.")
     run.claim(was_in_time=not run.ours_before(run.now()))
     await run.decided(2)
@@ -147,7 +163,8 @@ PROMPT_IN_WAIT = Night(
 PROMPT_WHILE_AWAY = replace(
     PROMPT_IN_WAIT,
     name="prompt-while-away",
-    about="the same, and the daemon is away until its wait is over",
+    about="the same, and the daemon is away while she speaks, until its wait is over",
+    play=_speaks_while_it_is_away,
     away_s=2.5,
 )
 

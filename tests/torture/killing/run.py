@@ -213,6 +213,12 @@ class Run:
             except PalingenesisError:
                 await asyncio.sleep(LOOK_S * 3)
 
+    async def ask(self) -> None:
+        """Ask the daemon how it is; one that is not there does not say."""
+        client = ControlClient(self.stage.folder / "run" / "control.sock", timeout_s=2)
+        with suppress(PalingenesisError):
+            await asyncio.to_thread(client.status)
+
     async def kill_server(self) -> None:
         """The server dies, and nobody said why."""
         self.server_kills += 1

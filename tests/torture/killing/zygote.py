@@ -28,6 +28,7 @@ NEEDED = (
     "palingenesis.surfaces.cli.daemon",
     "palingenesis.app.daemon",
     "palingenesis.wire.plain",
+    "palingenesis.processes.beginning",
     "anyio._backends._asyncio",
     "watchfiles.main",
     "platformdirs.unix",
@@ -112,7 +113,11 @@ class Zygote:
         pid = told.get("pid", 0)
         if "number" in told:
             self._ended[pid] = asyncio.get_running_loop().create_future()
-            self._born.pop(told["number"]).set_result(pid)
+            born = self._born.pop(told["number"])
+            if not born.done():
+                born.set_result(pid)
+            else:  # nobody waits any more for a night that was given up
+                os.kill(pid, signal.SIGKILL)
         elif pid:
             ended = self._ended.pop(pid)
             if not ended.done():  # nobody waits any more for a night that was given up
