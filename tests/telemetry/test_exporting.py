@@ -346,7 +346,7 @@ def test_no_collector_holds_the_end_up(collector: Collector, kept: Path, mood: s
             began = time.monotonic()
         return time.monotonic() - began
 
-    assert asyncio.run(play()) < 2.5
+    assert asyncio.run(play()) < 8  # a message that is not answered would take ten
 
 
 def test_what_happened_last_is_sent_before_the_end(collector: Collector, kept: Path):
@@ -386,7 +386,7 @@ def test_a_loop_with_a_collector_that_hangs_turns_as_fast_as_without(
             await until(lambda: bool(collector.asked))
             return await slowest(one)
 
-    assert asyncio.run(play()) < 0.25
+    assert asyncio.run(play()) < 2  # on a machine that is busy; the collector hangs for a minute
 
 
 # ── the way there ─────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from tests.telemetry.exposed import parse
 pytestmark = pytest.mark.e2e
 
 Say = Callable[..., "subprocess.CompletedProcess[str]"]
-SPAN_S = 20
+SPAN_S = 60
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_collector_that_hangs_holds_neither_the_start_nor_the_end_up(
     assert say("daemon", "stop").returncode == 0
 
     assert stopped - began < SPAN_S
-    assert time.monotonic() - stopped < 5
+    assert time.monotonic() - stopped < 9  # a message that is not answered would take ten
 
 
 def test_what_is_missing_for_grpc_is_told_by_validate(tmp_path: Path, say: Say):
