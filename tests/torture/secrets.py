@@ -8,8 +8,8 @@ configuration, a provider's error messages (as they are, escaped for a URL, in b
 commands that ask for permission, questions, what a hook prints, paths in errors. Then every sink
 is searched for each of them in every form, and for any twelve characters of it in a row, which
 finds one that was split: the daemon's log, the journal with its snapshots and everything else in
-the state directory, the notices, what every command prints (text, JSON, and its complaints),
-command lines and the environment of the agent. Exits with 1 on any hit.
+the state directory, the notices, what is sent by OpenTelemetry, what every command prints (text,
+JSON, and its complaints), command lines and the environment of the agent. Exits with 1 on any hit.
 
 Not searched, because it is the person's own or OpenCode's: session backups, the server's own log
 and its record (mode 0600), and OpenCode's database.
@@ -33,6 +33,7 @@ import psutil
 
 from palingenesis.demo.replies import Status, Text, Tool
 from tests.live.night import Night
+from tests.telemetry.collector import collecting
 from tests.torture.standing_in import stand_in
 from tests.torture.telling import commit
 
@@ -52,13 +53,17 @@ default: {do: [attention]}
 CONFIG = """
 webhook_secret = {{ env = "OUR_HOOK_SECRET" }}
 
+[otel]
+enabled = true
+endpoint = "{collector}"
+
 [hooks.leaky]
 argv = ["{python}", "-c", "print('hook says {said}'); raise SystemExit(3)"]
 """
 COMMANDS = (
     ("status",), ("sessions",), ("events", "--limit", "1000"), ("explain",), ("doctor",),
     ("preflight",), ("policy", "show"), ("daemon", "status"), ("replay",),
-    ("daemon", "reload"), ("policy", "facts"),
+    ("daemon", "reload"), ("policy", "facts"), ("logs",), ("metrics", "export"),
 )  # fmt: skip
 
 
@@ -165,20 +170,28 @@ def play(opencode: Path, seed: int) -> Round:
     """One night, and the search."""
     secrets, result = planted(seed), Round(seed)
     ask = {"permission": {"bash": "ask"}}
-    with Night(opencode, policy=POLICY, config=ask, daemon_starts=False) as night:
+    with (
+        collecting() as collector,
+        Night(opencode, policy=POLICY, config=ask, daemon_starts=False) as night,
+    ):
         config = night.root / "config" / "config.toml"
         said = f"token={secrets['password by its name']} Bearer {secrets['bearer token']}"
         hook = f"{night.told.url}/{secrets['webhook address']}"
         text = config.read_text().replace(night.told.url, hook)
-        config.write_text(text + CONFIG.format(python=sys.executable, said=said))
+        more = CONFIG.format(python=sys.executable, said=said, collector=collector.url)
+        config.write_text(text + more)
         night.start(
             environment={
                 "OUR_HOOK_SECRET": secrets["webhook secret"],
                 "MYPROVIDER_API_KEY": secrets["provider key in the environment"],
+                "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={secrets['webhook secret']}",
             }
         )
         _live(night, secrets)
         _search(night, secrets, result)
+        for path, message in collector.taken:
+            result.search(f"telemetry: {path}", str(message).encode(), secrets)
+            result.search(f"telemetry: {path}", message.SerializeToString(), secrets)
     return result
 
 

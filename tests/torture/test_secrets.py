@@ -16,6 +16,7 @@ def test_no_planted_secret_comes_out_anywhere_in_a_night():
     assert night.hits == []
     assert night.redacted > 50
     assert len(night.sinks) > 25
+    assert any(sink.startswith("telemetry: /v1/logs") for sink in night.sinks)
 
 
 def test_the_search_finds_a_secret_however_it_is_written():

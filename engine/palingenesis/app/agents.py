@@ -19,6 +19,7 @@ from palingenesis.core.world import World
 from palingenesis.runtime import door
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Void, Work, stands
+from palingenesis.telemetry.sending import HEADERS_VARIABLE
 
 PASSWORD_VARIABLE = "OPENCODE_SERVER_PASSWORD"  # noqa: S105 - a name, not a secret
 MANAGED = AgentId("opencode")
@@ -176,7 +177,9 @@ def _executable(config: Config, environ: Mapping[str, str]) -> str | None:
 
 
 def _launch(config: Config, state: Path, environ: Mapping[str, str]) -> Launch:
-    ours = config.notifications.secret_variables
+    # A collector's key is ours once we send; without [otel] it is the agent's own.
+    key = {HEADERS_VARIABLE} if config.otel.enabled else frozenset[str]()
+    ours = config.notifications.secret_variables | key
     return Launch(
         state=state,
         directory=Path(environ.get("HOME") or Path.home()),
