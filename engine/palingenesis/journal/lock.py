@@ -1,5 +1,6 @@
 """One daemon per state directory: a lock that dies with its holder."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ LOCK_FILE = "daemon.lock"
 
 _TRIES = 10
 """How often the lock file may be replaced under our hands before we give up."""
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""Trouble with the disk: the journal says what it means, and what can be done then."""
 
 
 @contextmanager
@@ -41,13 +45,14 @@ def lock(state_dir: Path) -> Iterator[None]:
 
 
 def _signed(descriptor: int) -> int:
-    """Leave our number in it, for whoever finds it held."""
+    """Leave our number in it, for whoever finds it held; where there is no room, it is held so."""
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except OSError:
-        os.close(descriptor)
-        raise
+    except OSError as error:
+        if error.errno not in _DISK:
+            os.close(descriptor)
+            raise
     return descriptor
 
 
