@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -85,7 +86,7 @@ def test_what_is_saved_holds_at_once_or_is_named_as_waiting_for_a_restart(machin
     assert "config.toml: opencode.serve_port = 5001: after the next restart" in (
         machine.log.read_text()
     )
-    assert " DEBUG " in machine.log.read_text()
+    machine.until(lambda: " DEBUG " in machine.log.read_text())
 
 
 @pytest.mark.e2e
@@ -137,3 +138,27 @@ def test_a_secret_that_cannot_be_found_leaves_the_channels_as_they_were(machine:
     notifications = machine.status()["notifications"]
     assert isinstance(notifications, dict)
     assert notifications["channels"] == []
+
+
+@pytest.mark.e2e
+def test_prometheus_may_ask_as_soon_as_that_is_saved_and_no_more_when_it_is_taken_out(
+    machine: Machine,
+):
+    machine.save('[metrics]\nlisten = "127.0.0.1:0"\n')
+    said = "Prometheus may ask at "
+    machine.until(lambda: said in machine.log.read_text())
+    address = machine.log.read_text().rpartition(said)[2].split()[0]
+    with urllib.request.urlopen(address) as answer:
+        assert b"palingenesis_build_info" in answer.read()
+
+    machine.save("")
+    assert machine.say("daemon", "reload").returncode == 0
+
+    def is_closed() -> bool:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+        except OSError:
+            return True
+        return False
+
+    machine.until(is_closed)

@@ -272,6 +272,7 @@ class Daemon:
             hooks=self._hooks,
             keeping=self._keeping,
             agents=agents,
+            observing=self._observing,
             environ=self._environ,
             clock=self._clock,
             keeps_level=self.keeps_level,

@@ -57,6 +57,7 @@ class Observing:
         self._whose = labels()
         self._exporting: Exporting | None = None
         self._began = journal.last_seq()
+        self._changed = asyncio.Event()
         self.address = ""
         """Where Prometheus may ask; empty: nowhere."""
         loop.attend(self._noticed)
@@ -75,7 +76,22 @@ class Observing:
         return as_prometheus(found, self._whose)
 
     async def watch(self) -> None:
-        """Let Prometheus ask, and tell a collector, for ever."""
+        """Let Prometheus ask, and tell a collector, for ever; as the newest configuration says."""
+        while True:
+            self._changed.clear()
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch_as_configured())
+                await self._changed.wait()
+                watching.cancel()
+            self.address, self._exporting = "", None
+
+    def follow(self, config: Config) -> None:
+        """Go by this configuration from now on."""
+        before, self._config = self._config, config
+        if (before.metrics, before.otel) != (config.metrics, config.otel):
+            self._changed.set()
+
+    async def _watch_as_configured(self) -> None:
         listen, otel = self._config.metrics.listen, self._config.otel
         async with asyncio.TaskGroup() as tasks:
             if listen is not None:

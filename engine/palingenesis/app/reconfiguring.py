@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from palingenesis.app.agents import Agents
 from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
+from palingenesis.app.observing import Observing
 from palingenesis.app.own_policy import why_an_agents, working_in
 from palingenesis.channels.configured import make_channels
 from palingenesis.core.world import World
@@ -33,6 +34,7 @@ class Adjustable:
     hooks: ConfiguredHooks
     keeping: Keeping
     agents: Agents
+    observing: Observing
     environ: Mapping[str, str]
     clock: Clock
     keeps_level: bool
@@ -55,6 +57,7 @@ class Adjustable:
         self.hooks.follow(config.hooks)
         self.keeping.follow(config.journal)
         self.agents.pace.follow(config)
+        self.observing.follow(config)
         if not self.keeps_level:
             logging.getLogger().setLevel(config.daemon.log_level.upper())
 

@@ -289,20 +289,15 @@ SECTIONS: Mapping[str, Keys] = {
         ),
     },
     "otel": {
-        "enabled": Key(
-            field="enabled", kind=FLAG, says="traces, metrics and logs over OTLP", live=False
-        ),
-        "endpoint": Key(field="endpoint", kind=URL, says="where they go", live=False),
-        "service_name": Key(
-            field="service_name", kind=TEXT, says="what we are called there", live=False
-        ),
+        "enabled": Key(field="enabled", kind=FLAG, says="traces, metrics and logs over OTLP"),
+        "endpoint": Key(field="endpoint", kind=URL, says="where they go"),
+        "service_name": Key(field="service_name", kind=TEXT, says="what we are called there"),
     },
     "metrics": {
         "listen": Key(
             field="listen",
             kind=LISTEN,
             says="where Prometheus may ask; default: nowhere",
-            live=False,
             example="127.0.0.1:9464",
         ),
     },
