@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from palingenesis.journal import Retention, SqliteJournal, plan_sweep
 from palingenesis.surfaces.cli.report_reading import night_before, week_before
 from tests.cli.test_commands import Say, say  # noqa: F401 - a fixture
 from tests.lived import live, scenario
@@ -192,3 +193,25 @@ def test_a_night_begins_at_six_in_the_evening_and_a_week_at_midnight():
     assert night_before(here("2026-11-27T20:00")) == here("2026-11-26T18:00")
     assert night_before(here("2026-11-28T00:30")) == here("2026-11-27T18:00")
     assert week_before(here("2026-11-27T07:41")) == here("2026-11-20T00:00")
+
+
+def test_what_the_journal_removed_is_said_and_stays_counted_in_all(say: Say, tmp_path: Path):  # noqa: F811
+    begun = datetime.now(UTC) - timedelta(hours=8, minutes=1)
+    path = tmp_path / "s" / "journal.db"
+    path.parent.mkdir(mode=0o700)
+    live(path, scenario(NIGHT.format(at=f"{begun:%Y-%m-%dT%H:%M:%SZ}")), snapshot_every=15)
+    ask = ("report", "--since", "9h")
+    before = json.loads(say(*ask, "--json").out)
+
+    with SqliteJournal.open(path) as journal:
+        now = datetime.now(UTC) + timedelta(days=400)
+        sweep = plan_sweep(path, Retention(keep=timedelta(days=1)), alive=(), at=now)
+        while sweep is not None:
+            sweep = journal.remove_some(sweep, now)
+    after = json.loads(say(*ask, "--json").out)
+
+    assert after["complete_since"] is not None
+    assert after["figures"]["saves"] < before["figures"]["saves"]
+    for key in ("saves", "saved_s", "stops", "interventions", "sessions"):
+        assert after["total"][key] == before["total"][key]
+    assert "! older entries were removed: what is before " in say(*ask).out
