@@ -302,3 +302,37 @@ def test_a_connection_that_fails_is_given_up_and_told(path: Path) -> None:
 
         assert journal._connection is None
         assert journal.append(turn(stopped(2))) == 2
+
+
+# ── what a reader is asked beside the entries ─────────────────────────────────────────────────
+
+
+def test_only_damage_loses_and_only_what_comes_after(journal: SqliteJournal) -> None:
+    connection = journal._ready()
+    insert_gap(connection, removed(1, 9))
+    assert not journal.lost_after(0)
+
+    insert_gap(connection, Gap(first=12, last=14, why=DAMAGE))
+
+    assert [journal.lost_after(seq) for seq in (0, 13, 14, 15)] == [True, True, False, False]
+
+
+def test_an_empty_journal_begins_nowhere_and_a_swept_one_after_what_was_removed(
+    journal: SqliteJournal,
+) -> None:
+    assert journal.first_seq() == 0
+    for entry in night(4):
+        journal.append(entry)
+    assert journal.first_seq() == 1
+
+    insert_gap(journal._ready(), removed(2, 2))
+
+    assert journal.first_seq() == 3
+
+
+def test_its_room_is_that_of_the_file_and_of_its_log(journal: SqliteJournal, path: Path) -> None:
+    journal.append(turn(stopped(1)))
+    log = path.with_name("journal.db-wal")
+    assert log.stat().st_size > 0
+
+    assert journal.bytes_on_disk() == path.stat().st_size + log.stat().st_size
