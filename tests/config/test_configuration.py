@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -396,3 +398,31 @@ def test_a_program_that_others_could_exchange_is_not_run(tmp_path: Path):
 def test_a_program_that_is_not_there_is_named():
     with pytest.raises(InvalidConfigError, match="there is no program no-such-thing"):
         Secret(command=("no-such-thing",)).reveal({})
+
+
+def test_a_file_that_the_machine_cannot_open_just_now_is_no_wrong_configuration(tmp_path: Path):
+    (tmp_path / "config.toml").write_text("", encoding="utf-8")
+    (tmp_path / "config.toml").chmod(0o600)
+    program = """
+import os, resource, sys
+from pathlib import Path
+from palingenesis.core.errors import PalingenesisError
+from palingenesis.runtime.config_file import read_config_file
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (os.open("/", os.O_RDONLY), hard))
+try:
+    read_config_file(Path(sys.argv[1]))
+except PalingenesisError as error:
+    print(int(error.exit_code), error.message)
+"""
+    file = str(tmp_path / "config.toml")
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, file],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert done.stdout == f"75 cannot read {file}: too many open files\n"

@@ -157,7 +157,15 @@ static size_t carried(const char *name, long number, size_t whole)
  * To look at /proc or /sys is no boundary: nothing there is the world that others see. */
 #define OPENING(symbol, parameters, arguments)                                                     \
     int our_##symbol parameters __asm__(#symbol);                                                  \
-    CALL(int, our_##symbol, #symbol, parameters, arguments, !is_looking(p), (void)0)
+    CALL(int, our_##symbol, #symbol, parameters, arguments, !is_looking(p) && may_fail(how),       \
+         (void)0)
+
+/* To read, a file is opened on the fullest disk, and on one that cannot be written. */
+static int may_fail(int how)
+{
+    int is_of_writing = error_number == ENOSPC || error_number == EROFS;
+    return !is_of_writing || (how & O_ACCMODE) != O_RDONLY || (how & O_CREAT);
+}
 
 static int is_looking(const char *path)
 {

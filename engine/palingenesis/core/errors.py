@@ -63,6 +63,12 @@ class BusyError(PalingenesisError):
     exit_code = ExitCode.TRY_AGAIN
 
 
+class PassingError(PalingenesisError):
+    """The machine is in a trouble that passes: trying again later may work."""
+
+    exit_code = ExitCode.TRY_AGAIN
+
+
 class JournalError(PalingenesisError):
     """The journal cannot be read or written."""
 

@@ -5,9 +5,15 @@ import os
 import select
 import stat
 from pathlib import Path
+from typing import Final
+
+from palingenesis.core.errors import InvalidConfigError, PalingenesisError, PassingError
 
 SILENCE_S_MAX = 5.0
 _CHUNK_BYTES = 64 * 1024
+_PASSING: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EAGAIN, errno.EINTR, errno.ESTALE}
+)
 
 
 def read_bounded(path: Path, bytes_max: int, *, silence_s: float = SILENCE_S_MAX) -> bytes:
@@ -37,6 +43,17 @@ def read_bounded(path: Path, bytes_max: int, *, silence_s: float = SILENCE_S_MAX
         return b"".join(chunks)
     finally:
         os.close(file)
+
+
+def unreadable(told: str, error: OSError, hint: str = "") -> PalingenesisError:
+    """What to raise about a file without which nothing can begin.
+
+    A wrong file is a person's to mend. A machine without descriptors, or whose disk answers no
+    more, mends itself: then a service manager is to try again.
+    """
+    if error.errno in _PASSING:
+        return PassingError(f"{told}: {why_not(error)}", "it is tried again by a service manager")
+    return InvalidConfigError(f"{told}: {why_not(error)}", hint)
 
 
 def why_not(error: OSError) -> str:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.runtime.bounded_file import read_bounded, why_not
+from palingenesis.runtime.bounded_file import read_bounded, unreadable
 from palingenesis.runtime.config import (
     VERSION,
     Config,
@@ -65,6 +65,7 @@ def read_config_file(path: Path) -> bytes | None:
 
     Raises:
         InvalidConfigError: it cannot be read, or other users can write to it.
+        PassingError: it cannot be read now.
     """
     try:
         if reason := why_untrusted(path):
@@ -81,10 +82,8 @@ def read_config_file(path: Path) -> bytes | None:
             hint=f"restore that file, or remove the link: {_WITHOUT}",
         ) from error
     except OSError as error:
-        raise InvalidConfigError(
-            f"cannot read {path}: {why_not(error)}",
-            hint=f"make it a file that you can read, or move it away: {_WITHOUT}",
-        ) from error
+        hint = f"make it a file that you can read, or move it away: {_WITHOUT}"
+        raise unreadable(f"cannot read {path}", error, hint) from error
 
 
 def parse_config(text: bytes | str, source: Path, environ: Mapping[str, str] = _NOTHING) -> Config:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.runtime.bounded_file import read_bounded, why_not
+from palingenesis.runtime.bounded_file import read_bounded, unreadable
 from palingenesis.runtime.trust import way_out, why_untrusted
 
 _BYTES_MAX = 1024 * 1024
@@ -40,7 +40,7 @@ class TrustStore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise InvalidConfigError(f"cannot read {self._path}: {why_not(error)}") from error
+            raise unreadable(f"cannot read {self._path}", error) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             hint = "move it away: then no project is trusted"
             raise InvalidConfigError(f"{self._path} is damaged", hint) from error

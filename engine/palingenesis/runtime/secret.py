@@ -16,7 +16,7 @@ from signal import SIGKILL
 from typing import IO, Final
 
 from palingenesis.core.errors import InvalidConfigError
-from palingenesis.runtime.bounded_file import read_bounded
+from palingenesis.runtime.bounded_file import read_bounded, unreadable
 from palingenesis.runtime.paths import expanded
 from palingenesis.runtime.trust import way_out, why_untrusted
 
@@ -72,7 +72,9 @@ def _read(path: Path, place: str) -> str:
         if why := why_untrusted(path):
             raise InvalidConfigError(f"a secret is not safe to use: {why}", way_out(path))
         return read_bounded(path, _BYTES_MAX, silence_s=0.1).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise unreadable(f"cannot read a secret from {place}", error, _WAY_OUT) from error
+    except UnicodeDecodeError as error:
         raise InvalidConfigError(f"cannot read a secret from {place}", _WAY_OUT) from error
 
 

@@ -97,7 +97,8 @@ class FaultyRun(Run):
             if not _PROGRAM.search(line):
                 self.told.problems.append(f"a mistake of ours ended the daemon: {line}")
         if code < 0 or code not in set(ExitCode) or code in FOR_GOOD:
-            self.told.problems.append(f"the daemon ended for good, with {code}: {self._where()}")
+            problem = f"the daemon ended for good, with {code}"
+            self.told.problems += [problem] if problem not in self.told.problems else []
         if not self._stopping:
             self.told.exits.append(code)
         self.journal.look()

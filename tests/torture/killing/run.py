@@ -26,6 +26,8 @@ from tests.torture.preload import Arming, Mode, Report
 NIGHT_S_MAX = 150.0
 UP_S_MAX = 20.0
 QUIET_S = 0.25
+AGAIN_S = 0.2
+"""After so long one that has ended by itself is started again, as a service manager does it."""
 SETTLED_S = 0.3
 """How long a daemon that has its agent in sight again is given to do something wrong."""
 
@@ -246,6 +248,8 @@ class Run:
                     await asyncio.sleep(self._night.away_s)
             elif self._has_ended(os.waitstatus_to_exitcode(status)):
                 return
+            else:
+                await asyncio.sleep(AGAIN_S)
 
     def _has_ended(self, code: int) -> bool:
         """Whether it is not started again; it ended by itself, or because it was asked to."""
