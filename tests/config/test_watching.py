@@ -7,6 +7,7 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.events import ConfigurationChanged, ConfigurationRefused, Event
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.config_file import load_config
+from palingenesis.runtime.config_keys import SECTIONS
 from palingenesis.runtime.config_watch import ConfigWatch, Look
 from palingenesis.runtime.paths import Paths
 from tests.runtime.loopback import JumpingClock
@@ -174,3 +175,17 @@ def test_an_address_that_is_exchanged_is_a_change(tmp_path: Path):
 
     assert look.changed == ('notifications.webhook_url = "(hidden)"',)
     assert str(desk.followed[-1].notifications.webhook_url).endswith("two")
+
+
+def test_the_page_says_of_every_key_when_a_change_takes_effect():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text()
+    (at_once,) = [line for line in page.splitlines() if line.startswith("| at once |")]
+
+    for section, keys in SECTIONS.items():
+        live = {name for name, key in keys.items() if key.live}
+        told = {
+            name for name in keys if f"`{name}`" in at_once or f"`[{section}] {name}`" in at_once
+        }
+        if f"`[{section}]`, " in at_once:
+            told = set(keys)
+        assert told == live, section
