@@ -17,7 +17,10 @@ BOUNDS_S: Final = (
     1, 5, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE,
     HOUR, 2 * HOUR, 5 * HOUR, 12 * HOUR, DAY, 2 * DAY, 4 * DAY, 8 * DAY,
 )  # fmt: skip
-"""The upper ends of the classes that spans are counted in, in seconds: up to the longest wait."""
+"""The upper ends of the classes that spans are counted in, in seconds: up to the longest wait.
+
+Journals hold counts by these classes, so they never change; other ones need another field.
+"""
 
 RULES_MAX: Final = 100
 """Rules that are counted by name; what comes after them is counted together."""
