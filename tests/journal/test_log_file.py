@@ -90,6 +90,18 @@ def test_the_last_entry_outlives_damage_in_the_frame_before_it(left, tmp_path, p
         assert journal.last_seq() == LENGTH
 
 
+@pytest.mark.parametrize("place", range(32))
+def test_a_log_whose_header_is_damaged_is_used_and_that_is_told(left, tmp_path, place):
+    database, log = left
+    harmed = bytearray(log)
+    harmed[place] ^= 16
+
+    with opened(tmp_path, database, bytes(harmed)) as journal:
+        (damage,) = journal.damage
+        assert damage.lost == ()
+        assert journal.last_seq() == LENGTH
+
+
 @pytest.mark.parametrize("torn", [1, 100, FRAME - 1, FRAME, FRAME + 30])
 def test_a_torn_end_is_no_damage(left, tmp_path, torn):
     database, log = left

@@ -12,7 +12,7 @@ still stands where it stood, with the head of its page, which is seen by looking
 Nothing is misread. What is lost is told, once, with the damaged files kept as they were. And where
 something is lost that the newest snapshot does not know of, everything must be held. The
 last transaction of the log is excepted: damage to it cannot be told from a write that never ended;
-where the mark is gone that ends the one before it, the two are one. A log without a header is none.
+where the mark is gone that ends the one before it, the two are one.
 """
 
 import argparse
@@ -185,6 +185,8 @@ def _by_rule(left: Left) -> Iterator[Case]:
     if not log:
         return
     yield Case("the log is missing", database, None)
+    for place in range(LOG_HEADER):
+        yield Case(f"bit 3 of byte {place} of the log", database, _flipped(log, place, 3))
     for place in range(LOG_HEADER, len(log), FRAME):
         yield Case(f"the log is cut at {place}", database, log[:place])
         yield Case(f"the log is cut at {place + 99}", database, log[: place + 99])
@@ -306,8 +308,6 @@ def _silent(case: Case, left: Left) -> int:
     if not left.log or case.log == left.log:
         return 0
     if case.log is None or len(case.log) < len(left.log):
-        return len(left.entries)
-    if case.log[:LOG_HEADER] != left.log[:LOG_HEADER]:
         return len(left.entries)
     # Where the mark that ends a transaction is gone, it is one with the next.
     *_, before_last, _ = _ends(case.log)

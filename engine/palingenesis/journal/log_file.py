@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from palingenesis.core.copies import replace
+
 _MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}
 """What a log begins with, and the byte order of its checksums."""
 _HEADER: Final = struct.Struct(">8I")
 _FRAME: Final = struct.Struct(">6I")
 _WORD: Final = 0xFFFFFFFF
+_PAGE_BYTES: Final = 4096
+"""How large the pages of a journal are."""
 
 _Sum = tuple[int, int]
 
@@ -67,7 +71,7 @@ class Log:
 
 
 def read_log(path: Path) -> Log | None:
-    """The log at `path`; None: there is none that SQLite would read anything of.
+    """The log at `path`; None: there is none, or nothing of it fits.
 
     Raises:
         OSError: it cannot be read.
@@ -79,18 +83,29 @@ def read_log(path: Path) -> Log | None:
     header = content[: _HEADER.size]
     if len(header) < _HEADER.size:
         return None
-    magic, _, size, _, *_, first, second = _HEADER.unpack(header)
+    magic, _, size, *_, first, second = _HEADER.unpack(header)
+    salt, stored = header[16:24], (first, second)
     order = _MAGIC.get(magic)
-    if order is None or not 512 <= size <= 65536 or size & (size - 1):  # noqa: PLR2004  by SQLite
-        return None
-    if _sum(header[:24], (0, 0), order) != (first, second):
-        return None
-    return Log(size, tuple(_frames(content, size, header[16:24], (first, second), order)))
+    is_size = 512 <= size <= 65536 and not size & (size - 1)  # noqa: PLR2004  by SQLite
+    if order is not None and is_size and _sum(header[:24], (0, 0), order) == stored:
+        return Log(size, tuple(_frames(content, size, salt, (stored,), order)))
+    return _beheaded(content, salt, stored)
 
 
-def _frames(content: bytes, size: int, salt: bytes, before: _Sum, order: str) -> Iterator[_Frame]:
+def _beheaded(content: bytes, salt: bytes, stored: _Sum) -> Log | None:
+    """A log whose header is damaged: where its first frame fits, it is one nevertheless."""
+    for order in _MAGIC.values():
+        likely = (stored, _sum(content[:24], (0, 0), order))
+        frames = tuple(_frames(content, _PAGE_BYTES, salt, likely, order))
+        if frames and frames[0].fits:
+            return Log(_PAGE_BYTES, tuple(replace(frame, is_read=False) for frame in frames))
+    return None
+
+
+def _frames(
+    content: bytes, size: int, salt: bytes, likely: tuple[_Sum, ...], order: str
+) -> Iterator[_Frame]:
     place, fits = _HEADER.size, True
-    likely: tuple[_Sum, ...] = (before,)
     while place + _FRAME.size + size <= len(content):
         head = content[place : place + _FRAME.size]
         page = content[place + _FRAME.size : place + _FRAME.size + size]
@@ -99,7 +114,7 @@ def _frames(content: bytes, size: int, salt: bytes, before: _Sum, order: str) ->
         # A sum that fits is proof by itself: the salt is no part of it, and may be what was hit.
         looks_back = is_marked or fits
         sums = [_sum(page, _sum(head[:8], it, order), order) for it in likely if looks_back]
-        fits = (first, second) in sums
+        fits = number > 0 and (first, second) in sums  # of zeros the sum is zero
         commits = pages != 0 and (fits or is_marked)
         yield _Frame(
             number=number,
