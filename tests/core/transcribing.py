@@ -89,8 +89,28 @@ class Teller:
         if self.life.world.open and self.dice.chance(45):
             return self._end()
         self.life.now += timedelta(seconds=self.dice.one((0, 1, 2, 7, 20)))
+        mended = self._mended() if self.dice.chance(40) else None
+        if mended is not None:
+            return mended
         event: Event = self.dice.one(self._makers)()
         return event
+
+    def _mended(self) -> Event | None:
+        """What ends a trouble in which nothing more would happen; None: there is none."""
+        world, at = self.life.world, self.life.now
+        if world.safe_hold is not None:
+            return events.CommandGiven(at=at, command=commands.ActAgain(), by="anna")
+        if world.paused:
+            return events.CommandGiven(at=at, command=commands.Release(), by="anna")
+        if world.unseen:
+            return events.SensorMended(at=at, sensor=next(iter(world.unseen)))
+        for agent in AGENTS:
+            if agent in world.agents and not world.agents[agent].up:
+                return agent_up(self.life, agent)
+        session = world.sessions.get(SESSIONS[0])
+        if session is not None and session.latched:
+            return events.PersonPrompted(at=at, session=session.id, message="msg")
+        return None
 
     def _who(self) -> tuple[SessionId, AgentId]:
         """Mostly the first session, so that something comes of it."""
