@@ -132,6 +132,7 @@ NOT_READ: list[tuple[Any, object, str]] = [
     (Mapping[int, int], ["ab"], "expected a pair, got str 'ab'"),
     (int | str, [], "expected int or str, got list []"),
     (int | str, {"a": 1}, "expected int or str, got an object without `is`"),
+    (datetime | str, {"a": 1, "b": 2}, "expected datetime or str, got an object without `is`"),
     (datetime | str, {"other": 1}, "expected datetime or str, got an object without `is`"),
     (Leaf | Twig, {"is": "Bush"}, "no str 'Bush' is known here"),
     (Leaf | Twig, {"is": []}, "no list [] is known here"),
