@@ -86,7 +86,7 @@ def _lay_over(log: Log, file: BinaryIO, count: int) -> tuple[int, list[bytes]]:
         place = (number - 1) * log.page_size
         if not fits:
             file.seek(place)
-            hidden.append(file.read(log.page_size))
+            hidden += [file.read(log.page_size), page]  # itself: a later one may lie over it
         file.seek(place)
         file.write(page)
     return count, hidden
