@@ -213,7 +213,12 @@ def _next_tick(life: Life) -> events.Event | None:
 
 
 def used_by(effect: Effect) -> Iterator[str]:
-    """What a limit counts of an effect; questions and critical notices have to get through."""
+    """What a limit counts of an effect; questions and critical notices have to get through.
+
+    What a prompt needs first (the end of the assistant's own retry) is part of the prompt.
+    """
+    if effect.id.endswith("i"):
+        return
     if isinstance(effect, effects.Notify):
         if effect.severity is not Severity.CRITICAL and "palingenesis answer" not in effect.message:
             yield "notifications"

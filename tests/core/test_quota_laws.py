@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palingenesis.core import commands, effects, events
+from palingenesis.core.kernel.leaving import is_hers
 from palingenesis.core.kernel.quota import ROWS_MOST, asked_until, canary_of
 from palingenesis.core.kernel.quota_line import in_line
 from palingenesis.core.step import next_deadline, step
@@ -246,6 +247,8 @@ def test_what_the_person_asks_for_is_never_in_line(night, number):
     ships.slow = False
     session = ships.world.sessions.get(ships.id(number))
     before = len(ships.asked)
+    plan = session.plan if session is not None else None
+    is_done_already = plan is not None and is_hers(plan) and session.status is Status.ACTING
 
     ships.command(commands.Skip(session=ships.id(number)))
 
@@ -253,4 +256,4 @@ def test_what_the_person_asks_for_is_never_in_line(night, number):
     assert after is None or not in_line(after)
     agent = ships.world.agents[ships.agent(number)]
     if session is not None and agent.up and session.block is None:
-        assert len(ships.asked) > before
+        assert is_done_already or len(ships.asked) > before

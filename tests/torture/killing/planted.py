@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
-from palingenesis.app import daemon
+from palingenesis.app import running
 from palingenesis.app.daemon import Daemon
 from palingenesis.assistants.opencode import actuator, continuing
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
@@ -48,7 +48,7 @@ def _stale() -> None:
 
 def _unlocked() -> None:
     """The state directory keeps no second daemon out; daemons.py has to see it."""
-    daemon.lock = nullcontext  # type: ignore[assignment]
+    running.lock = nullcontext  # type: ignore[assignment]
 
 
 PLANTED: Mapping[str, Callable[[], None]] = {
