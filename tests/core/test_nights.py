@@ -323,6 +323,14 @@ def test_an_abort_some_seconds_after_our_order_is_hers_if_we_died_in_between():
     assert life.session.latched
 
 
+def test_a_turn_that_ended_with_its_server_was_not_ended_by_our_interrupt():
+    life = Life(SILENT) >> passed(615) << "interrupt" >> passed(5) >> agent_up
+
+    life >> ended("interrupt", idle_since=at(616), again="yes") << Status.WORKING
+
+    life.claim_nothing_more()
+
+
 def test_what_our_interrupt_left_behind_is_for_a_person_if_nothing_follows_it():
     life = Life(SILENT) >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end")
     life << "resume" >> ended("resume", "superseded") << Status.WORKING

@@ -53,8 +53,10 @@ def interrupted(
 ) -> Session | None:
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
+    died = _has_died_since(draft, session)
+    ours = event.data.get("again") and _was_at_once(session, since or "") and not died
     # Where it stands is told with both: the next step answers that.
-    if since is None or (event.data.get("again") and _was_at_once(session, since)):
+    if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
     if not session.aborting and is_ours(session.stop):
         _hers(draft, session, unsure="again" in event.data)
@@ -65,7 +67,7 @@ def interrupted(
     if session.status is not Status.PAUSED and _is_overdue(session, since):
         _untold(draft, session, event.data.get("stop", ""))
         return None
-    if "again" in event.data:
+    if "again" in event.data and not died:
         _tell(draft, session)
     # It was believed at work, and had come to rest: why, is told now.
     session = cancel(draft, session, "it had come to rest by itself")
@@ -83,6 +85,13 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
         return
     session = cancel(draft, session, detail or "the session has moved on")
     draft.move(session, "superseded", detail)
+
+
+def _has_died_since(draft: Draft, session: Session) -> bool:
+    """Whether its server began after our order, and no abort was told: the old one ended it."""
+    agent = draft.agents.get(session.agent)
+    began = agent.started_at if agent is not None and agent.up else None
+    return session.aborting and began is not None and began > session.since
 
 
 def _was_at_once(session: Session, since: str) -> bool:
