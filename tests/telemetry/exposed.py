@@ -1,9 +1,10 @@
 """Prometheus' text read back: a strict parser of our own, for machines without promtool."""
 
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass, field
+
+from tests.telemetry.promtool import promtool
 
 _SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
@@ -68,16 +69,9 @@ def _labels(text: str) -> dict[str, str]:
     return labels
 
 
-def promtool() -> str | None:
-    """Where it is, if it is here (Debian: the package `prometheus`)."""
-    return shutil.which("promtool")
-
-
 def lint(text: str) -> str:
     """What `promtool check metrics` says; empty: nothing."""
-    program = promtool()
-    assert program is not None
     done = subprocess.run(
-        [program, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        [promtool(), "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     return done.stdout + done.stderr + ("" if done.returncode == 0 else f"\n{done.returncode}")
