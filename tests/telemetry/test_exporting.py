@@ -92,7 +92,7 @@ def exporting(
         read=life.read,
         newest=lambda: len(life.entries),
         measure=measure,
-        messages=Encoding(resource("palingenesis", {})),
+        messages=Encoding(resource("palingenesis")),
         sender=sender,
         clock=clock or Hurried(),
         kept=kept,

@@ -114,7 +114,7 @@ class Observing:
             read=self._read,
             newest=lambda: self._loop.seq,
             measure=self._measure,
-            messages=Encoding(resource(otel.service_name, self._environ)),
+            messages=Encoding(resource(otel.service_name)),
             sender=sender,
             clock=self._clock,
             kept=self._journal.path.with_name("otlp.json"),

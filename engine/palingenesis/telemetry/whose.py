@@ -16,21 +16,17 @@ def labels() -> Mapping[str, str]:
     return {"host": socket.gethostname() or "unknown", "user": user}
 
 
-def resource(service: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+def resource(service: str) -> Mapping[str, str]:
     """Who we are to a collector, with what OTEL_RESOURCE_ATTRIBUTES adds: `name=value,…`."""
-    from urllib.parse import unquote
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-    added = {}
-    for part in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
-        name, found, value = part.partition("=")
-        if found and name.strip():
-            added[unquote(name.strip())] = unquote(value.strip())
     whose = labels()
-    return {
-        **added,
+    ours = {
         "service.name": service,
         "service.version": __version__,
         "service.instance.id": f"{whose['user']}@{whose['host']}",
         "host.name": whose["host"],
         "user.name": whose["user"],
     }
+    found = OTELResourceDetector().detect().merge(Resource(ours))
+    return {name: str(value) for name, value in found.attributes.items()}
