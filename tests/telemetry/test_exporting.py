@@ -456,7 +456,7 @@ def test_a_library_that_is_not_there_is_noticed_without_importing_it():
 
 
 def test_by_grpc_it_says_the_same(kept: Path):
-    grpc = pytest.importorskip("grpc", reason="the extra otlp-grpc is not installed")
+    import grpc
     from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
     from opentelemetry.proto.collector.logs.v1 import logs_service_pb2_grpc as service
 
