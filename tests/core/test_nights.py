@@ -326,9 +326,15 @@ def test_an_abort_some_seconds_after_our_order_is_hers_if_we_died_in_between():
 def test_a_turn_that_ended_with_its_server_was_not_ended_by_our_interrupt():
     life = Life(SILENT) >> passed(615) << "interrupt" >> passed(5) >> agent_up
 
-    life >> ended("interrupt", idle_since=at(616), again="yes") << Status.WORKING
+    life >> ended("interrupt", idle_since=at(616), again="yes", cut_off="yes") << Status.WORKING
 
     life.claim_nothing_more()
+
+
+def test_an_abort_of_ours_is_ours_although_its_server_has_died_since():
+    life = Life(SILENT) >> passed(615) << "interrupt" >> passed(5) >> agent_up
+
+    life >> ended("interrupt", idle_since=at(615), again="yes", stop="msg_1:end") << "resume"
 
 
 def test_what_our_interrupt_left_behind_is_for_a_person_if_nothing_follows_it():

@@ -75,8 +75,8 @@ class Interrupt(_OnSession):
     """Abort the running turn (also the assistant's own retry), and wait until it is idle.
 
     The outcome's data has `stop`, the key of where the session stands now. Where there was nothing
-    to abort it has `idle_since`, `by_itself` if no abort has ended it, and `again` if a former run
-    of ours may have.
+    to abort it has `idle_since`, `by_itself` if no abort has ended it, `cut_off` if it ended with
+    its server, and `again` if a former run of ours may have ended it.
     """
 
     grace_s: float = 10.0

@@ -121,3 +121,11 @@ def test_a_turn_that_ran_when_it_was_ordered_is_ended() -> None:
     after_her = replace(WHATEVER_RUNS, ordered=START + timedelta(seconds=2))
 
     performed(after_her, ended, before=spins(answer(2, finish=None, text="")))
+
+
+def test_an_answer_that_no_abort_has_completed_was_cut_off_with_its_server() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert (outcome.result, fake.aborted) == (Result.OK, [])
+        assert outcome.data["cut_off"] == "yes"
+
+    performed(WHATEVER_RUNS, expect, before=rests(answer(2, finish=None, text="")))

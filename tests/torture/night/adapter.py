@@ -459,7 +459,8 @@ class Actuator:
             since = view.stop.wall if view.stop is not None else None
             idle = self.doors.house.instant(since).isoformat() if since is not None else ""
             itself = {"by_itself": "yes"} if _ended_by_itself(view) else {}
-            data = {"idle_since": idle} | itself | _stands_at(view)
+            cut_off = {"cut_off": "yes"} if view.stop and view.stop.reason == "crash" else {}
+            data = {"idle_since": idle} | itself | cut_off | _stands_at(view)
             return Outcome(result=Result.OK, detail="it was idle", data=data)
         if why := self._void(effect):
             return _failed(why)

@@ -16,8 +16,8 @@ from palingenesis.assistants.opencode.continuing import Continuing
 from palingenesis.assistants.opencode.freshness import (
     Standing,
     ahead_of,
-    ended_by_itself,
     has_answer,
+    how_it_rests,
     keys_of,
     read_standing,
     seen_prompt,
@@ -372,13 +372,7 @@ class OpenCodeActuator:
 
 
 def _idle_since(standing: Standing) -> dict[str, str]:
-    """Since when there is nothing to abort ("": that cannot be told), where it stands, and how."""
-    last = standing.said[-1] if standing.said else None
-    ended = (last.completed or last.created) if last is not None else None
-    since = {"idle_since": ended.isoformat() if ended is not None else ""}
-    if ended_by_itself(standing):
-        since["by_itself"] = "yes"
-    return since | ({"stop": _key_of(standing)} if last is not None else {})
+    return how_it_rests(standing) | ({"stop": _key_of(standing)} if standing.said else {})
 
 
 def _key_of(standing: Standing) -> str:

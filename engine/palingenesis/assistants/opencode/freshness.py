@@ -139,6 +139,18 @@ def ended_by_itself(standing: Standing) -> bool:
     return bool(last.finish) if last.failure is None else last.failure.name != _ABORTED
 
 
+def how_it_rests(standing: Standing) -> dict[str, str]:
+    """Since when there is nothing to abort ("": that cannot be told), and what has ended it."""
+    last = standing.said[-1] if standing.said else None
+    ended = (last.completed or last.created) if last is not None else None
+    told = {"idle_since": ended.isoformat() if ended is not None else ""}
+    if ended_by_itself(standing):
+        told["by_itself"] = "yes"
+    elif standing.answer is not None and standing.answer.completed is None:
+        told["cut_off"] = "yes"  # it ended with its server: an abort would have given it an end
+    return told
+
+
 def unsettled_s(standing: Standing, now: datetime, settle_s: float) -> float:
     """Seconds to wait until a prompt is not swallowed by the end of the last turn; 0: none.
 

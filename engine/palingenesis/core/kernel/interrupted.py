@@ -53,7 +53,7 @@ def interrupted(
 ) -> Session | None:
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
-    died = _has_died_since(draft, session)
+    died = "cut_off" in event.data
     ours = event.data.get("again") and _was_at_once(session, since or "") and not died
     # Where it stands is told with both: the next step answers that.
     if since is None or ours:
@@ -85,13 +85,6 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
         return
     session = cancel(draft, session, detail or "the session has moved on")
     draft.move(session, "superseded", detail)
-
-
-def _has_died_since(draft: Draft, session: Session) -> bool:
-    """Whether its server began after our order, and no abort was told: the old one ended it."""
-    agent = draft.agents.get(session.agent)
-    began = agent.started_at if agent is not None and agent.up else None
-    return session.aborting and began is not None and began > session.since
 
 
 def _was_at_once(session: Session, since: str) -> bool:
