@@ -49,13 +49,13 @@ class Answer:
 
 
 class Wire:
-    """A client for one origin; reuses its connections. Close it, or use it in `async with`.
+    """A client for one origin. Close it, or use it in `async with`.
 
     Args:
         origin: `http://127.0.0.1:4096`, or a complete address for a single-purpose endpoint.
         basic: user name and password.
         headers: sent with every request.
-        keep_alive: False opens a fresh connection for each request (readiness probes).
+        keep_alive: whether connections over TLS are reused; plain ones are fresh each time.
         bytes_max: the largest answer that is taken in.
     """
 
