@@ -41,7 +41,7 @@ from palingenesis.runtime.recovery import recover
 from tests.torture.killing.stage import Stage
 from tests.torture.killing.zygote import Zygote
 from tests.torture.preload import compiled
-from tests.torture.telling import commit, percentile
+from tests.torture.telling import commit, spans
 
 FRESH_EVERY = 50
 WITHIN_S = 2.0
@@ -272,11 +272,7 @@ def summary(
     for name, is_fresh in (("forks, imports left out", False), ("fresh processes", True)):
         taken = [pair.answers_s for pair in done if pair.fresh is is_fresh]
         if taken:
-            told = ", ".join(
-                f"{word} {percentile(taken, share):.2f} s"
-                for word, share in (("p50", 50), ("p99", 99), ("longest", 100))
-            )
-            lines.append(f"  from the start after a SIGKILL to an answer ({name}): {told}")
+            lines.append(f"  from the start after a SIGKILL to an answer ({name}): {spans(taken)}")
     soon = sum(pair.answers_s <= within_s for pair in done)
     load = f"{os.cpu_count()} cores with a load of {os.getloadavg()[1]:.0f}"
     lines.append(f"  within {within_s:g} s: {soon}/{len(done)}, on {load}")

@@ -25,7 +25,7 @@ from pathlib import Path
 from tests.torture.failing.campaign import Campaign, repeat
 from tests.torture.failing.fault import Part, read_fault
 from tests.torture.failing.nights import NIGHTS, nights_named
-from tests.torture.telling import commit, percentile
+from tests.torture.telling import commit, spans
 
 _PARTS = {Part.NIGHT: "in the night", Part.START: "in the start after a death"}
 
@@ -80,11 +80,7 @@ def summary(campaign: Campaign) -> list[str]:
         lines.append(f"  {words}: " + ", ".join(f"{n} {c}" for n, c in calls.most_common()))
     served = [one for run in met for one in run.told.served_s]
     if served:
-        figures = ", ".join(
-            f"{name} {percentile(served, share):.2f} s"
-            for name, share in (("p50", 50), ("p99", 99), ("longest", 100))
-        )
-        lines.append(f"normal service again after {len(served)} faults: {figures}")
+        lines.append(f"normal service again after {len(served)} faults: {spans(served)}")
     exits = Counter(code for one in met for code in one.told.exits)
     ended = ", ".join(f"{count} with {code}" for code, count in exits.most_common()) or "never"
     lines.append(f"the daemon ended by itself, to be started again: {ended}")

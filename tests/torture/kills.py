@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.torture.killing.campaign import Campaign, Done, nights_named, read_blow, repeat
 from tests.torture.killing.planted import PLANTED
 from tests.torture.killing.run import Plan
-from tests.torture.telling import commit, percentile
+from tests.torture.telling import commit, spans
 
 SIGNS = {"twice": "twice", "lost": "lost", "after exit": "after the person's stop"}
 
@@ -79,11 +79,7 @@ def summary(campaign: Campaign) -> list[str]:
     lines.append("  " + ", ".join(f"{name} {count}" for name, count in calls.most_common()))
     recoveries = [one for run in killed for one in run.told.recoveries_s]
     if recoveries:
-        figures = ", ".join(
-            f"{name} {percentile(recoveries, share):.2f} s"
-            for name, share in (("p50", 50), ("p99", 99), ("longest", 100))
-        )
-        lines.append(f"agent in sight again after a kill, imports left out: {figures}")
+        lines.append(f"agent in sight again after a kill, imports left out: {spans(recoveries)}")
     lines += [_of_night(name, counted[name], killed) for name in sorted(counted)]
     return lines
 

@@ -26,3 +26,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that `share` percent of the values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, ceil(len(ordered) * share / 100) - 1)]
+
+
+def spans(seconds: Sequence[float]) -> str:
+    """How long something took: the middle, nearly all, and the longest."""
+    shares = (("p50", 50), ("p99", 99), ("longest", 100))
+    return ", ".join(f"{name} {percentile(seconds, share):.2f} s" for name, share in shares)
