@@ -70,6 +70,7 @@ class Way(StrEnum):
 
     MANAGED = "managed"  # our own child, or one that we left running
     ATTACHED = "attached"  # somebody's server; never restarted by us
+    INTEGRATED = "integrated"  # a program of the person's own that lets us in; hers to end
     OBSERVED = "observed"  # seen from outside, told about, not touched
 
 

@@ -2,7 +2,8 @@
 
 `messageID` with part ids is the key of a prompt, and messages can be listed by it; a session keeps
 `metadata`; after a 429 the server waits and tries again by itself. A server that somebody else
-started has no process of ours, and a program that is only observed offers us nothing.
+started has no process of ours, and neither has the person's own program that lets us in; one that
+is only observed offers us nothing.
 """
 
 from collections.abc import Mapping
@@ -23,8 +24,14 @@ MANAGED: Final = Offers(
 ATTACHED: Final = Offers(
     acts=True, prompt_key=True, key_query=True, session_metadata=True, own_retry=True
 )
+INTEGRATED: Final = ATTACHED
 OBSERVED: Final = Offers(own_retry=True)
 
 OPENCODE: Final[Mapping[Way, Offers]] = MappingProxyType(
-    {Way.MANAGED: MANAGED, Way.ATTACHED: ATTACHED, Way.OBSERVED: OBSERVED}
+    {
+        Way.MANAGED: MANAGED,
+        Way.ATTACHED: ATTACHED,
+        Way.INTEGRATED: INTEGRATED,
+        Way.OBSERVED: OBSERVED,
+    }
 )
