@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from palingenesis.runtime.linking import Join
+
 
 class ClientLeftError(Exception):
     """The client went before it had said all that it announced."""
@@ -20,6 +22,8 @@ class Request:
     """By names in lower case."""
     body: AsyncIterator[bytes]
     """Its pieces as they come; raises `ClientLeftError` if they end before they should."""
+    pid: int | None = None
+    """The process that asks, as the kernel knows it; None: not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,4 +44,12 @@ class Stream:
     media_type: str = "text/event-stream"
 
 
-Handler = Callable[[Request], Awaitable[Answer | Stream]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """The connection stays, and speaks another protocol from here on: one document a line."""
+
+    protocol: str
+    join: Join
+
+
+Handler = Callable[[Request], Awaitable[Answer | Stream | Switch]]

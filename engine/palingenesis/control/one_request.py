@@ -17,8 +17,16 @@ from urllib.parse import parse_qsl, unquote
 import h11
 
 from palingenesis.control import wire_format
-from palingenesis.control.asking import Answer, ClientLeftError, Handler, Request, Stream
-from palingenesis.control.peer import is_ourselves
+from palingenesis.control.asking import (
+    Answer,
+    ClientLeftError,
+    Handler,
+    Request,
+    Stream,
+    Switch,
+)
+from palingenesis.control.link import SocketLink
+from palingenesis.control.peer import is_ourselves, peer_pid
 
 log = logging.getLogger("palingenesis.control")
 
@@ -37,6 +45,8 @@ class Places:
     def __init__(self) -> None:
         self.taken: OrderedDict[OneRequest, None] = OrderedDict()
         self.answering: set[asyncio.Task[None]] = set()
+        self.linked: set[OneRequest] = set()
+        """Connections that stay."""
 
     def find(self) -> bool:
         """Whether there is room for one more, if need be because another one gives way."""
@@ -73,6 +83,7 @@ class OneRequest(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._body: deque[bytes] = deque()
         self._asked_all = self._answered = self._streams = self._left = False
+        self._link: SocketLink | None = None
         self._arrived, self._writable = asyncio.Event(), asyncio.Event()
         self._writable.set()
 
@@ -87,7 +98,9 @@ class OneRequest(asyncio.Protocol):
         self._deadline = _in(self._head_s_max, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what comes after the one request is of no interest."""
+        """Read on; what comes after the one request is of no interest, unless it stays."""
+        if self._link is not None:
+            self._link.feed(data)
         if self._transport is None or self._asked_all:
             return
         self._http.receive_data(data)
@@ -111,10 +124,13 @@ class OneRequest(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """A stream ends with its client; an order that was given is carried out to its end."""
         self._places.taken.pop(self, None)
+        self._places.linked.discard(self)
         self._left = True
         self._arrived.set()
         self._writable.set()
         self._stop_the_clock()
+        if self._link is not None:
+            self._link.end()
         if self._streams and self._task is not None:
             self._task.cancel()
 
@@ -159,6 +175,7 @@ class OneRequest(asyncio.Protocol):
                 name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers
             },
             body=self._pieces(),
+            pid=self._peer(),
         )
         self._stop_the_clock()
         self._deadline = _in(_ANSWERED_S_MAX, self.abort)
@@ -184,6 +201,8 @@ class OneRequest(asyncio.Protocol):
         answer = await self._handler(request)
         if isinstance(answer, Stream):
             await self._follow(answer, request.method)
+        elif isinstance(answer, Switch):
+            await self._stay(answer)
         elif not self._left:
             self._say(answer, request.method)
 
@@ -199,6 +218,22 @@ class OneRequest(asyncio.Protocol):
                     self._send(h11.Data(data=piece))
                     await self._writable.wait()
         self._finish()
+
+    async def _stay(self, switch: Switch) -> None:
+        """Speak the other protocol until either side has enough of it."""
+        if self._left or self._transport is None:
+            return
+        self._stop_the_clock()
+        self._link = SocketLink(self._transport)
+        headers = [("connection", "upgrade"), ("upgrade", switch.protocol)]
+        self._send(h11.InformationalResponse(status_code=101, headers=headers))
+        del self._places.taken[self]  # the plugins of her programs keep nobody out
+        self._places.linked.add(self)
+        self._answered = True
+        try:
+            await switch.join(self._link)
+        finally:
+            self._link.close()
 
     def _say(self, answer: Answer, method: str) -> None:
         self._send(_head(answer.status, answer.media_type, len(answer.body)))
@@ -224,6 +259,10 @@ class OneRequest(asyncio.Protocol):
             log.error("an answer broke off", exc_info=error)
         if not self._answered:
             self.abort()
+
+    def _peer(self) -> int | None:
+        transport = self._transport
+        return peer_pid(transport.get_extra_info("socket")) if transport is not None else None
 
     def _stop_the_clock(self) -> None:
         if self._deadline is not None:

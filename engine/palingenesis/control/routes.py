@@ -6,7 +6,15 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from palingenesis.control.asking import Answer, ClientLeftError, Handler, Request, Stream
+from palingenesis.control.asking import (
+    Answer,
+    ClientLeftError,
+    Handler,
+    Request,
+    Stream,
+    Switch,
+)
+from palingenesis.control.joining import Joining
 from palingenesis.control.rate import Rate
 from palingenesis.control.wire_format import (
     ANSWER_S_MAX,
@@ -53,6 +61,7 @@ def make_handler(door: Door, closing: asyncio.Event) -> Handler:
         "/v1/open": _guarded(routes.open),
         "/v1/policy": _guarded(routes.policy),
         "/v1/metrics": _guarded(routes.metrics),
+        "/v1/agents/opencode": _guarded(Joining(door).answer),
     }
     change: dict[str, Handler] = {
         "/v1/commands": _guarded(routes.command, CHANGE_S_MAX),
@@ -63,7 +72,7 @@ def make_handler(door: Door, closing: asyncio.Event) -> Handler:
         "/v1/stop": _guarded(routes.stop),
     }
 
-    async def answer(request: Request) -> Answer | Stream:
+    async def answer(request: Request) -> Answer | Stream | Switch:
         table = change if request.method == "POST" else read
         handler = table.get(request.path)
         if handler is not None and request.method in {"GET", "HEAD", "POST"}:
@@ -251,7 +260,7 @@ class _Routes:
 def _guarded(handler: Handler, limit_s: float = ANSWER_S_MAX) -> Handler:
     """The handler with a time limit, and with every error as an answer."""
 
-    async def answer(request: Request) -> Answer | Stream:
+    async def answer(request: Request) -> Answer | Stream | Switch:
         try:
             async with asyncio.timeout(limit_s):
                 return await handler(request)

@@ -83,6 +83,8 @@ class ControlServer:
     async def _say_farewell(self) -> None:
         for connection in list(self._places.taken):
             connection.close_if_idle()
+        for connection in list(self._places.linked):
+            connection.abort()
         tasks = set(self._places.answering)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_FAREWELL_S)

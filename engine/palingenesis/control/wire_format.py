@@ -24,6 +24,10 @@ READERS_MAX: Final = 8
 ORDERS_AT_ONCE: Final = 60
 ORDERS_PER_S: Final = 10.0
 """Each order is written to the journal: one that asks in a loop must not fill it."""
+LINKS_MAX: Final = 64
+"""So many programs may stay connected."""
+AGENT_PROTOCOL: Final = "palingenesis-agent/1"
+"""What a connection speaks that stays."""
 HEAD_S_MAX: Final = 5.0
 ANSWER_S_MAX: Final = 5.0
 CHANGE_S_MAX: Final = 30.0

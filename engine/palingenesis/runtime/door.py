@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, NotRequired, Protocol, TypedDict
 
 from palingenesis.runtime.candidate import CandidateDoor
+from palingenesis.runtime.linking import Caller, Join
 from palingenesis.runtime.savings_status import SavingsStatus
 
 SCHEMA_VERSION = 1
@@ -362,6 +363,10 @@ class Door(CandidateDoor, Protocol):
 
     def open(self, session: str | None) -> Entrance:
         """How to attach a TUI to the managed server."""
+        ...
+
+    def admit(self, caller: Caller) -> Join:
+        """How to live with a program that wants to stay connected; errors: it is not wanted."""
         ...
 
     def policy(self) -> PolicyText:

@@ -57,6 +57,7 @@ class Wire:
         headers: sent with every request.
         keep_alive: whether connections over TLS are reused; plain ones are fresh each time.
         bytes_max: the largest answer that is taken in.
+        carrier: what carries the exchanges; None: a connection to the origin.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         keep_alive: bool = True,
         bytes_max: int = ANSWER_BYTES_MAX,
+        carrier: Carrier | None = None,
     ) -> None:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -83,7 +85,7 @@ class Wire:
         self._headers = {"accept-encoding": "identity", **(headers or {})}
         self._keep_alive = keep_alive
         self._bytes_max = bytes_max
-        self._carrier: Carrier | None = None
+        self._carrier = carrier
 
     async def __aenter__(self) -> Self:
         return self

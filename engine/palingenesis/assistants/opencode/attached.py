@@ -70,9 +70,11 @@ class AttachedServer:
             await wait_gone(running.identity)
         return Exit()
 
-    def stopped_by_us(self, running: Running) -> bool:
-        """Never."""
-        return False
+    async def why_gone(
+        self, running: Running, ended: Exit, at_work: Collection[SessionId]
+    ) -> Ending:
+        """See `Server`."""
+        return Ending(cause=DownCause.EXITED, detail=str(ended))
 
     async def restart(self, grace_s: float) -> Running:
         """Refused."""

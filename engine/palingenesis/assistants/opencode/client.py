@@ -38,6 +38,7 @@ from palingenesis.core.errors import (
     WireDeadlineError,
     WireError,
 )
+from palingenesis.wire.exchange import Carrier
 from palingenesis.wire.http import Answer, Wire
 from palingenesis.wire.redaction import redact_to
 from palingenesis.wire.sse import ServerSentEvent
@@ -61,6 +62,7 @@ class OpenCode:
         origin: `http://127.0.0.1:PORT`.
         password: None when the server has none.
         timeout_s: for calls that answer from memory; the others have their own.
+        carrier: carries the requests; None: HTTP to the origin.
     """
 
     def __init__(
@@ -71,10 +73,11 @@ class OpenCode:
         username: str = USER_NAME,
         timeout_s: float = 10.0,
         fresh: bool = False,
+        carrier: Carrier | None = None,
     ) -> None:
         basic = (username, password) if password is not None else None
         try:
-            self._wire = Wire(origin, basic=basic, keep_alive=not fresh)
+            self._wire = Wire(origin, basic=basic, keep_alive=not fresh, carrier=carrier)
         except WireError as error:
             raise AssistantUnreachableError(error.message, error.hint) from error
         self.origin = self._wire.origin
@@ -188,6 +191,16 @@ class OpenCode:
             if not before or not page:
                 break
         return [message for page in reversed(pages) for message in page]
+
+    async def toast(self, message: str, *, title: str, variant: str, show_s: float) -> None:
+        """Show a few words in the screen that belongs to this server, if there is one."""
+        shown_ms = round(show_s * 1000)
+        body = {"title": title, "message": message, "variant": variant, "duration": shown_ms}
+        await self._call("POST", "/tui/show-toast", body)
+
+    async def select(self, session: str) -> None:
+        """Have the screen that belongs to this server show that session."""
+        await self._call("POST", "/tui/select-session", {"sessionID": session})
 
     async def todos(self, session: str) -> tuple[Todo, ...]:
         """The session's own list."""

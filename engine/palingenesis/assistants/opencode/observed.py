@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from palingenesis.assistants.opencode.ending import NEWEST, is_unfinished
 from palingenesis.assistants.opencode.executable import ask_version, database
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.reading import stop_of
@@ -32,7 +33,6 @@ from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.wire.redaction import redact_to
 
 NAMES = ("opencode", "opencode.exe", ".opencode")
-_NEWEST = 30
 _ALIVE_EVERY = timedelta(seconds=10)
 _NOT_A_PROGRAM_OF_HERS = frozenset(
     {"serve", "web", "attach", "acp"}  # servers, and clients of servers
@@ -95,6 +95,7 @@ class ObservedSensor:
         data: only programs with this database are hers in our sense; one in a container or with
             another home lives in another world. None: all.
         zones: time-zone data, see `core.stops.times`.
+        claimed: programs that let us in through our plugin: not told here, as long as they do.
     """
 
     name = "programs"
@@ -107,8 +108,10 @@ class ObservedSensor:
         owned: Callable[[], Collection[SessionId]] = tuple,
         data: Path | None = None,
         zones: Zones | None = None,
+        claimed: Callable[[Identity], bool] = nobodys,
     ) -> None:
         self._clock = clock
+        self._claimed = claimed
         self._data = data
         self._pace = pace or Pace()
         self._owned = owned
@@ -125,6 +128,8 @@ class ObservedSensor:
                 for found in await asyncio.to_thread(self._lookout.look):
                     program = read_command(found.command)
                     if program is None or found.identity in self._watched:
+                        continue
+                    if self._claimed(found.identity):
                         continue
                     if "OPENCODE_PID" in found.environment:
                         continue  # an agent's own tool, not a program of the person
@@ -198,7 +203,7 @@ class ObservedSensor:
         if seen is None:
             seen = watch.sessions[row.info.id] = _Seen(row=row)
         seen.row = row
-        raw = await asyncio.to_thread(watch.storage.messages, row.info.id, _NEWEST)
+        raw = await asyncio.to_thread(watch.storage.messages, row.info.id, NEWEST)
         transcript = read_transcript(raw)
         self._tell_person(seen, session, transcript)
         at = self._clock.now()
@@ -268,7 +273,8 @@ class ObservedSensor:
             unfinished = [
                 seen.row.info.title
                 for seen in watch.sessions.values()
-                if seen.is_working and await asyncio.to_thread(_is_unfinished, watch.storage, seen)
+                if seen.is_working
+                and await asyncio.to_thread(is_unfinished, watch.storage, seen.row.info.id)
             ]
         cause = DownCause.EXITED if unfinished else DownCause.ENDED
         detail = f"ended in the middle of {unfinished[0]!r}" if unfinished else "ended"
@@ -277,6 +283,11 @@ class ObservedSensor:
                 at=self._clock.now(), agent=watch.agent, cause=cause, detail=redact_to(detail, 500)
             )
         )
+
+
+def nobodys(_identity: Identity) -> bool:
+    """Whether somebody else watches a program: nobody does."""
+    return False
 
 
 def read_command(command: Sequence[str]) -> Program | None:
@@ -300,13 +311,6 @@ def read_command(command: Sequence[str]) -> Program | None:
     if first == "run":
         return Program(is_run=True, session=session)
     return Program(project=first, session=session)
-
-
-def _is_unfinished(storage: Storage, seen: _Seen) -> bool:
-    """Whether its last turn was left without any mark."""
-    transcript = read_transcript(storage.messages(seen.row.info.id, _NEWEST))
-    answer = transcript.answer
-    return answer is None or answer.completed is None
 
 
 def _nobody(_event: events.Event) -> None:

@@ -64,9 +64,11 @@ class PacedServer:
         """See `Server`."""
         return await self._server.gone(running)
 
-    def stopped_by_us(self, running: Running) -> bool:
+    async def why_gone(
+        self, running: Running, ended: Exit, at_work: Collection[SessionId]
+    ) -> Ending:
         """See `Server`."""
-        return self._server.stopped_by_us(running)
+        return await self._server.why_gone(running, ended, at_work)
 
     async def restart(self, grace_s: float) -> Running:
         """See `Server`.

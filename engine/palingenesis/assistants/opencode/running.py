@@ -1,11 +1,13 @@
 """A server that answers, and what a server is to its sensor and its actuator."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.core.values import Way
+from palingenesis.assistants.opencode.ending import Ending
+from palingenesis.core.values import SessionId, Way
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity
@@ -25,6 +27,10 @@ class Running:
     """It was there before us; its sessions may be at work."""
     detail: str = ""
     """What a person should know: another port than configured, an untested version, …"""
+    directories: Callable[[], tuple[str, ...]] | None = field(default=None, repr=False)
+    """Where it works, if it tells; None: that is seen from its list of sessions."""
+    connect: Callable[[], OpenCode] | None = field(default=None, repr=False)
+    """Makes a client; None: one that speaks HTTP to the origin."""
 
     @property
     def began_at(self) -> datetime:
@@ -34,6 +40,8 @@ class Running:
 
     def client(self) -> OpenCode:
         """A new client; the caller closes it."""
+        if self.connect is not None:
+            return self.connect()
         return OpenCode(self.origin, password=self.password)
 
 
@@ -59,8 +67,10 @@ class Server(Protocol):
         """Return as soon as the process of this server has ended; never, if it cannot be seen."""
         ...
 
-    def stopped_by_us(self, running: Running) -> bool:
-        """Whether its end was our own doing."""
+    async def why_gone(
+        self, running: Running, ended: Exit, at_work: Collection[SessionId]
+    ) -> Ending:
+        """Whose doing its end was; `at_work` are the sessions that worked there until then."""
         ...
 
     async def restart(self, grace_s: float) -> Running:

@@ -124,7 +124,7 @@ class OpenCodeSensor:
             watching = group.create_task(self._watch_server(running))
             ended = await self._server.gone(running)
             watching.cancel()
-        self._tell_exit(running, ended)
+        await self._tell_exit(running, ended)
 
     def _tell_up(self, running: Running) -> None:
         self._told_down = False
@@ -142,18 +142,19 @@ class OpenCodeSensor:
             )
         )
 
-    def _tell_exit(self, running: Running, ended: Exit) -> None:
-        by_us = self._server.stopped_by_us(running)
+    async def _tell_exit(self, running: Running, ended: Exit) -> None:
+        at_work = [w.id for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
+        ending = await self._server.why_gone(running, ended, at_work)
         self._book.all_stopped()
         self._told_down = True
         self._emit(
             events.AgentDown(
                 at=self._clock.now(),
                 agent=self._agent,
-                cause=DownCause.STOPPED if by_us else DownCause.EXITED,
+                cause=ending.cause,
                 exit_code=ended.code,
                 signal=ended.signal,
-                detail=str(ended),
+                detail=ending.detail,
             )
         )
 
@@ -273,7 +274,8 @@ class OpenCodeSensor:
 
     async def _list(self, running: Running, client: OpenCode) -> list[str]:
         """List the sessions; returns the directories where somebody may be at work."""
-        listed = await client.sessions(limit=LISTED_MAX)
+        tells = running.directories
+        listed = await client.sessions(limit=LISTED_MAX) if tells is None else ()
         known = {info.id: info for info in listed}
         for info in reversed(listed):
             self._book.list_session(info)
@@ -285,6 +287,8 @@ class OpenCodeSensor:
                 else:
                     self._book.expect(session, found)
         self._was_reached = True
+        if tells is not None:
+            return list(tells())
         if not running.adopted:
             return []  # it was started a moment ago: nobody works there yet
         recently = self._clock.now() - _RECENT

@@ -1,0 +1,39 @@
+"""How a program came to its end, and what its last turn looks like."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from palingenesis.assistants.opencode.storage import Storage
+from palingenesis.assistants.opencode.transcript import read_transcript
+from palingenesis.core.values import DownCause, SessionId
+
+NEWEST: Final = 30
+"""So many messages tell how the last turn ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Whose doing the end of a server or a program was, and what there is to say about it."""
+
+    cause: DownCause
+    detail: str
+
+
+def is_unfinished(storage: Storage, session: str) -> bool:
+    """Whether its last turn was left without any mark.
+
+    Raises:
+        AssistantError: the database cannot be read.
+    """
+    answer = read_transcript(storage.messages(session, NEWEST)).answer
+    return answer is None or answer.completed is None
+
+
+def left_unfinished(storage: Storage, sessions: Collection[SessionId]) -> SessionId | None:
+    """The first of these sessions whose last turn was left without any mark; None: there is none.
+
+    Raises:
+        AssistantError: the database cannot be read.
+    """
+    return next((session for session in sessions if is_unfinished(storage, session)), None)

@@ -1,0 +1,213 @@
+"""The person's own OpenCode programs that let us in through our plugin: watched and acted upon.
+
+Theory of operation: the plugin comes to us, never the other way round. Each program is a `Server`
+whose connection may come and go while its process lives; to sensor and actuator it looks like a
+server that is out of reach for a moment. Its process is seen through a pidfd. How it ended is put
+together from the plugin's last word, the kind of program, and what its sessions look like in the
+database: a turn that was left without any mark did not end by her will.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.ending import Ending, left_unfinished
+from palingenesis.assistants.opencode.plugged import Plugged, PluggedOpenCode
+from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.signals import Signal
+from palingenesis.assistants.opencode.storage import Storage
+from palingenesis.assistants.opencode.versions import what_is_wrong
+from palingenesis.core.errors import AssistantError, AssistantUnreachableError
+from palingenesis.core.values import AgentId, DownCause, SessionId, Way
+from palingenesis.processes.exits import Exit, wait_gone
+from palingenesis.processes.finding import started_at
+from palingenesis.processes.identity import Identity
+from palingenesis.runtime.ports import Clock
+from palingenesis.wire.exchange import Ask, BrokenError, Reply
+
+AWAY_S_MAX: Final = 60.0
+"""A plugin that is away for so long does not come back: its program is only observed from then."""
+_LAST_WORD_S: Final = 0.5
+_NOT_OURS: Final = "your own OpenCode is never restarted or ended by us"
+
+
+def agent_of(pid: int) -> AgentId:
+    """What a program of the person's own is called, however we see it."""
+    return AgentId(f"opencode-{pid}")
+
+
+class IntegratedProgram:
+    """One such program; a `Server`, and the `Carrier` of what it is asked.
+
+    Args:
+        identity: its process.
+        clock: what time it is.
+        storage: the database that it keeps its sessions in.
+        ends_itself: `opencode run`: it ends with its turn, and that is nobody's word.
+    """
+
+    way = Way.INTEGRATED
+
+    def __init__(
+        self, identity: Identity, clock: Clock, storage: Storage, *, ends_itself: bool = False
+    ) -> None:
+        self.identity = identity
+        self.agent = agent_of(identity.pid)
+        self.over = asyncio.Event()
+        """Its end was told."""
+        self._clock = clock
+        self._storage = storage
+        self._ends_itself = ends_itself
+        self._plugged: Plugged | None = None
+        self._change = asyncio.Event()
+        self._running: Running | None = None
+        self._told = False
+
+    # ── the plugin comes and goes ──
+
+    async def live(self, plugged: Plugged) -> None:
+        """Go by this connection until it ends; an earlier one gives way."""
+        earlier, self._plugged = self._plugged, plugged
+        if earlier is not None:
+            earlier.close()
+        self._changed()
+        try:
+            await plugged.live()
+        finally:
+            self._changed()
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether the plugin is connected now."""
+        return self._plugged is not None and not self._plugged.ended.is_set()
+
+    async def away_for(self, seconds: float) -> None:
+        """Return as soon as the plugin has been away for so long."""
+        while True:
+            changed = self._change
+            if self.is_plugged:
+                await changed.wait()
+                continue
+            waiting = asyncio.ensure_future(changed.wait())
+            pause = asyncio.ensure_future(self._clock.sleep(seconds))
+            try:
+                await asyncio.wait((waiting, pause), return_when=asyncio.FIRST_COMPLETED)
+                if pause.done() and not self.is_plugged:
+                    return
+            finally:
+                waiting.cancel()
+                pause.cancel()
+
+    def _changed(self) -> None:
+        before, self._change = self._change, asyncio.Event()
+        before.set()
+
+    # ── as a server ──
+
+    @property
+    def running(self) -> Running | None:
+        """See `Server`; None while the plugin is away."""
+        return self._running if self.is_plugged else None
+
+    async def up(self) -> Running:
+        """See `Server`. Waits for the plugin; after the end of the process, for ever."""
+        if self._told:
+            self.over.set()
+            await asyncio.get_running_loop().create_future()
+        while not self.is_plugged:
+            await self._change.wait()
+        async with self.client() as client:
+            version = await client.version(timeout_s=10.0)
+        began = started_at(self.identity)
+        if began is None:
+            raise AssistantUnreachableError(f"{self.agent} has just ended")
+        self._running = Running(
+            origin=self._origin,
+            version=version,
+            started_at=began,
+            identity=self.identity,
+            detail=what_is_wrong(version),
+            directories=lambda: self._plugged.directories if self._plugged is not None else (),
+            connect=self.client,
+        )
+        return self._running
+
+    async def gone(self, running: Running) -> Exit:
+        """See `Server`. How it ended is not told to us: it is not our child."""
+        await wait_gone(self.identity)
+        return Exit()
+
+    async def why_gone(
+        self, running: Running, ended: Exit, at_work: Collection[SessionId]
+    ) -> Ending:
+        """See `Server`."""
+        self._told = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_S):  # what it said last may not be read yet
+                while self.is_plugged:
+                    await self._change.wait()
+        said_farewell = self._plugged is not None and self._plugged.said_farewell
+        return await how_it_ended(
+            self._storage, at_work, said_farewell=said_farewell, ends_itself=self._ends_itself
+        )
+
+    async def restart(self, grace_s: float) -> Running:
+        """Refused."""
+        raise AssistantError(_NOT_OURS, "palingenesis open SESSION, after its end")
+
+    async def stop(self, grace_s: float) -> None:
+        """Refused."""
+        raise AssistantError(_NOT_OURS)
+
+    # ── as a carrier ──
+
+    def client(self) -> OpenCode:
+        """A client that asks through whatever connection there is; the caller closes it."""
+        return PluggedOpenCode(self._origin, self)
+
+    @asynccontextmanager
+    async def signals(self) -> AsyncIterator[AsyncIterator[Signal]]:
+        """What OpenCode announces, see `Plugged.signals`."""
+        if self._plugged is None:
+            raise AssistantUnreachableError("the plugin is not connected")
+        async with self._plugged.signals() as signals:
+            yield signals
+
+    def exchange(self, ask: Ask) -> AbstractAsyncContextManager[Reply]:
+        """See `wire.exchange.Carrier`."""
+        if self._plugged is None:
+            raise BrokenError("the plugin is not connected")
+        return self._plugged.exchange(ask)
+
+    async def aclose(self) -> None:
+        """See `wire.exchange.Carrier`: the connection is the plugin's to end."""
+
+    @property
+    def _origin(self) -> str:
+        return f"http://{self.agent}"
+
+
+async def how_it_ended(
+    storage: Storage,
+    at_work: Collection[SessionId],
+    *,
+    said_farewell: bool = False,
+    ends_itself: bool = False,
+) -> Ending:
+    """Whose doing the end of a program was, as far as it can be told."""
+    if said_farewell and not ends_itself:
+        return Ending(cause=DownCause.ENDED, detail="it was closed")
+    try:
+        unfinished = await asyncio.to_thread(left_unfinished, storage, at_work)
+    except AssistantError:
+        unfinished = next(iter(at_work), None)  # cannot be asked: believe what was seen last
+    if unfinished is not None:
+        return Ending(cause=DownCause.EXITED, detail=f"it ended in the middle of {unfinished}")
+    if ends_itself:
+        return Ending(cause=DownCause.EXITED, detail="its one turn is over")
+    return Ending(cause=DownCause.ENDED, detail="it ended")
