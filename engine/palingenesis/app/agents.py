@@ -10,14 +10,17 @@ from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.executable import database, find_executable
 from palingenesis.assistants.opencode.observed import ObservedSensor
 from palingenesis.assistants.opencode.pacing import Pace, PacedServer
+from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known, Remembered
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.core.values import AgentId, SessionId, Status, Way
 from palingenesis.core.world import World
+from palingenesis.processes.identity import Identity
 from palingenesis.runtime import door
 from palingenesis.runtime.config import Config
+from palingenesis.runtime.linking import Caller, Join
 from palingenesis.runtime.ports import Actuator, Clock, Dice, Sensor, Void, Work, stands
 from palingenesis.telemetry.sending import HEADERS_VARIABLE
 
@@ -34,12 +37,29 @@ class Agents:
     managed: ManagedServer | None
     server: Server | None
     executable: str | None
+    integrated: IntegratedPrograms | None = None
+    """The person's own programs that let us in; None: none is let in."""
     pace: Pace = field(default_factory=Pace)
     """How often is looked, and how long is waited; it may change meanwhile."""
 
     def actuator_of(self, agent: AgentId) -> Actuator | None:
         """Through what an agent is acted upon."""
-        return self.actuators.get(agent)
+        found = self.actuators.get(agent)
+        if found is None and self.integrated is not None:
+            found = self.integrated.actuator_of(agent)
+        return found
+
+    def admit(self, caller: Caller) -> Join:
+        """How to live with a program of the person's own that wants to let us in.
+
+        Raises:
+            PalingenesisError: it is none that we take.
+        """
+        if self.integrated is None:
+            raise PalingenesisError(
+                "here programs are only watched", '[opencode] mode = "managed" lets them in'
+            )
+        return self.integrated.admit(caller)
 
     def entrance(self, session: str | None, directory: str) -> door.Entrance:
         """How the person's own TUI gets into the server.
@@ -67,6 +87,11 @@ class Agents:
         }
 
 
+def nowhere(_where: AgentId | None) -> Collection[SessionId]:
+    """Nobody was at work."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the agents of one daemon live in."""
@@ -79,8 +104,10 @@ class Surroundings:
     dice: Dice
     server_url: str | None = None
     """Somebody's server to attach to, instead of running one."""
-    at_work: Callable[[], Collection[SessionId]] = tuple
-    """Sessions that were at work when we last ran."""
+    at_work: Callable[[AgentId | None], Collection[SessionId]] = nowhere
+    """Sessions that were at work when we last ran: in that program of hers, or on our server."""
+    remembered: tuple[Remembered, ...] = ()
+    """Programs of hers that let us in when we last ran."""
     believed: Callable[[AgentId], Collection[SessionId]] = nobody
     """Sessions of an agent that we take to be at work now."""
     owned: Callable[[], Collection[SessionId]] = tuple
@@ -122,7 +149,7 @@ def make_agents(around: Surroundings) -> Agents:
             around.work,
             clock,
             pace=pace,
-            supervised=around.at_work,
+            supervised=lambda: around.at_work(None),
             believed=around.believed,
             quiet=quiet,
             zones=zone,
@@ -131,10 +158,12 @@ def make_agents(around: Surroundings) -> Agents:
         actuators[agent] = OpenCodeActuator(
             server, around.work, clock, way=way, quiet=quiet, void=around.void
         )
-    if around.observes and watches:
-        sensors.append(_observed(around, pace))
+    integrated = _integrated(around, pace, server) if around.observes and watches else None
+    if integrated is not None:
+        sensors += [_observed(around, pace, integrated), integrated]
     return Agents(
         sensors=tuple(sensors),
+        integrated=integrated if config.opencode.mode == "managed" else None,
         actuators=actuators,
         managed=managed,
         server=server,
@@ -143,10 +172,38 @@ def make_agents(around: Surroundings) -> Agents:
     )
 
 
-def _observed(around: Surroundings, pace: Pace) -> Sensor:
-    """What sees the person's own programs."""
+def _observed(around: Surroundings, pace: Pace, integrated: IntegratedPrograms) -> Sensor:
+    """What sees the person's own programs that do not let us in."""
     return ObservedSensor(
-        around.clock, pace=pace, owned=around.owned, data=database(around.environ), zones=zone
+        around.clock,
+        pace=pace,
+        owned=around.owned,
+        data=database(around.environ),
+        zones=zone,
+        claimed=integrated.claims,
+    )
+
+
+def _integrated(around: Surroundings, pace: Pace, server: Server | None) -> IntegratedPrograms:
+    """What looks after the person's own programs that let us in."""
+
+    def served() -> Collection[Identity]:
+        running = server.running if server is not None else None
+        return (running.identity,) if running is not None and running.identity else ()
+
+    return IntegratedPrograms(
+        around.clock,
+        around.work,
+        data=database(around.environ),
+        known=Known(
+            supervised=around.at_work,
+            believed=around.believed,
+            void=around.void,
+            served=served,
+            remembered=around.remembered,
+        ),
+        pace=pace,
+        zones=zone,
     )
 
 

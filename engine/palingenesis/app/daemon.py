@@ -17,7 +17,7 @@ from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
 from palingenesis.app.observing import Observing
-from palingenesis.app.ours import globs, owned, to_look_for
+from palingenesis.app.ours import globs, owned, remembered, to_look_for
 from palingenesis.app.own_policy import guarded
 from palingenesis.app.reconfiguring import (
     Adjustable,
@@ -117,6 +117,7 @@ class Daemon:
         self._broken = recovered.broken
         self._began = recovered.began
         self._at_start = to_look_for(recovered.world)
+        self._remembered = remembered(recovered.world)
 
     async def run(self, server_url: str | None) -> None:
         """Run until stopped.
@@ -180,7 +181,8 @@ class Daemon:
             clock=self._clock,
             dice=self._dice,
             server_url=server_url,
-            at_work=lambda: self._at_start,
+            at_work=lambda where: self._at_start.get(where, ()),
+            remembered=self._remembered,
             believed=lambda agent: at_work(self.loop.world, agent),
             owned=lambda: owned(self.loop.world),
             void=self._why_void,
@@ -215,7 +217,7 @@ class Daemon:
                 own=self._choice.path or self._paths.policy_file,
                 reload=lambda: self._liveness.reloading(self._reload(policy_file, watch)),
             ),
-            entrance=agents.entrance,
+            agents=agents,
             stop=self.stop,
             metrics=self._observing.text,
         )

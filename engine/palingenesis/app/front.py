@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from palingenesis import __version__
 from palingenesis.app.answering import answer
@@ -28,6 +28,7 @@ from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.inbox import RESTRAINING
 from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.limits import limits
+from palingenesis.runtime.linking import Caller, Join
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
 from palingenesis.runtime.worth import savings_status
@@ -44,7 +45,19 @@ _HEARD: Final = (
 _LAST_GOOD: Final = "the last good policy stays in force; see palingenesis status"
 
 Reload = Callable[[], Awaitable[door.Answer]]
-Entrance = Callable[[str | None, str], door.Entrance]
+
+
+class Agents(Protocol):
+    """The ways into the agents, and out of them to us."""
+
+    def entrance(self, session: str | None, directory: str) -> door.Entrance:
+        """How the person's own TUI gets into the server."""
+        ...
+
+    def admit(self, caller: Caller) -> Join:
+        """How to live with a program of hers that wants to let us in."""
+        ...
+
 
 _COMMANDS: Final[Mapping[door.CommandName, type[commands.SessionCommand]]] = {
     "pause": commands.Hold,
@@ -85,7 +98,7 @@ class Front:
         about: About,
         reload: Reload,
         candidates: Candidates,
-        entrance: Entrance,
+        agents: Agents,
         stop: Callable[[bool, str], None],
         metrics: Callable[[str], str],
     ) -> None:
@@ -95,7 +108,7 @@ class Front:
         self._about = about
         self._reload = reload
         self._candidates = candidates
-        self._entrance = entrance
+        self._agents = agents
         self._stop = stop
         self._metrics = metrics
         self._recomputing = Recomputing(journal.policy)
@@ -284,7 +297,11 @@ class Front:
             if known is None:
                 raise _unknown(session)
             directory = known.directory
-        return self._entrance(session, directory)
+        return self._agents.entrance(session, directory)
+
+    def admit(self, caller: Caller) -> Join:
+        """See `Door`."""
+        return self._agents.admit(caller)
 
     def metrics(self, form: str) -> str:
         """See `Door`."""

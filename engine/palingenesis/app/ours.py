@@ -1,17 +1,37 @@
 """Which sessions of a world are ours to care for."""
 
+from collections.abc import Mapping
+
+from palingenesis.assistants.opencode.programs import Remembered
 from palingenesis.core.lifecycle import ACTIVE
-from palingenesis.core.values import SessionId, Way
+from palingenesis.core.values import AgentId, SessionId, Way
 from palingenesis.core.world import World
 from palingenesis.runtime.config import Config
 
+_HERS = frozenset({Way.OBSERVED, Way.INTEGRATED})
 
-def to_look_for(world: World) -> frozenset[SessionId]:
-    """Sessions that we look for after a start: whoever waits may have gone on meanwhile."""
-    return frozenset(
-        session.id
-        for session in world.sessions.values()
-        if session.supervised and (session.paused_from or session.status) in ACTIVE
+
+def to_look_for(world: World) -> Mapping[AgentId | None, frozenset[SessionId]]:
+    """Sessions that we look for after a start: whoever waits may have gone on meanwhile.
+
+    By the program of the person's own that each of them is in; None: on our own server.
+    """
+    found: dict[AgentId | None, frozenset[SessionId]] = {}
+    for session in world.sessions.values():
+        if not session.supervised or (session.paused_from or session.status) not in ACTIVE:
+            continue
+        agent = world.agents.get(session.agent)
+        where = agent.id if agent is not None and agent.way in _HERS else None
+        found[where] = found.get(where, frozenset()) | {session.id}
+    return found
+
+
+def remembered(world: World) -> tuple[Remembered, ...]:
+    """The programs that let us in when we last ran, as far as we know."""
+    return tuple(
+        Remembered(pid=agent.pid, started_at=agent.started_at)
+        for agent in world.agents.values()
+        if agent.way is Way.INTEGRATED and agent.up and agent.pid is not None
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.ids import is_ours
-from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.core import effects as ef
 from palingenesis.core.values import Result, SessionId, Way
 from palingenesis.processes.exits import Exit
@@ -59,8 +59,8 @@ class Standing:
     async def gone(self, running: Running) -> Exit:
         raise AssertionError
 
-    def stopped_by_us(self, running: Running) -> bool:
-        return False
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
+        return Ending.of_server(ended, by_us=False)
 
     async def restart(self, grace_s: float) -> Running:
         return await self.up()

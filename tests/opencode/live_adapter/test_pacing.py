@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from palingenesis.assistants.opencode.pacing import Pace, PacedServer, Pulse
-from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.core.errors import AssistantError, AssistantUnreachableError
 from palingenesis.core.values import Way
 from palingenesis.processes.exits import Exit
@@ -33,8 +33,8 @@ class StandInServer:
     async def gone(self, running: Running) -> Exit:
         return Exit()
 
-    def stopped_by_us(self, running: Running) -> bool:
-        return False
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
+        return Ending.of_server(ended, by_us=False)
 
     async def restart(self, grace_s: float) -> Running:
         self.restarts.append(grace_s)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from palingenesis.assistants.opencode.pacing import Pace
-from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
 from palingenesis.core import events as ev
 from palingenesis.core.errors import AssistantDeniedError, AssistantError
@@ -59,8 +59,8 @@ class FakeServer:
     async def gone(self, running: Running) -> Exit:
         return await asyncio.shield(self.end)
 
-    def stopped_by_us(self, running: Running) -> bool:
-        return self.ours
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
+        return Ending.of_server(ended, by_us=self.ours)
 
     async def restart(self, grace_s: float) -> Running:
         raise AssertionError

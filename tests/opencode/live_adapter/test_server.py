@@ -21,9 +21,11 @@ from palingenesis.assistants.opencode.executable import (
     server_environment,
 )
 from palingenesis.assistants.opencode.record import Record, RecordFile
+from palingenesis.assistants.opencode.running import Ending
 from palingenesis.assistants.opencode.server import Launch, ManagedServer, origin_of, program_stamp
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported, what_is_wrong
 from palingenesis.core.errors import AssistantError, BusyError
+from palingenesis.core.values import DownCause
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.finding import carrying
 from palingenesis.processes.identity import Identity, identify, is_alive, send_signal
@@ -224,7 +226,8 @@ def test_its_end_is_seen_and_a_restart_ends_the_tools_it_left_behind(tmp_path: P
         send_signal(first.identity, signal.SIGKILL)
         assert await one.gone(first) == Exit(signal="SIGKILL")
         assert one.running is None
-        assert not one.stopped_by_us(first)
+        ending = await one.why_gone(first, Exit(signal="SIGKILL"), ())
+        assert ending == Ending(cause=DownCause.EXITED, detail="ended by SIGKILL")
         assert len(carrying(mark)) == 1  # an orphan now
 
         second = await one.restart(1.0)
@@ -241,7 +244,7 @@ def test_a_stop_ends_the_server_and_its_tools_and_is_known_as_ours(tmp_path: Pat
         assert running.identity is not None
         await one.stop(1.0)
         assert not is_alive(running.identity)
-        assert one.stopped_by_us(running)
+        assert (await one.why_gone(running, Exit(code=0), ())).cause is DownCause.STOPPED
         assert carrying({"OPENCODE_PID": str(running.identity.pid)}) == []
 
     asyncio.run(go())

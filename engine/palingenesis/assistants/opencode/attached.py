@@ -3,7 +3,7 @@
 import asyncio
 
 from palingenesis.assistants.opencode.client import OpenCode, denies_strangers
-from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.assistants.opencode.versions import what_is_wrong
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.values import Way
@@ -70,11 +70,9 @@ class AttachedServer:
             await wait_gone(running.identity)
         return Exit()
 
-    async def why_gone(
-        self, running: Running, ended: Exit, at_work: Collection[SessionId]
-    ) -> Ending:
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""
-        return Ending(cause=DownCause.EXITED, detail=str(ended))
+        return Ending.of_server(ended)
 
     async def restart(self, grace_s: float) -> Running:
         """Refused."""

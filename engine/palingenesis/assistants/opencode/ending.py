@@ -1,23 +1,14 @@
-"""How a program came to its end, and what its last turn looks like."""
+"""What the last turn of a session looks like after its program has ended."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.assistants.opencode.transcript import read_transcript
-from palingenesis.core.values import DownCause, SessionId
+from palingenesis.core.values import SessionId
 
 NEWEST: Final = 30
 """So many messages tell how the last turn ended."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """Whose doing the end of a server or a program was, and what there is to say about it."""
-
-    cause: DownCause
-    detail: str
 
 
 def is_unfinished(storage: Storage, session: str) -> bool:

@@ -91,6 +91,10 @@ def database(environ: Mapping[str, str]) -> Path:
     return place / named if named and named != ":memory:" else place / "opencode.db"
 
 
+MANAGED_VARIABLE = "PALINGENESIS_MANAGED"
+"""Tells our plugin that it runs in our own server, which needs none."""
+
+
 def server_environment(
     environ: Mapping[str, str], *, password: str, settings: Mapping[str, object]
 ) -> dict[str, str]:
@@ -101,6 +105,7 @@ def server_environment(
     """
     out = {name: value for name, value in environ.items() if name not in _NOT_INHERITED}
     out["OPENCODE_SERVER_PASSWORD"] = password
+    out[MANAGED_VARIABLE] = "1"
     if settings:
         given = environ.get("OPENCODE_CONFIG_CONTENT", "")
         try:

@@ -9,21 +9,20 @@ database: a turn that was left without any mark did not end by her will.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.assistants.opencode.ending import Ending, left_unfinished
+from palingenesis.assistants.opencode.ending import left_unfinished
+from palingenesis.assistants.opencode.observed import agent_of
 from palingenesis.assistants.opencode.plugged import Plugged, PluggedOpenCode
-from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.assistants.opencode.signals import Signal
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.assistants.opencode.versions import what_is_wrong
 from palingenesis.core.errors import AssistantError, AssistantUnreachableError
-from palingenesis.core.values import AgentId, DownCause, SessionId, Way
+from palingenesis.core.values import DownCause, Way
 from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity
@@ -34,11 +33,6 @@ AWAY_S_MAX: Final = 60.0
 """A plugin that is away for so long does not come back: its program is only observed from then."""
 _LAST_WORD_S: Final = 0.5
 _NOT_OURS: Final = "your own OpenCode is never restarted or ended by us"
-
-
-def agent_of(pid: int) -> AgentId:
-    """What a program of the person's own is called, however we see it."""
-    return AgentId(f"opencode-{pid}")
 
 
 class IntegratedProgram:
@@ -142,9 +136,7 @@ class IntegratedProgram:
         await wait_gone(self.identity)
         return Exit()
 
-    async def why_gone(
-        self, running: Running, ended: Exit, at_work: Collection[SessionId]
-    ) -> Ending:
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""
         self._told = True
         with contextlib.suppress(TimeoutError):
@@ -194,7 +186,7 @@ class IntegratedProgram:
 
 async def how_it_ended(
     storage: Storage,
-    at_work: Collection[SessionId],
+    at_work: AtWork,
     *,
     said_farewell: bool = False,
     ends_itself: bool = False,

@@ -85,6 +85,11 @@ class _Watch:
         return tuple(dict.fromkeys((str(place), str(place.resolve()))))
 
 
+def nobodys(_identity: Identity) -> bool:
+    """Whether somebody else watches a program: nobody does."""
+    return False
+
+
 class ObservedSensor:
     """Watches every OpenCode program of this person that has no port; a `Sensor`.
 
@@ -143,7 +148,7 @@ class ObservedSensor:
         watch = _Watch(
             found=found,
             program=program,
-            agent=AgentId(f"opencode-{found.identity.pid}"),
+            agent=agent_of(found.identity.pid),
             storage=Storage(database(found.environment)),
         )
         self._watched[found.identity] = watch
@@ -285,9 +290,9 @@ class ObservedSensor:
         )
 
 
-def nobodys(_identity: Identity) -> bool:
-    """Whether somebody else watches a program: nobody does."""
-    return False
+def agent_of(pid: int) -> AgentId:
+    """What a program of the person's own is called, in whatever way we see it."""
+    return AgentId(f"opencode-{pid}")
 
 
 def read_command(command: Sequence[str]) -> Program | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.assistants.opencode.running import Running, Server
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running, Server
 from palingenesis.core.errors import AssistantError
 from palingenesis.processes.exits import Exit
 from palingenesis.runtime.config import Config
@@ -64,9 +64,7 @@ class PacedServer:
         """See `Server`."""
         return await self._server.gone(running)
 
-    async def why_gone(
-        self, running: Running, ended: Exit, at_work: Collection[SessionId]
-    ) -> Ending:
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""
         return await self._server.why_gone(running, ended, at_work)
 

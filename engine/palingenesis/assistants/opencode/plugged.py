@@ -9,15 +9,15 @@ sensor opens it anew and asks for everything, as it does after a stream over the
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.signals import Signal, read_payload
 from palingenesis.core.errors import AssistantUnreachableError
 from palingenesis.runtime.linking import Link
-from palingenesis.wire.exchange import Ask, BrokenError, Reply
+from palingenesis.wire.exchange import Ask, BrokenError, Carrier, Reply
 
 _UNHEARD_MAX: Final = 10_000
 """So many announcements may wait to be heard; then they are missed."""
@@ -102,10 +102,6 @@ class Plugged:
     async def aclose(self) -> None:
         """See `wire.exchange.Carrier`: the connection is the plugin's to end."""
 
-    def client(self, origin: str) -> OpenCode:
-        """A client of this OpenCode; the caller closes it."""
-        return PluggedOpenCode(origin, self)
-
     # ── what comes ──
 
     def _take(self, line: bytes) -> None:
@@ -154,10 +150,18 @@ class Plugged:
         self._link.say(json.dumps(document, separators=(",", ":")).encode())
 
 
+class PluggedIn(Carrier, Protocol):
+    """What such a client goes through: one connection, or one after the other."""
+
+    def signals(self) -> AbstractAsyncContextManager[AsyncIterator[Signal]]:
+        """What OpenCode announces from now on, see `Plugged.signals`."""
+        ...
+
+
 class PluggedOpenCode(OpenCode):
     """A client that asks through the plugin."""
 
-    def __init__(self, origin: str, plugged: Plugged) -> None:
+    def __init__(self, origin: str, plugged: PluggedIn) -> None:
         super().__init__(origin, carrier=plugged)
         self._plugged = plugged
 

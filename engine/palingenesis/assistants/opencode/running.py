@@ -3,14 +3,15 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.assistants.opencode.ending import Ending
-from palingenesis.core.values import SessionId, Way
+from palingenesis.core.values import DownCause, SessionId, Way
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity
+
+AtWork = Collection[SessionId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,19 @@ class Running:
         return OpenCode(self.origin, password=self.password)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Whose doing the end of a server or a program was, and what there is to say about it."""
+
+    cause: DownCause
+    detail: str
+
+    @classmethod
+    def of_server(cls, ended: Exit, *, by_us: bool = False) -> Self:
+        """Of a server, which nobody closes by leaving her terminal."""
+        return cls(cause=DownCause.STOPPED if by_us else DownCause.EXITED, detail=str(ended))
+
+
 class Server(Protocol):
     """Where an agent lives, as its sensor and its actuator see it."""
 
@@ -67,9 +81,7 @@ class Server(Protocol):
         """Return as soon as the process of this server has ended; never, if it cannot be seen."""
         ...
 
-    async def why_gone(
-        self, running: Running, ended: Exit, at_work: Collection[SessionId]
-    ) -> Ending:
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """Whose doing its end was; `at_work` are the sessions that worked there until then."""
         ...
 

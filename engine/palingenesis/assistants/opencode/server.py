@@ -23,7 +23,7 @@ from palingenesis.assistants.opencode.executable import (
     server_environment,
 )
 from palingenesis.assistants.opencode.record import Record, RecordFile
-from palingenesis.assistants.opencode.running import Running
+from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.assistants.opencode.versions import is_beyond, what_is_wrong
 from palingenesis.core.errors import (
     AssistantDeniedError,
@@ -135,9 +135,9 @@ class ManagedServer:
             else Exit()
         )
 
-    def stopped_by_us(self, running: Running) -> bool:
+    async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""
-        return running.identity in self._by_us
+        return Ending.of_server(ended, by_us=running.identity in self._by_us)
 
     async def restart(self, grace_s: float) -> Running:
         """See `Server`."""
