@@ -24,6 +24,7 @@ from palingenesis.runtime.door import (
     SessionStatus,
     Status,
 )
+from palingenesis.runtime.linking import Caller, Join, Link
 from palingenesis.runtime.worth import savings_status
 
 
@@ -202,6 +203,7 @@ class StandInDoor:
         self.changes: dict[str, object] = {}
         self.agent_changes: dict[str, object] = {}
         self.savings = Savings()
+        self.callers: list[Caller] = []
         self._changed = asyncio.Event()
 
     def status(self) -> Status:
@@ -249,6 +251,20 @@ class StandInDoor:
         }
         told["agents"][0].update(self.agent_changes)  # type: ignore[typeddict-item]
         return {**told, **self.changes}  # type: ignore[typeddict-item,return-value]
+
+    def admit(self, caller: Caller) -> Join:
+        """Lets in whoever has a plugin, and says after it what it says."""
+        if not caller.plugin:
+            raise PalingenesisError("no plugin")
+        self.callers.append(caller)
+
+        async def echo(link: Link) -> None:
+            async for line in link.lines():
+                if line == b"enough":
+                    return
+                link.say(b"heard " + line)
+
+        return echo
 
     def sessions(self) -> Sequence[SessionStatus]:
         return self.listed
