@@ -217,6 +217,30 @@ def test_the_drift_is_bounded():
     assert ships.ledger.drift == 30 * MINUTE
 
 
+def test_a_pause_of_seconds_is_not_expected_as_late_as_the_last_reset():
+    ships = Fleet(NIGHT, 3)
+    late_by(ships, 7 * MINUTE)
+    pause = ships.now + timedelta(seconds=1)
+
+    ships.refuse(0, resets=pause)
+
+    assert ships.ledger.drift == 7 * MINUTE
+    assert deadline(ships, 0) == pause
+
+
+def test_others_wait_no_longer_for_a_pause_of_seconds_than_was_asked_for():
+    ships = Fleet(NIGHT, 3)
+    late_by(ships, 7 * MINUTE)
+    pause = ships.now + timedelta(seconds=20)
+    ships.refuse(0, resets=pause)
+
+    ships.refuse(1, "crash", at=None)
+    ships.after(3)
+
+    assert ships.of(1).outlook == USED_UP
+    assert deadline(ships, 1) == pause
+
+
 def test_a_canary_that_is_told_of_a_new_window_lets_all_wait_for_that():
     ships = fleet(3)
 

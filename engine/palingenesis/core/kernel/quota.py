@@ -5,7 +5,8 @@ knows whether it is open: the displayed reset is a promise. So one session goes 
 Its answer (text, a tool; not that a step began, for a refused one begins too) opens the limit, and
 a refusal of it re-arms the wait for all, with a back-off. How much later than displayed the answer
 came is the drift of this limit; it is added to the resets that are displayed next, and forgotten
-when some of them came no later. Who waits in line, and when whose turn is, is in quota_line.
+when some of them came no later. A pause of less than five minutes is no reset: it teaches nothing,
+and nothing is added to it. Who waits in line, and when whose turn is, is in quota_line.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,7 +54,7 @@ ON_TIME: Final = 3
 """After so many resets in a row that came in time the drift is forgotten."""
 
 _DISPLAYED: Final = timedelta(minutes=5)
-"""A shorter wait is a pause that was asked for: nothing is learnt from it."""
+"""A shorter wait is a pause that was asked for: nothing is learnt from it, or added to it."""
 _LONG: Final = Backoff(first=timedelta(minutes=1), factor=2.0, longest=timedelta(hours=1))
 _SHORT: Final = Backoff(first=timedelta(seconds=5), factor=2.0, longest=timedelta(minutes=10))
 _ANSWERED: Final = frozenset({StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.REFUSED})
@@ -151,18 +152,32 @@ def _model_of(plan: Plan | None) -> str | None:
 
 def floor_of(quota: Quota) -> datetime | None:
     """Before when asking there is thought to be in vain; None: nothing is known."""
-    reset = quota.shown + quota.drift if quota.shown is not None else None
-    floors = [one for one in (reset, quota.again_at) if one is not None]
+    floors = [one for one in (expected_at(quota), quota.again_at) if one is not None]
     return max(floors, default=None)
+
+
+def expected_at(quota: Quota) -> datetime | None:
+    """When the displayed reset is expected: as late as it was before, unless it is a pause."""
+    if quota.shown is None or quota.shown - quota.closed_at < _DISPLAYED:
+        return quota.shown
+    return quota.shown + quota.drift
 
 
 def drift_of(world: World, session: Session) -> timedelta:
     """How much later than displayed the reset is expected for which the session waits."""
     stop = session.stop
-    if not world.quota or stop is None or stop.reason not in PROVIDER_REFUSED:
+    if not world.quota or stop is None or not _is_displayed(session, stop):
         return timedelta(0)
     known = world.quota.get(key_of(place_of_stop(session, stop), window_of(stop)))
     return known.drift if known is not None else timedelta(0)
+
+
+def _is_displayed(session: Session, stop: Stop) -> bool:
+    """Whether the session stopped at a limit whose reset is displayed, and no mere pause."""
+    shown, since = stop.retry_at, session.stopped_at
+    if stop.reason not in PROVIDER_REFUSED or shown is None or since is None:
+        return False
+    return shown - since >= _DISPLAYED
 
 
 def gap_after(draft: Draft, key: str, quota: Quota, ahead: int = 0) -> timedelta:

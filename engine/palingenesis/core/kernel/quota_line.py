@@ -13,7 +13,7 @@ from palingenesis.core import plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers
-from palingenesis.core.kernel.quota import asked_until, canary_of, gap_after, remember
+from palingenesis.core.kernel.quota import asked_until, canary_of, expected_at, gap_after, remember
 from palingenesis.core.kernel.quota_keys import (
     concerns,
     key_of,
@@ -142,8 +142,8 @@ def _floor(session: Session, plan: Plan, key: str, quota: Quota) -> datetime | N
     Who was refused there waits as its policy says, which honours the displayed reset; others have
     that to wait for, too. A refused probe re-arms the wait for all.
     """
-    reset = None
-    if quota.shown is not None and not is_refused_by(session, key):
-        reset = min(quota.shown + quota.drift, plan.started_at + WAIT_MAX)
+    reset = expected_at(quota) if not is_refused_by(session, key) else None
+    if reset is not None:
+        reset = min(reset, plan.started_at + WAIT_MAX)
     floors = [one for one in (reset, quota.again_at) if one is not None]
     return max(floors, default=None)
