@@ -1,10 +1,15 @@
 """The short form of the simulated nights (see tests/torture/nights.py)."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.torture.mutants import hunt
 from tests.torture.night.bugs import BUGS
 from tests.torture.night.designs import WRONG
+from tests.torture.night.evidence import Decided, Evidence, Line
+from tests.torture.night.expecting import drift_of
+from tests.torture.night.script import script_of
 from tests.torture.nights import Tally, play_all, repeats
 
 
@@ -29,3 +34,29 @@ def test_the_same_seed_is_the_same_night_under_any_hash_seed():
 def test_a_planted_bug_is_caught():
     for bug in (BUGS[1], BUGS[17]):
         assert hunt(bug, seconds=30.0).caught, bug.why
+
+
+BEGINS = datetime(2026, 2, 5, 22, 0, tzinfo=UTC)
+
+
+def refused(seq: int, minute: float, *, resets: float) -> Line:
+    """A refusal at that minute, which displays a reset at another."""
+    stop = {"reason": "quota", "retry_at": (BEGINS + timedelta(minutes=resets)).isoformat()}
+    at = (BEGINS + timedelta(minutes=minute)).isoformat()
+    event = {"at": at, "session": "ses_1", "stop": stop}
+    return Line(seq, 60 * minute, 60 * minute, "SessionStopped", event, [], [])
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [(refused(3, 70, resets=130), 600.0), (refused(3, 70, resets=71), 0.0)],
+    ids=["a reset", "a pause"],
+)
+def test_a_reset_may_be_expected_as_late_as_one_was_before_but_a_pause_may_not(then, expected):
+    lines = [refused(1, 0, resets=60), refused(2, 61, resets=62), then]
+    house = script_of(0).house()
+    evidence = Evidence(house=house, lines=lines, rows=(), downs=[], until=9000.0, crashes=0)
+
+    may_be = drift_of(evidence, Decided(then, {"session": "ses_1"}))
+
+    assert may_be == expected

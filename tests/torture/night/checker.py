@@ -17,7 +17,7 @@ from tests.torture.night.evidence import (
     Intent,
     Violation,
 )
-from tests.torture.night.expecting import expected_of
+from tests.torture.night.expecting import drift_of, expected_of
 from tests.torture.night.house import Mark
 
 WINDOW_S: Final = 0.25
@@ -188,10 +188,10 @@ def on_time(evidence: Evidence) -> Iterator[Violation]:
             if unsure(decided):
                 continue
             due = evidence.by_latest(start + expected.latest, LATE_S)
-            done = intent.line.at if intent is not None else evidence.until
-            if due < min(done, evidence.until) and not _let_off(
-                evidence, decided, made, place, due
-            ):
+            done = min(intent.line.at if intent is not None else evidence.until, evidence.until)
+            if due < done:
+                due = evidence.by_latest(due + drift_of(evidence, decided), 0.0)
+            if due < done and not _let_off(evidence, decided, made, place, due):
                 text = f"decision {decided.plain['id']} ({decided.plain['rule']}) for {session}"
                 yield Violation("I3", due, f"{text} was due by {due:.1f}")
 

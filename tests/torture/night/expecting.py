@@ -1,10 +1,16 @@
 """When a decision has to come to its prompt, worked out anew from the plan that it wrote down."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from tests.torture.night.evidence import PROMPTS, Decided, Plain
+from tests.torture.night.evidence import PROMPTS, Decided, Evidence, Plain
 
 _LONGEST_S: Final = 8 * 86400.0
+_RESET_S: Final = 300.0
+"""A displayed time that is nearer is a pause, which is expected when it was asked for."""
+_DRIFT_S_MAX: Final = 1800.0
+_LIMITS: Final = frozenset({"rate_limit", "quota", "overloaded"})
 _EFFECT_S: Final = 600.0
 """An effect that goes before has three tries of three minutes, and another effect before it."""
 
@@ -35,6 +41,47 @@ def expected_of(decided: Decided) -> Expected | None:
             case _:
                 return None
     return None
+
+
+class _Refusal(NamedTuple):
+    """A refusal for a limit: when it came and what reset it displays, by the machine's clock."""
+
+    seq: int
+    session: str
+    reason: str
+    at: datetime
+    reset: datetime | None
+
+
+def drift_of(evidence: Evidence, decided: Decided) -> float:
+    """How many seconds later than displayed the reset of a decision may be expected.
+
+    As late as one was at most that was displayed before for the same reason, and after which
+    somebody was refused all the same.
+    """
+    came = [one for one in _refusals(evidence) if one.seq <= decided.line.seq]
+    own = [one for one in came if one.session == decided.plain["session"]]
+    if not own or not _displayed(own[-1]):
+        return 0.0
+    same = [one for one in came if one.reason == own[-1].reason]
+    resets = [reset for one in same if (reset := _displayed(one)) and reset <= same[-1].at]
+    late = [(own[-1].at - reset).total_seconds() for reset in resets]
+    return min(max(late, default=0.0), _DRIFT_S_MAX)
+
+
+def _refusals(evidence: Evidence) -> Iterator[_Refusal]:
+    for line in evidence.lines:
+        stop = line.event["stop"] if line.kind == "SessionStopped" else {}
+        if stop.get("reason") in _LIMITS:
+            at = datetime.fromisoformat(line.event["at"])
+            reset = datetime.fromisoformat(stop["retry_at"]) if stop["retry_at"] else None
+            yield _Refusal(line.seq, line.event["session"], stop["reason"], at, reset)
+
+
+def _displayed(one: _Refusal) -> datetime | None:
+    """The reset that it displays, if that is no mere pause."""
+    is_reset = one.reset is not None and (one.reset - one.at).total_seconds() >= _RESET_S
+    return one.reset if is_reset else None
 
 
 def _wait(step: Plain, decision: Plain, passed: float) -> tuple[float, float]:

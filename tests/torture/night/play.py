@@ -289,13 +289,18 @@ class Play:
             self._machine.adopt(prepared(name))
 
     def _on_command(self, number: int) -> None:
-        """She asks, and asks again until it is acknowledged."""
+        """She asks, and asks again until it is acknowledged.
+
+        The door refuses what is asked of a session that is not known yet.
+        """
         wanted = self.house.commands.get(number)
         if wanted is None:
             return
         self.house.later(_ASK_AGAIN_S, "command", number, local=False)
         machine, loop = self._machine, self._loop
         if machine is None or loop is None or not machine.is_watching():
+            return
+        if wanted[1] and SessionId(wanted[1]) not in machine.loop.world.sessions:
             return
         if (self.runs, number) not in self._asked:
             self._asked.add((self.runs, number))
