@@ -5,7 +5,8 @@
 
 Each bug of `night/bugs.py` is put into a copy of the source in a temporary directory, and the
 nights are played there, in a process of its own, until one breaks a promise or a minute of
-processor time is over. At least 19 of 20 have to be caught.
+processor time is over. Of one that comes to no end in ten minutes of wall clock nothing is known:
+it counts as not caught, and is told. At least 19 of 20 have to be caught.
 """
 
 import argparse
@@ -14,8 +15,10 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, TimeoutExpired
 from subprocess import run as run_program
 from typing import Final, NamedTuple
 
@@ -24,15 +27,25 @@ from tests.torture.night.bugs import BUGS, Bug
 ROOT: Final = Path(__file__).parents[2]
 SECONDS: Final = 60.0
 """Of processor time, for each bug."""
-_WALL_S: Final = 600.0
+WALL_S: Final = 600.0
+"""Of wall clock, however little of the processor it gets."""
 _ENOUGH: Final = 0.95
 
 
-class Caught(NamedTuple):
+class End(StrEnum):
+    """How the hunt for a planted bug ended."""
+
+    CAUGHT = "caught"
+    MISSED = "MISSED"
+    UNKNOWN = "UNKNOWN"
+    """The wall clock was over before the processor time was: nobody knows."""
+
+
+class Found(NamedTuple):
     """What became of one planted bug."""
 
     bug: Bug
-    caught: bool
+    end: End
     how: str
     seconds: float
 
@@ -48,22 +61,22 @@ def plant(bug: Bug, place: Path) -> None:
     file.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
 
 
-def hunt(bug: Bug, *, seconds: float = SECONDS) -> Caught:
+def hunt(bug: Bug, *, seconds: float = SECONDS, wall_s: float = WALL_S) -> Found:
     """Play nights with the bug until one of them breaks a promise."""
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         place = Path(folder)
         plant(bug, place)
         began = time.monotonic()
-        played = _play(place, seconds)
+        try:
+            played = _play(place, seconds, wall_s)
+        except TimeoutExpired:
+            how = f"no end within {wall_s:g} s of wall clock"
+            return Found(bug, End.UNKNOWN, how, time.monotonic() - began)
     took = time.monotonic() - began
-    told = [line.strip() for line in played.stdout.splitlines() if " at " in line and ":" in line]
-    how = next((line for line in told if line.startswith(("I", "-", "backup"))), "")
-    if played.returncode not in {0, 1}:
-        how = (played.stderr.strip().splitlines() or ["it ended"])[-1]
-    return Caught(bug, played.returncode != 0, how, took)
+    return Found(bug, End.CAUGHT if played.returncode else End.MISSED, _how(played), took)
 
 
-def _play(place: Path, seconds: float) -> CompletedProcess[str]:
+def _play(place: Path, seconds: float, wall_s: float) -> CompletedProcess[str]:
     words = [sys.executable, "-m", "tests.torture.nights", "--count", "100000", "--every", "9"]
     words += ["--seconds", str(seconds), "--until-caught"]
     environ = {**os.environ, "PYTHONPATH": f"{place / 'engine'}{os.pathsep}{ROOT}"}
@@ -74,8 +87,28 @@ def _play(place: Path, seconds: float) -> CompletedProcess[str]:
         text=True,
         cwd=place,
         env=environ,
-        timeout=_WALL_S,
+        timeout=wall_s,
     )
+
+
+def _how(played: CompletedProcess[str]) -> str:
+    """The promise that was broken first, or what the nights broke over."""
+    told = [line.strip() for line in played.stdout.splitlines() if " at " in line and ":" in line]
+    how = next((line for line in told if line.startswith(("I", "-", "backup"))), "")
+    if played.returncode and not how:
+        how = (played.stderr.strip().splitlines() or ["it ended"])[-1]
+    return how
+
+
+def summed(ends: Sequence[End]) -> str:
+    """How many were caught, were missed, and came to no end."""
+    caught, missed, unknown = (ends.count(end) for end in End)
+    told = [f"{caught} of {len(ends)} planted bugs were caught"]
+    if missed:
+        told.append(f"{missed} {'was' if missed == 1 else 'were'} missed")
+    if unknown:
+        told.append(f"{unknown} {'has' if unknown == 1 else 'have'} no known end")
+    return ", ".join(told)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,19 +117,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", type=int, action="append", help="the number of a bug")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each bug (60)")
     asked = parser.parse_args(argv)
-    caught = []
+    ends = []
     for number, bug in enumerate(BUGS, 1):
         if asked.only and number not in asked.only:
             continue
         found = hunt(bug, seconds=asked.seconds)
-        caught.append(found)
-        verdict = "caught" if found.caught else "MISSED"
-        print(f"{number:2} {verdict} in {found.seconds:5.1f} s: {bug.file}: {bug.why}", flush=True)
+        ends.append(found.end)
+        print(
+            f"{number:2} {found.end} in {found.seconds:5.1f} s: {bug.file}: {bug.why}", flush=True
+        )
         if found.how:
             print(f"     {found.how[:150]}", flush=True)
-    well = sum(found.caught for found in caught)
-    print(f"{well} of {len(caught)} planted bugs were caught")
-    return 0 if well >= len(caught) * _ENOUGH else 1
+    print(summed(ends))
+    return 0 if ends.count(End.CAUGHT) >= len(ends) * _ENOUGH else 1
 
 
 if __name__ == "__main__":

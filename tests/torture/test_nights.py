@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.torture.mutants import hunt
+from tests.torture.mutants import End, hunt, summed
 from tests.torture.night.bugs import BUGS
 from tests.torture.night.designs import WRONG
 from tests.torture.night.evidence import Decided, Evidence, Line
@@ -33,7 +33,19 @@ def test_the_same_seed_is_the_same_night_under_any_hash_seed():
 
 def test_a_planted_bug_is_caught():
     for bug in (BUGS[1], BUGS[17]):
-        assert hunt(bug, seconds=30.0).caught, bug.why
+        assert hunt(bug, seconds=30.0).end is End.CAUGHT, bug.why
+
+
+def test_a_hunt_that_runs_out_of_time_is_said_to_have_no_known_end():
+    found = hunt(BUGS[1], wall_s=0.05)
+
+    assert (found.end, found.how) == (End.UNKNOWN, "no end within 0.05 s of wall clock")
+
+
+def test_what_is_not_known_is_neither_caught_nor_missed():
+    ends = [End.CAUGHT] * 3 + [End.MISSED] * 2 + [End.UNKNOWN]
+
+    assert summed(ends) == "3 of 6 planted bugs were caught, 2 were missed, 1 has no known end"
 
 
 BEGINS = datetime(2026, 2, 5, 22, 0, tzinfo=UTC)
