@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from palingenesis.demo.replies import Text, rate_limited
-from tests.live.night import Night
+from tests.live.night import TAKES_OVER_SOON, Night, default_policy
 from tests.live.plugging import plug_in
 from tests.live.tui import Tui
 
@@ -32,12 +32,15 @@ def seen_session(night: Night) -> str:
 
 
 def test_a_rate_limit_is_waited_out_and_resumed_once_in_her_own_tui(opencode: Path):
-    with Night(opencode) as night:
+    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
         plug_in(night)
-        night.provider.script(rate_limited(retry_after_s=3.0))
+        night.provider.script(rate_limited(6))
         night.provider.default(Text(text="painted"))
         with a_tui(night, opencode) as tui:
             session = seen_session(night)
+            said = "rate limit: resume at "
+            night.wait(lambda: said in tui.shown(), PATIENT_S, tui.shown)
+            assert "rule own-retry-long" in tui.shown()
             night.wait_for(session, "completed", timeout_s=PATIENT_S)
+            night.wait(lambda: "painted" in tui.shown(), PATIENT_S, tui.shown)
             assert len(night.provider.requests) == 2, night.story()
-            assert b"painted" in tui.screen

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+import pyte
+
+ROWS: Final = 40
+COLUMNS: Final = 120
 
 
 class Tui:
@@ -30,7 +35,7 @@ class Tui:
         if self.pid == 0:
             os.chdir(self._cwd)
             os.execve(self._words[0], self._words, self._environment)
-        size = struct.pack("HHHH", 40, 120, 0, 0)
+        size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
         self._reader = Thread(target=self._read)
         self._reader.start()
@@ -48,6 +53,12 @@ class Tui:
 
     def type(self, keys: bytes) -> None:
         os.write(self._terminal, keys)
+
+    def shown(self) -> str:
+        """What is on the screen now, line by line."""
+        screen = pyte.Screen(COLUMNS, ROWS)
+        pyte.ByteStream(screen).feed(bytes(self.screen))
+        return "\n".join(line.rstrip() for line in screen.display)
 
     def end(self, number: signal.Signals) -> None:
         """Send a signal and wait for its end."""

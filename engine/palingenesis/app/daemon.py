@@ -26,6 +26,7 @@ from palingenesis.app.reconfiguring import (
     why_an_agents_configuration,
 )
 from palingenesis.app.secrecy import clean
+from palingenesis.app.toasting import Toasting
 from palingenesis.channels.configured import make_channels
 from palingenesis.control.server import ControlServer
 from palingenesis.core.effects import Effect
@@ -153,6 +154,7 @@ class Daemon:
                 tasks.create_task(control.serve(opened)),
                 tasks.create_task(self._keeping.watch(channels)),
                 tasks.create_task(self._observing.watch()),
+                tasks.create_task(Toasting(loop, agents.integrated, self._clock).watch()),
                 *watch_all(tasks, self._clock, {policy_file: self._say}),
                 *watch_all(tasks, self._clock, dict.fromkeys((host, *agents.sensors), loop.emit)),
             ]

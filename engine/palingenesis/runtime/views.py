@@ -74,7 +74,7 @@ def session_status(session: Session, at: datetime) -> door.SessionStatus:
         "message": (message or None) if shown else None,
         "for": session.outlook or None,
         "until": _until(session),
-        "next": _next(plan, session),
+        "next": words_of_rest(plan, session),
         "rule": plan.rule if plan else None,
         "decision": plan.decision if plan else None,
         "rails": list(touched(session, at)),
@@ -99,7 +99,8 @@ def _until(session: Session) -> str | None:
     return None
 
 
-def _next(plan: Plan | None, session: Session) -> str | None:
+def words_of_rest(plan: Plan | None, session: Session) -> str | None:
+    """What is done after the step at hand, in words; None: nothing, or nothing is under way."""
     if plan is None or session.status not in {Status.WAITING, Status.ACTING, Status.ASKING}:
         return None
     at_hand = plan.steps[plan.index] if plan.index < len(plan.steps) else None

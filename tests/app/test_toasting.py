@@ -1,0 +1,107 @@
+"""What her own screen is told: a few words when something changes, and not twice."""
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from palingenesis.app.toasting import Toasting, on_her_wall, toast_of
+from palingenesis.core import events
+from palingenesis.core.values import Way
+from palingenesis.core.world import Session
+from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.ports import Entry
+from tests.core.life import AGENT, SES, START, Life, passed, stopped
+from tests.core.policies import RATE, policy, rule
+
+POLICY = policy(RATE, rule("login", "stop.reason == 'auth'", {"attention": {"reason": "log in"}}))
+
+
+def hers(**options: Any) -> Life:
+    return Life(POLICY, way=Way.INTEGRATED, **options)
+
+
+def at_three(_session: Session) -> str:
+    return "03:12"
+
+
+def test_a_wait_says_why_until_when_and_which_rule():
+    life = hers() >> stopped("rate_limit", retry_after=90)
+    toast = toast_of(life.session, at_three)
+    assert toast is not None
+    assert toast.message == "rate limit: resume at 03:12, rule rate"
+    assert (toast.agent, toast.variant, toast.session) == (AGENT, "info", None)
+
+
+def test_what_a_person_has_to_look_at_is_a_warning():
+    toast = toast_of((hers() >> stopped("auth")).session, at_three)
+    assert toast is not None
+    assert toast.message == "needs you: log in"
+    assert toast.variant == "warning"
+
+
+def test_a_session_that_works_needs_no_words():
+    assert toast_of(hers().session, at_three) is None
+
+
+class Screens:
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    async def show(
+        self, agent: str, message: str, *, variant: str = "info", session: str | None = None
+    ) -> None:
+        self.shown.append(message)
+
+
+def shown_of(life: Life, *acts: Any) -> list[str]:
+    """What the screen shows while that happens."""
+
+    async def story() -> list[str]:
+        screens, listeners = Screens(), []
+        loop: Any = SimpleNamespace(attend=listeners.append)
+        toasting = Toasting(loop, screens, SystemClock())
+        showing = asyncio.ensure_future(toasting.watch())
+        for act in acts:
+            event = act(life)
+            if event is not None:
+                life.take(event)
+                entry = Entry(event=event, decisions=(), effects=())
+                for listen in listeners:
+                    listen(0, entry, life.world)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        showing.cancel()
+        return screens.shown
+
+    return asyncio.run(story())
+
+
+def looked_at(life: Life) -> events.Event:
+    """A turn in which nothing happens to the session."""
+    return events.FactsObserved(at=life.now, session=SES, facts={})
+
+
+def test_each_change_is_shown_once():
+    shown = shown_of(hers(), stopped("rate_limit", retry_after=90), looked_at, looked_at)
+    assert len(shown) == 1
+    assert shown[0].startswith("rate limit: resume at ")
+
+
+def test_a_wait_that_follows_a_turn_without_a_word_about_the_session_is_shown_all_the_same():
+    def ticked(life: Life) -> events.Event:
+        return events.Ticked(at=life.now)
+
+    life = hers()
+    shown = shown_of(life, looked_at, lambda one: (one.take(stopped("auth")(one)), None)[1], ticked)
+    assert shown == ["needs you: log in"]
+
+
+def test_sessions_of_other_agents_are_nothing_for_her_screen():
+    life = Life(POLICY, way=Way.MANAGED)
+    assert shown_of(life, stopped("rate_limit", retry_after=90), passed(1), looked_at) == []
+
+
+def test_a_day_is_named_when_it_is_another_one():
+    assert len(on_her_wall(START, START).split()) == 1
+    assert len(on_her_wall(START + timedelta(days=2), START).split()) == 2
