@@ -33,7 +33,7 @@ def test_two_builds_make_the_same_file(tmp_path: Path):
     assert first == second
 
 
-def test_it_brings_manual_pages_completions_schemas_and_the_pages_that_help_prints(tmp_path: Path):
+def test_it_brings_manual_pages_completions_schemas_the_plugin_and_pages(tmp_path: Path):
     built(tmp_path, "UTC", 0o022)
     (wheel,) = tmp_path.glob("*.whl")
     inside = {name.partition("/data/")[2] or name for name in ZipFile(wheel).namelist()}
@@ -45,6 +45,7 @@ def test_it_brings_manual_pages_completions_schemas_and_the_pages_that_help_prin
         "share/zsh/site-functions/_palingenesis",
         "share/fish/vendor_completions.d/palingenesis.fish",
         *(f"palingenesis/_shipped/schemas/{it.name}" for it in (ROOT / "schemas").glob("*.json")),
+        "palingenesis/assistants/opencode/plugin/palingenesis.js",
         *(f"palingenesis/_shipped/docs/reference/{topic}.md" for topic in TOPICS),
     }
     assert wanted - inside == set()

@@ -49,6 +49,12 @@ SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "monitors list": ("",),
     "monitors add": ("opencode", "claude-code"),
     "monitors remove": ("opencode", "codex"),
+    "integrate": (
+        "",
+        "opencode --dry-run",
+        "opencode --yes",
+        "opencode --remove",
+    ),
     "config set": (
         "daemon.log_level debug",
         "opencode.serve_port 0",
@@ -119,8 +125,12 @@ def a_house(folder: Path) -> Iterator[tuple[dict[str, str], Served]]:
     )
     (folder / "bad.yaml").write_text("version: 1\nrules: [{id: a, when: stop.resaon == 'x'}]\n")
     (folder / "scenario.yaml").write_text((examples / "scenarios" / "01-limits.yaml").read_text())
+    program = folder / "opencode"
+    program.write_text("#!/bin/sh\necho 1.18.33\n")
+    program.chmod(0o755)
     with served(folder, door) as here:
-        yield {**environment(folder), "COLUMNS": "100"}, here
+        more = {"COLUMNS": "100", "PALINGENESIS_OPENCODE": str(program)}
+        yield {**environment(folder), **more}, here
 
 
 def typed(sample: str, folder: Path) -> tuple[list[str], str]:

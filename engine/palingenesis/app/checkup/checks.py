@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from palingenesis.app.checkup import assistant, machine, night, ours
+from palingenesis.app.checkup import assistant, integration, machine, night, ours
 from palingenesis.app.checkup.finding import Check, Finding, look, mend
 from palingenesis.app.checkup.patient import Patient
 
@@ -54,6 +54,12 @@ CHECKS: Final[Sequence[Check]] = (
         id="opencode",
         about="The program `opencode` is found, in a version that is acted on.",
         look=assistant.opencode,
+    ),
+    Check(
+        id="integration",
+        about="Our plugin in your own OpenCode, where you want it: it is of this version, as we "
+        "wrote it, loaded once, for this daemon's socket, and nobody else can change it.",
+        look=integration.plugin,
     ),
     Check(
         id="login",

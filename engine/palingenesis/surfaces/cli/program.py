@@ -50,6 +50,10 @@ SECTIONS: Sections = {
         "service": ("service:service", "Let systemd or launchd run the daemon."),
         "config": ("config:config", "See, check and change the configuration."),
         "monitors": ("monitors:monitors", "Which assistants there are, and are supervised."),
+        "integrate": (
+            "integrate:integrate",
+            "Let the daemon into your own OpenCode, or out again.",
+        ),
         "policy": ("policy:policy", "Check, show and rehearse policies."),
         "demo": ("demo:demo", "A whole night in under a minute, without account or network."),
         "wait": ("waiting:wait", "Wait until the daemon answers."),
