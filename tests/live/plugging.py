@@ -1,11 +1,16 @@
 """Our plugin in the OpenCode of a night, as `palingenesis integrate opencode` puts it there."""
 
 from pathlib import Path
+from typing import Any
 
 from palingenesis import assistants
 from tests.live.night import Night
+from tests.live.tui import Tui
 
 SHIPPED = Path(assistants.__path__[0]) / "opencode" / "plugin" / "palingenesis.js"
+PATIENT_S = 90.0
+"""A TUI takes its time to begin, the more so beside others."""
+PAINT = "paint it"
 
 
 def plug_in(night: Night) -> Path:
@@ -17,3 +22,42 @@ def plug_in(night: Night) -> Path:
     assert 'const SOCKET = ""' in text
     place.write_text(text.replace('const SOCKET = ""', f'const SOCKET = "{socket}"'))
     return place
+
+
+def a_tui(night: Night, opencode: Path, prompt: str = PAINT) -> Tui:
+    """Her own TUI, beginning with a prompt."""
+    return Tui(opencode, prompt, cwd=night.project, environment=night.home.environment())
+
+
+def integrated(night: Night) -> list[dict[str, Any]]:
+    """The programs that let us in, and live."""
+    agents = night.control.status()["agents"]
+    return [dict(one) for one in agents if one["way"] == "integrated" and one["up"]]
+
+
+def sessions_of(night: Night, pid: int) -> list[dict[str, Any]]:
+    """What is known of the sessions of that process."""
+    return [dict(one) for one in night.control.sessions() if one["agent"] == f"opencode-{pid}"]
+
+
+def seen_session(night: Night, tui: Tui) -> str:
+    """The first session of the TUI, once it is known."""
+    night.wait(
+        lambda: sessions_of(night, tui.pid),
+        PATIENT_S,
+        lambda: f"a session of the TUI in {tui.pid}; there are {night.control.sessions()}",
+    )
+    return str(sessions_of(night, tui.pid)[0]["id"])
+
+
+def at_work(night: Night, tui: Tui) -> str:
+    """The session of the TUI, once its first request is under way and it is seen at work."""
+    session = seen_session(night, tui)
+    night.wait_for(session, "working", timeout_s=PATIENT_S)
+    night.wait_for_requests(1, timeout_s=PATIENT_S)
+    return session
+
+
+def until_over(night: Night, waits: dict[str, Any]) -> None:
+    """Until the end of a wait has passed, as that status told it."""
+    night.wait(lambda: night.has_passed(waits["until"]), 60, lambda: "our old deadline")

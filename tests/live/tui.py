@@ -6,7 +6,8 @@ import pty
 import signal
 import struct
 import termios
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -16,6 +17,10 @@ import pyte
 
 ROWS: Final = 40
 COLUMNS: Final = 120
+
+KEY_S = 0.3
+"""Between two keys, so that a lone Escape is not taken for the begin of a sequence."""
+KEYS_MAX = 60
 
 
 class Tui:
@@ -60,9 +65,32 @@ class Tui:
         pyte.ByteStream(screen).feed(bytes(self.screen))
         return "\n".join(line.rstrip() for line in screen.display)
 
+    def enter(self, text: str) -> None:
+        """Type a line, and send it off."""
+        for key in (text.encode(), b"\r"):
+            self.type(key)
+            time.sleep(KEY_S)
+
+    def press_until(self, key: bytes, happened: Callable[[], bool]) -> None:
+        """Press one key again and again, as a person does who is not heard at once."""
+        for _ in range(KEYS_MAX):
+            if happened():
+                return
+            self.type(key)
+            time.sleep(KEY_S)
+        raise AssertionError(f"{key!r} was pressed {KEYS_MAX} times in vain")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself, or by what was typed."""
+        if not self.ended:
+            pid, _ = os.waitpid(self.pid, os.WNOHANG)
+            self.ended = pid == self.pid
+        return self.ended
+
     def end(self, number: signal.Signals) -> None:
         """Send a signal and wait for its end."""
-        if not self.ended:
+        if not self.has_ended:
             os.kill(self.pid, number)
             self.wait()
 
