@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from palingenesis.core import commands, effects, events
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
+from palingenesis.core.ledger import Quota
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import Turn, next_deadline, step
 from palingenesis.core.values import AgentId, Result, SessionId, Stop, StopReason, Way
-from palingenesis.core.world import Decision, Quota, Session, World
+from palingenesis.core.world import Decision, Session, World
 from tests.core.life import START
 
 SONNET = ("anthropic", "claude-sonnet-4-5")

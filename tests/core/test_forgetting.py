@@ -144,16 +144,17 @@ def test_of_many_words_the_newest_are_remembered():
     assert SessionId("ses_00010") in life.world.sessions
 
 
-def observed(life: Life, name: str) -> AgentId:
+def program(life: Life, name: str, way: Way) -> AgentId:
     agent = AgentId(name)
     up = agent_up(life)
-    life.take(replace(up, agent=agent, way=Way.OBSERVED))
+    life.take(replace(up, agent=agent, way=way))
     return agent
 
 
-def test_a_program_of_the_person_s_own_is_forgotten_with_its_last_session():
+@pytest.mark.parametrize("way", [Way.OBSERVED, Way.INTEGRATED])
+def test_a_program_of_the_person_s_own_is_forgotten_with_its_last_session(way: Way):
     life = Life(NIGHT)
-    mine, hers = observed(life, "opencode:1"), observed(life, "opencode:2")
+    mine, hers = program(life, "opencode:1", way), program(life, "opencode:2", way)
     life.take(events.SessionSeen(at=life.now, session=SessionId("ses_hers"), agent=hers))
     for agent in (mine, hers):
         life.take(events.AgentDown(at=life.now, agent=agent, cause=DownCause.ENDED, exit_code=0))

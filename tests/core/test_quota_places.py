@@ -13,8 +13,9 @@ from palingenesis.core.kernel.quota_keys import (
     place_of_stop,
     window_of,
 )
+from palingenesis.core.ledger import Quota
 from palingenesis.core.values import AgentId, SessionId, Stop, StopReason
-from palingenesis.core.world import Quota, Session
+from palingenesis.core.world import Session
 from tests.core.life import START
 
 AGENT = AgentId("opencode")

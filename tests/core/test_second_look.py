@@ -157,6 +157,12 @@ def test_an_agent_that_is_only_watched_or_down_is_not_acted_on(
     assert said in why(life, before, spoilt)
 
 
+def test_nothing_is_sent_through_another_agent_than_the_session_s_own():
+    life, before, turn, _ = a_prompt()
+
+    assert "another agent's" in why(life, before, with_session(turn, agent="opencode-7"))
+
+
 def test_nothing_is_done_in_a_pause_or_in_shadow_but_what_the_person_asks_for():
     life, before, turn, _ = a_prompt()
     said = {decision.id for decision in turn.decisions}

@@ -27,7 +27,7 @@ from palingenesis.core.values import (
 )
 from palingenesis.core.world import World
 from palingenesis.simulation.rehearsal import name_of
-from tests.core.life import Life
+from tests.core.life import START, Life
 from tests.core.many_policies import POLICIES
 from tests.core.policies import shadow
 
@@ -35,6 +35,7 @@ AGENTS: Final = {
     AgentId("ours"): Way.MANAGED,
     AgentId("hers"): Way.ATTACHED,
     AgentId("seen"): Way.OBSERVED,
+    AgentId("let_in"): Way.INTEGRATED,
 }
 SESSIONS: Final = tuple(SessionId(f"ses_{number}") for number in range(5))
 NOT_OURS: Final = {"tally", "savings"}
@@ -196,7 +197,8 @@ class Teller:
 
     def _agent(self) -> Event:
         agent = self.dice.one(tuple(AGENTS))
-        return agent_up(self.life, agent, supported=self.dice.chance(92))
+        lets_in = self.dice.chance(60)
+        return agent_up(self.life, agent, supported=self.dice.chance(92), lets_in=lets_in)
 
     def _down(self) -> Event:
         return events.AgentDown(
@@ -305,15 +307,17 @@ class Teller:
         return events.PolicyAdopted(at=at, name=chosen.name, digest=chosen.digest, resolved={})
 
 
-def agent_up(life: Life, agent: AgentId, *, supported: bool = True) -> Event:
+def agent_up(life: Life, agent: AgentId, *, supported: bool = True, lets_in: bool = True) -> Event:
+    """It answers. A program that has a link loses it at times, and is the same program."""
+    has_link = AGENTS[agent] is Way.INTEGRATED
     return events.AgentUp(
         at=life.now,
         agent=agent,
         assistant="opencode",
-        way=AGENTS[agent],
+        way=Way.OBSERVED if has_link and not lets_in else AGENTS[agent],
         version="1.18.33",
         supported=supported,
-        started_at=life.now,
+        started_at=START if has_link else life.now,
     )
 
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 from palingenesis.core import commands, events
 from palingenesis.core.safety import BREAKER, RESTARTS_MAX, RESTARTS_PER_HOUR_IN_ALL
+from palingenesis.core.values import DownCause
 from palingenesis.core.world import World
 from palingenesis.runtime import touched
 from palingenesis.runtime.views import instant, session_status, warnings
+from tests.core.house import HERS, OTHER, OURS, SEEN, WAYS, at_home, down
 from tests.core.life import (
-    AGENT,
     SES,
     Life,
     agent_up,
@@ -122,6 +123,17 @@ def test_a_safe_hold_is_named_with_its_cause():
 
 
 def test_programs_that_have_ended_are_no_agents_of_anybody():
-    life = Life(STUBBORN)
+    life = at_home(STUBBORN)
+    assert {agent["id"] for agent in touched.agents(life.world, life.now)} == {*WAYS}
 
-    assert [agent["id"] for agent in touched.agents(life.world, life.now)] == [AGENT]
+    life >> down(HERS, DownCause.ENDED) >> down(SEEN, DownCause.ENDED)
+    life >> down(OURS, DownCause.EXITED)
+
+    assert {agent["id"] for agent in touched.agents(life.world, life.now)} == {OURS, OTHER}
+
+
+def test_a_program_out_of_reach_is_still_shown():
+    life = at_home(STUBBORN) >> down(HERS, DownCause.UNREACHABLE)
+
+    shown = {agent["id"]: agent["up"] for agent in touched.agents(life.world, life.now)}
+    assert shown[HERS] is False

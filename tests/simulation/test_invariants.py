@@ -27,7 +27,7 @@ from palingenesis.simulation.invariants import Invariants
 from tests.simulation.nights import shipped
 
 START = datetime(2026, 2, 5, 2, 0, tzinfo=UTC)
-SES, AGENT = SessionId("ses_a"), AgentId("opencode")
+SES, AGENT, OTHER = SessionId("ses_a"), AgentId("opencode"), AgentId("opencode-100")
 
 
 class Play:
@@ -163,6 +163,35 @@ def test_a_new_session_without_a_backup_and_a_foreign_server_are_seen():
     play.happen(events.Ticked(at=play.now), renewed, restart)
 
     assert play.names() == ["rails", "rails", "rails"]
+
+
+def test_a_prompt_through_another_than_the_owner_is_seen():
+    play = Play()
+    play.put(agent=AgentId("opencode-7"))
+
+    play.resume()
+
+    assert play.names() == ["owner"]
+
+
+def test_a_prompt_where_another_agent_works_is_seen_until_that_rests_or_ends():
+    for end in (
+        None,
+        events.SessionStopped(
+            at=START, session=SES, agent=OTHER, stop=Stop(key="x", reason=StopReason.NETWORK)
+        ),
+        events.AgentDown(at=START, agent=OTHER, cause=DownCause.EXITED),
+    ):
+        play = Play()
+        other = replace(play.world.agents[AGENT], id=OTHER, way=Way.INTEGRATED)
+        play.world = replace(play.world, agents={**play.world.agents, OTHER: other})
+        play.happen(events.SessionWorking(at=play.now, session=SES, agent=OTHER))
+        if end is not None:
+            play.happen(end)
+
+        play.resume()
+
+        assert play.names() == (["owner"] if end is None else [])
 
 
 def test_a_server_that_is_started_six_times_in_ten_minutes_is_seen():

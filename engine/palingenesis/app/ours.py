@@ -42,8 +42,12 @@ def globs(config: Config) -> tuple[str, ...]:
 
 
 def owned(world: World) -> frozenset[SessionId]:
-    """Sessions that our own or an attached server works on."""
-    served = {agent.id for agent in world.agents.values() if agent.way is not Way.OBSERVED}
+    """Sessions of which somebody tells who sees more: a server, or a program that lets us in."""
+    served = {
+        agent.id
+        for agent in world.agents.values()
+        if agent.way is not Way.OBSERVED and (agent.up or not agent.way.is_hers)
+    }
     return frozenset(
         session.id
         for session in world.sessions.values()

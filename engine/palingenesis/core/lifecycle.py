@@ -42,6 +42,7 @@ TRANSITIONS: Final[tuple[_Row, ...]] = (
     ("stand_down", (_D, *_ACTIVE, Status.PAUSED, *_ENDED), Status.STOOD_DOWN),
     ("finish", (_D, *_ACTIVE), Status.COMPLETED),
     ("reopen", (Status.ATTENTION,), Status.DECIDING),
+    ("let_in", (Status.ATTENTION, Status.STOOD_DOWN), Status.DECIDING),
     ("pause", (_D, *_ACTIVE, *_ENDED), Status.PAUSED),
     ("unpause", (Status.PAUSED,), Status.DECIDING),
     ("unpause_to_discovering", (Status.PAUSED,), Status.DISCOVERING),

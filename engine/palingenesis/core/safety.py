@@ -51,6 +51,9 @@ OTHER_DRIVER: Final = "another driver goes on with this session: it goes first"
 RECHECK: Final = timedelta(minutes=5)
 """How soon a step that needs an agent looks for it again."""
 
+LET_IN_AGAIN: Final = timedelta(minutes=1)
+"""How long a program that let us in, and is only observed now, is waited for."""
+
 _HOUR: Final = timedelta(hours=1)
 
 PROVIDER_REFUSED: Final = NOT_NOW
@@ -105,6 +108,15 @@ HER_STOP: Final = Refused(rail="the person stopped this session", quiet=True)
 """The person said stop: neither the session nor, on its behalf, its server is touched."""
 
 
+NOBODY_GOES_ON: Final = Refused(rail="its program has ended, and no server of ours goes on with it")
+ONLY_OBSERVED: Final = Refused(rail="this agent is only observed: told about, not touched")
+
+
+def no_answer(agent: str) -> str:
+    """The rail that puts off what would be done where nobody answers."""
+    return f"{agent} does not answer"
+
+
 def cannot_see(agent: str) -> str:
     """The rail that holds back what would be done where our sensor broke."""
     return f"{agent} cannot be watched now, so nothing is done there"
@@ -122,7 +134,8 @@ def may_touch(world: World, session: Session, at: datetime, *, by_person: bool =
             rail=f"{agent.assistant} {agent.version} was not tested: observed, never acted on"
         )
     if agent.way is Way.OBSERVED:
-        return Refused(rail="this agent is only observed: told about, not touched")
+        back_by = agent.let_in_until + LET_IN_AGAIN if agent.let_in_until is not None else at
+        return Later(until=back_by, rail=no_answer(agent.id)) if at < back_by else ONLY_OBSERVED
     if agent.id in world.unseen:
         return Later(until=at + RECHECK, rail=cannot_see(agent.id))
     return Allowed() if agent.up else NeedsAgent()

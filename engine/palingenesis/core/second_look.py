@@ -153,6 +153,8 @@ def _no_touch(after: World, effect: SessionEffect, at: datetime, *, hers: bool) 
     session, agent = after.sessions.get(effect.session), after.agents.get(effect.agent)
     if session is None or agent is None:
         return "there is no such session, or no such agent"
+    if session.agent != agent.id:
+        return "the session is another agent's"
     if agent.way is Way.OBSERVED or not agent.supported:
         return "the agent is only watched"
     if not agent.up:

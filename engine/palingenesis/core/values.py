@@ -73,6 +73,11 @@ class Way(StrEnum):
     INTEGRATED = "integrated"  # a program of the person's own that lets us in; hers to end
     OBSERVED = "observed"  # seen from outside, told about, not touched
 
+    @property
+    def is_hers(self) -> bool:
+        """A program of the person's own, which lives in her terminal and ends with it."""
+        return self in {Way.INTEGRATED, Way.OBSERVED}
+
 
 class BlockKind(StrEnum):
     """What a session waits for a person to answer."""
@@ -124,10 +129,11 @@ class DownCause(StrEnum):
     """Why an agent is no longer there."""
 
     EXITED = "exited"
-    UNREACHABLE = "unreachable"
+    UNREACHABLE = "unreachable"  # of a program of hers: it lives, and lets us in no more
     REFUSED = "refused"  # it does not accept our password
     STOPPED = "stopped"  # we stopped it ourselves, and wrote that down first
     ENDED = "ended"  # the person ended it: a clean exit of her own program
+    DONE = "done"  # her own program had one prompt to run, and has ended with that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from palingenesis.core.effects import Effect, Notify
+from palingenesis.core.ledger import Quota
 from palingenesis.core.plans import Step
 from palingenesis.core.savings import Savings
 from palingenesis.core.tally import Tally
@@ -46,6 +47,18 @@ class Agent:
     """A rule ended its server on purpose: no rule starts it again."""
     revive_at: datetime | None = None
     """It died while nobody worked there, and may be started again only then."""
+    let_in_until: datetime | None = None
+    """When a program that is only observed now let us in last; None: it never did."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was a program of the person's own that has ended, not one out of reach."""
+        return self.way.is_hers and not self.up and self.down is not DownCause.UNREACHABLE
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it works, or may work where we do not see it."""
+        return self.up or (self.way.is_hers and self.down is DownCause.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +163,9 @@ class Session:
     outlook: str = ""
     """Why it is in this status, for people."""
     supervised: bool = False
+    at_work: tuple[AgentId, ...] = ()
+    """Agents that work on it, by what they told; beside its owner only if the person drives it
+    from two places at once."""
     seen_at: datetime | None = None
     """When it was seen first."""
     created: datetime | None = None
@@ -158,6 +174,8 @@ class Session:
 
     stop: Stop | None = None
     stopped_at: datetime | None = None
+    only_watched: str = ""
+    """Key of the stop that was decided about while its program was only observed."""
     earlier: tuple[str, ...] = ()
     """Keys of the stops before the newest one, newest last."""
     block: Block | None = None
@@ -249,53 +267,6 @@ class Shadow:
     different: int = 0
     uncertain: int = 0
     """Decisions after the first different one of their episode."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """What refusals and answers tell of one limit: of a provider, an account, a model, a window.
-
-    Where provider or model is not known, `agent` takes their place.
-    """
-
-    provider: str = ""
-    account: str = ""
-    """A short digest of the account's name, where the provider tells it."""
-    model: str = ""
-    agent: AgentId | None = None
-    window: str
-    """The scope of the limit (`minute`, `five_hours`, …), or `quota`, `rate`, `load`."""
-    closed: bool = True
-    """Somebody was refused since the last answer."""
-    closed_at: datetime
-    """When the first of these refusals came."""
-    refused_at: datetime
-    """When the newest one came."""
-    refusals: int = 1
-    shown: datetime | None = None
-    """The reset that the provider displays."""
-    dated: bool = False
-    """That is a date by the provider's clock, which nothing could be held against."""
-    again_at: datetime | None = None
-    """Not before this is it asked again: a probe was refused, or no reset is displayed."""
-    probes: int = 0
-    """Probes of ours that were refused since it was closed: rungs of the back-off."""
-    late: int = 0
-    """Of these, the ones after the displayed reset."""
-    probe: SessionId | None = None
-    """Whose probe was refused last."""
-    probed_at: datetime | None = None
-    """When that one was sent; its assistant may try it again and again by itself."""
-    answered_at: datetime | None = None
-    """When somebody was answered last."""
-    next_at: datetime | None = None
-    """Not before this does the next of the line go."""
-    turns: int = 0
-    """How many went; feeds the dice of the next gap."""
-    drift: timedelta = timedelta(0)
-    """How much later than displayed it came; added to the resets that are displayed next."""
-    on_time: int = 0
-    """Resets in a row that came no later than expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

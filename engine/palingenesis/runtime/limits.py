@@ -5,8 +5,9 @@ from datetime import datetime
 from palingenesis.core.kernel.quota import canary_of, floor_of
 from palingenesis.core.kernel.quota_keys import name_of
 from palingenesis.core.kernel.quota_line import in_line, is_refused_by
+from palingenesis.core.ledger import Quota
 from palingenesis.core.values import Status
-from palingenesis.core.world import Quota, Session, World
+from palingenesis.core.world import Session, World
 from palingenesis.runtime import door
 from palingenesis.runtime.views import instant
 

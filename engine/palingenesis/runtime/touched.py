@@ -30,7 +30,7 @@ def agents(world: World, at: datetime) -> list[door.AgentStatus]:
             "rails": _of_agent(world, agent, at),
         }
         for agent in world.agents.values()
-        if agent.up or agent.way is not Way.OBSERVED
+        if agent.up or not (agent.is_gone or agent.way is Way.OBSERVED)
     ]
 
 

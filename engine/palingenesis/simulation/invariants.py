@@ -23,7 +23,6 @@ from palingenesis.core.safety import (
     RESTARTS_MAX,
     RESTARTS_WITHIN,
     UNPRODUCTIVE_MAX,
-    WAIT_MAX,
 )
 from palingenesis.core.step import Turn
 from palingenesis.core.values import (
@@ -38,12 +37,14 @@ from palingenesis.core.values import (
 )
 from palingenesis.core.world import Decision, Session, World
 from palingenesis.simulation.canaries import Canaries
+from palingenesis.simulation.lateness import lost
 
 INVARIANTS: Final = {
     "person-stop": "no prompt after the person's stop, until she prompts again",
     "one-prompt": "no second prompt for a stop that was answered and is over",
     "no-typing": "nothing is typed into a pending permission or question",
     "held": "nothing is done to a session that the operator holds",
+    "owner": "a session is acted on through its owner, and nowhere while it works elsewhere",
     "rails": "the numbers of docs/reference/rails.md are kept",
     "deadlines": "whatever waits has a deadline, and no deadline passes unnoticed",
     "caps": "the policy's own limits are kept",
@@ -52,7 +53,6 @@ INVARIANTS: Final = {
 """Every invariant, by name."""
 
 _HOUR: Final = timedelta(hours=1)
-_SLACK: Final = timedelta(seconds=1)
 _Prompt = effects.Resume | effects.Retry | effects.NewSession
 _HOPELESS: Final = PROVIDER_REFUSED | OUTAGES
 _PERSONS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
@@ -91,6 +91,8 @@ class _Memory:
     prompts: list[datetime] = field(default_factory=list)
     vain: int = 0
     """Prompts in a row after which nothing was achieved."""
+    at_work: AgentId | None = None
+    """Who told last that it works on it, and has told no end of that."""
 
 
 @dataclass
@@ -137,6 +139,8 @@ class Invariants:
         match event:
             case events.SessionStopped(stop=stop):
                 memory = self._memory(event.session)
+                if memory.at_work == event.agent:
+                    memory.at_work = None
                 memory.block = ""
                 again = stop.key in memory.told
                 memory.stopped_at = event.at
@@ -152,6 +156,7 @@ class Invariants:
                 if memory.stopped_at is None or event.at >= memory.stopped_at:
                     memory.block = ""
                     memory.aborting = bool(memory.interrupt)
+                    memory.at_work = event.agent
             case events.SessionProgressed():
                 self._progressed(event.session, world)
             case events.SessionBlocked():
@@ -172,6 +177,9 @@ class Invariants:
 
     def _died(self, event: events.AgentDown, world: World) -> None:
         """What its sessions waited for is gone with the agent."""
+        for memory in self._of.values():
+            if memory.at_work == event.agent:
+                memory.at_work = None
         for session in world.sessions.values():
             if session.agent != event.agent:
                 continue
@@ -251,6 +259,10 @@ class Invariants:
         agent = world.agents.get(effect.agent)
         if agent is not None and (agent.way is Way.OBSERVED or not agent.supported):
             self._break(at, "rails", f"{effect.agent} is only watched, and was acted on")
+        if session is not None and session.agent != effect.agent:
+            self._break(at, "owner", f"{effect.session} is another's than {effect.agent}'s")
+        if isinstance(effect, _Prompt) and self._works_elsewhere(effect, memory, world):
+            self._break(at, "owner", f"{effect.session} is at work in {memory.at_work}")
         if session is not None and session.status is Status.PAUSED and not hers:
             self._break(at, "held", f"{effect.session} is held, and was acted on")
         if isinstance(effect, effects.Interrupt):
@@ -266,6 +278,11 @@ class Invariants:
         memory.prompts.append(at)
         self._everyone.append(at)
         memory.sent = effect
+
+    def _works_elsewhere(self, effect: _Prompt, memory: _Memory, world: World) -> bool:
+        other = world.agents.get(memory.at_work) if memory.at_work is not None else None
+        acts = other is not None and other.up and other.way is not Way.OBSERVED
+        return acts and other is not None and other.id != effect.agent
 
     def _prompted(self, effect: _Prompt, at: datetime, memory: _Memory) -> None:
         decision = self._reasons.get(effect.decision)
@@ -323,40 +340,12 @@ class Invariants:
             if not ticked and seen.get(id_) is session:
                 continue
             seen[id_] = session
-            problem = _lost(session, world, event.at if ticked else None)
+            problem = lost(session, world, event.at if ticked else None)
             if problem:
                 self._break(event.at, "deadlines", f"{id_} {problem}")
 
     def _break(self, at: datetime, name: str, text: str) -> None:
         self.broken.append(Breach(at=at, name=name, text=text))
-
-
-def _lost(session: Session, world: World, ticked_at: datetime | None) -> str:
-    """How a session came to wait for nothing; "" when all is well."""
-    plan, deadline = session.plan, None
-    match session.status:
-        case Status.WAITING | Status.ASKING:
-            deadline = plan.deadline if plan is not None else None
-            if plan is not None and plan.index == 0 and deadline is not None:
-                longest = plan.started_at + WAIT_MAX + _SLACK
-                if deadline > longest:
-                    return "waits longer than any wait may take"
-        case Status.VERIFYING:
-            deadline = session.verify_until
-        case Status.HOLDING:
-            deadline = min((hold.deadline for hold in session.holds), default=None)
-        case Status.ACTING:
-            under_way = plan is not None and plan.effect in world.open
-            return "" if under_way else "acts, and no effect is under way"
-        case Status.DECIDING:
-            return "was left without a decision"
-        case _:
-            return ""
-    if deadline is None:
-        return f"is {session.status} without a deadline"
-    if ticked_at is not None and deadline < ticked_at - _SLACK:
-        return f"is still {session.status} after its deadline"
-    return ""
 
 
 def _asks(effect: Effect, world: World) -> bool:

@@ -8,10 +8,13 @@ from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.ordering import order_restart
+from palingenesis.core.kernel.owning import goes_on_elsewhere, rests
+from palingenesis.core.kernel.stepping import nobody_saw
 from palingenesis.core.kernel.walking import again
+from palingenesis.core.lifecycle import PLANNED
 from palingenesis.core.plans import Delegate
 from palingenesis.core.policy.model import Mode
-from palingenesis.core.safety import RECHECK, Allowed, Later, may_restart
+from palingenesis.core.safety import ONLY_OBSERVED, RECHECK, Allowed, Later, may_restart
 from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Agent, Session
 
@@ -35,6 +38,7 @@ def agent_up(draft: Draft, event: events.AgentUp) -> None:
         restarts=known.restarts if known else (),
         tripped=bool(known and known.tripped),
         stopped=known is not None and is_to_be_ended(draft, known),
+        let_in_until=_let_in_until(known, event),
     )
     draft.agents[agent.id] = agent
     new = known is None or known.version != agent.version or known.supported
@@ -47,12 +51,61 @@ def agent_up(draft: Draft, event: events.AgentUp) -> None:
             "its sessions are observed and told about, never acted on.",
             "a version that was not tested is never acted on",
         )
-    for session in list(draft.sessions.values()):
-        plan = session.plan
-        if session.agent != agent.id or session.status is not Status.WAITING or plan is None:
-            continue
-        if session.rails and plan.because == session.rails[0] and "not answer" in plan.because:
+    if known is not None and known.started_at != agent.started_at:
+        for session in list(draft.sessions.values()):
+            rests(draft, session, agent.id)
+    elif known is not None and known.way.is_hers and not known.up:
+        for session in _of(draft, agent):
+            nobody_saw(draft, session)
+    for session in _of(draft, agent):
+        if _waits_for_answer(session):
             again(draft, session)
+        elif agent.way is not Way.OBSERVED and agent.supported and _was_only_watched(session):
+            _decide_anew(draft, session, agent)
+
+
+def _let_in_until(known: Agent | None, event: events.AgentUp) -> datetime | None:
+    """When a program that is only observed from now on let us in last."""
+    if known is None or event.way is not Way.OBSERVED or known.is_gone:
+        return None
+    if known.way is not Way.INTEGRATED:
+        return known.let_in_until
+    return event.at if known.up else known.since
+
+
+def _of(draft: Draft, agent: Agent) -> list[Session]:
+    return [session for session in draft.sessions.values() if session.agent == agent.id]
+
+
+def _waits_for_answer(session: Session) -> bool:
+    plan = session.plan
+    if session.status is not Status.WAITING or plan is None or not session.rails:
+        return False
+    return plan.because == session.rails[0] and "not answer" in plan.because
+
+
+def is_out_of_sight(draft: Draft, session: Session) -> bool:
+    """Whether its program is out of reach, so that nobody could see a sign of life."""
+    agent = draft.agents.get(session.agent)
+    return agent is not None and agent.is_live and not agent.up
+
+
+def _was_only_watched(session: Session) -> bool:
+    """Whether its stop was left as it is only because its program did not let us in."""
+    stop, status = session.stop, session.paused_from or session.status
+    if stop is None or session.latched or status not in {Status.STOOD_DOWN, Status.ATTENTION}:
+        return False
+    return session.only_watched == stop.key or session.rails == (ONLY_OBSERVED.rail,)
+
+
+def _decide_anew(draft: Draft, session: Session, agent: Agent) -> None:
+    """Something can be done about a stop that could only be told: the policy is asked again."""
+    session = replace(session, only_watched="", reopen_at=None, rails=())
+    if session.status is Status.PAUSED:
+        draft.put(replace(session, paused_from=Status.DECIDING))
+        return
+    session = draft.move(draft.put(session), "let_in", f"{agent.id} lets us in")
+    decide_stop(draft, session, again=True)
 
 
 def agent_down(draft: Draft, event: events.AgentDown) -> None:
@@ -61,9 +114,12 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
     if agent is None:
         _never_came_up(draft, event)
         return
-    draft.agents[agent.id] = replace(
-        agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None
-    )
+    gone = replace(agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None)
+    draft.agents[agent.id] = gone
+    if gone.is_live:
+        return  # it works on, where we do not see it; when it lets us in again, it is looked at
+    for session in list(draft.sessions.values()):
+        rests(draft, session, agent.id)
     if event.cause is DownCause.STOPPED and not _is_restarted(draft, agent):
         if agent.stopped:
             _left_behind(draft, agent)
@@ -77,9 +133,12 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
             "an agent that refuses us is told about",
         )
         return
-    stopped = [s for s in draft.sessions.values() if s.agent == agent.id and _was_at_work(s)]
+    stopped = [session for session in _of(draft, agent) if _is_concerned(session, gone)]
     for session in stopped:
-        _stop(draft, session, event, agent)
+        if not goes_on_elsewhere(draft, draft.sessions[session.id]):
+            _stop(draft, draft.sessions[session.id], event, gone)
+    if event.cause is DownCause.ENDED and agent.way is Way.INTEGRATED:
+        _leave_for_good(draft, agent)
     if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
         return
     if not stopped and event.cause is not DownCause.STOPPED:
@@ -135,27 +194,58 @@ def is_to_be_ended(draft: Draft, agent: Agent) -> bool:
     return any(effect.agent == agent.id for effect in stops)
 
 
+def _is_concerned(session: Session, gone: Agent) -> bool:
+    """Whether the end of its agent is a stop of the session.
+
+    It is for whatever was at work there. What waits in a program of hers that let us in waits
+    there, with words on her screen: its end is news for the policy. One that ended because its
+    one prompt was over leaves what is pending as it is.
+    """
+    if _was_at_work(session):
+        return True
+    if gone.way is not Way.INTEGRATED or gone.down is DownCause.DONE or not session.supervised:
+        return False
+    return (session.paused_from or session.status) in PLANNED
+
+
+def _leave_for_good(draft: Draft, agent: Agent) -> None:
+    """Her exit: nothing is looked at again by a timer in the program that she has left."""
+    for session in _of(draft, agent):
+        if session.supervised and session.reopen_at is not None:
+            draft.put(replace(session, latched=True, reopen_at=None))
+
+
 def died_meanwhile(draft: Draft, session: Session) -> bool:
     """Whether an effect came to nothing because the agent died; then that is what is decided."""
     agent = draft.agents.get(session.agent)
     ordered_at = session.since
-    if agent is None or agent.way is Way.OBSERVED or agent.down is DownCause.REFUSED:
+    if agent is None or agent.down is DownCause.REFUSED:
+        return False
+    if agent.way.is_hers and not agent.is_gone:
         return False
     if agent.up and agent.started_at <= ordered_at:
         return False
     # One that runs again is younger than the stop: it is not restarted once more.
     stopped_at = ordered_at if agent.up else agent.since
+    reason = StopReason.USER_EXIT if agent.down is DownCause.ENDED else StopReason.CRASH
     stop = Stop(
         key=down_key(draft.at),
-        reason=StopReason.CRASH,
+        reason=reason,
         confidence=0.8,
         message=f"{agent.id}: {agent.detail or 'it was gone before our action came to anything'}",
         words=True,
         evidence={"cause": (agent.down or DownCause.EXITED).value},
     )
-    session = replace(session, stop=stop, stopped_at=stopped_at, block=None, aborting=False)
-    session = draft.note(session, "stopped", StopReason.CRASH.value)
-    decide_stop(draft, begin_episode(draft, session, StopReason.CRASH))
+    session = replace(
+        session,
+        stop=stop,
+        stopped_at=stopped_at,
+        block=None,
+        aborting=False,
+        latched=session.latched or reason is StopReason.USER_EXIT,
+    )
+    session = draft.note(session, "stopped", reason.value)
+    decide_stop(draft, begin_episode(draft, session, reason))
     return True
 
 

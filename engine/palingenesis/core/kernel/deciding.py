@@ -15,7 +15,7 @@ from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import PROVIDER_REFUSED
-from palingenesis.core.values import FactValue, Severity, Status, Stop, StopReason
+from palingenesis.core.values import FactValue, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Episode, Hold, Plan, Session
 
 _REMEMBERED: Final = 200
@@ -65,6 +65,7 @@ def decide_stop(
     """
     if draft.policy.mode is Mode.OFF:
         return end_plan(draft, session, "stand_down", "the policy is off: nothing is decided")
+    session = _marked(draft, session)
     ruling, facts = rule_on(draft, session, event)
     if not again:
         session = beside(draft, session, ruling.asides, event, facts)
@@ -82,6 +83,14 @@ def decide_stop(
     if ruling.delay is not None:
         return _hold(draft, session, ruling, event)
     return start(draft, session, ruling, event, facts)
+
+
+def _marked(draft: Draft, session: Session) -> Session:
+    """Remember whether the stop is decided about while its program is only observed."""
+    agent = draft.agents.get(session.agent)
+    watched = agent is not None and agent.up and agent.way is Way.OBSERVED
+    key = session.stop.key if watched and session.stop is not None else ""
+    return draft.put(replace(session, only_watched=key)) if key != session.only_watched else session
 
 
 def was_decided(session: Session) -> bool:

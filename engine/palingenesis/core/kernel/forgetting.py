@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.values import AgentId, Status, Way
+from palingenesis.core.values import AgentId, Status
 from palingenesis.core.world import Session
 
 REMEMBERED_FOR: Final = timedelta(days=30)
@@ -75,5 +75,5 @@ def _forget_agents(draft: Draft) -> None:
     named |= {getattr(effect, "agent", None) for effect in draft.open.values()}
     for agent in list(draft.agents.values()):
         is_gone = not agent.up and draft.at - agent.since > _AGENT_FOR
-        if is_gone and agent.way is Way.OBSERVED and agent.id not in named:
+        if is_gone and agent.way.is_hers and agent.id not in named:
             del draft.agents[agent.id]

@@ -12,6 +12,7 @@ from palingenesis.core.safety import (
     BREAKER,
     HER_STOP,
     HOOKS_PER_HOUR_IN_ALL,
+    NOBODY_GOES_ON,
     RECHECK,
     RESTARTS_MAX,
     RESTARTS_WITHIN,
@@ -23,6 +24,7 @@ from palingenesis.core.safety import (
     Verdict,
     may_restart,
     may_stop,
+    no_answer,
     trips,
 )
 from palingenesis.core.values import AgentId, SessionId, Severity, StopReason, Way
@@ -163,6 +165,8 @@ def restart(draft: Draft, session: Session, plan: Plan) -> Session:
     if session.latched and not is_hers(plan):
         return refuse(draft, session, plan, HER_STOP)
     agent = _owner(draft, session)
+    if agent is not None and agent.up and agent.id != session.agent:
+        return onward(draft, session, plan)  # what ended was hers, and is not started again
     stopped_at = session.stopped_at
     if agent is not None and agent.up and stopped_at and agent.started_at > stopped_at:
         return onward(draft, session, plan)
@@ -188,8 +192,10 @@ def _need_agent(draft: Draft, session: Session, plan: Plan) -> Session:
     if under_way is not None:
         waiting = replace(plan, effect=under_way, deadline=None, because="")
         return draft.move(draft.put(replace(session, plan=waiting)), "act", "Restart")
+    if agent.is_gone:
+        return refuse(draft, session, plan, NOBODY_GOES_ON)
     if agent.way is not Way.MANAGED and not isinstance(plan.steps[plan.index], plans.Restart):
-        later = Later(until=draft.at + RECHECK, rail=f"{agent.id} does not answer")
+        later = Later(until=draft.at + RECHECK, rail=no_answer(agent.id))
         return postpone(draft, session, plan, later)
     verdict = may_restart(draft.now(), agent, draft.at, by_person=is_hers(plan))
     match verdict:
@@ -239,7 +245,9 @@ def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> 
     """End the agent's server for good; it is marked before, so that nothing starts it again."""
     if session.latched and not is_hers(plan):
         return refuse(draft, session, plan, HER_STOP)
-    agent = _owner(draft, session)
+    agent = draft.agents.get(session.agent)
+    if agent is not None and agent.is_gone:
+        return onward(draft, session, plan)
     verdict = may_stop(agent)
     if agent is None or isinstance(verdict, Refused):
         assert isinstance(verdict, Refused), "an unknown agent is never stopped"
@@ -304,7 +312,7 @@ def inherited(draft: Draft, session: Session) -> Session:
 def _owner(draft: Draft, session: Session) -> Agent | None:
     """The agent that acts for the session: after its own program has ended, the managed one."""
     agent = draft.agents.get(session.agent)
-    if agent is not None and agent.way is Way.OBSERVED and not agent.up:
+    if agent is not None and agent.is_gone:
         managed = (
             other
             for other in draft.agents.values()

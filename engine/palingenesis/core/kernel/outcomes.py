@@ -15,12 +15,13 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.interrupted import interrupted, overtaken
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.operating import end_turn
-from palingenesis.core.kernel.putting_off import not_before, put_off
+from palingenesis.core.kernel.owning import works
+from palingenesis.core.kernel.putting_off import not_before, put_off, put_off_until_back
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.touching import hand_on_touched
 from palingenesis.core.kernel.walking import verified, walk
 from palingenesis.core.plans import word_of
-from palingenesis.core.values import Result, SessionId, Severity, Status
+from palingenesis.core.values import DownCause, Result, SessionId, Severity, Status, Way
 from palingenesis.core.world import Plan, Session
 
 _ITS_OWN: Final = frozenset({"session.context_used", "session.cost", "session.messages"})
@@ -93,6 +94,10 @@ def _ended(
     effect: effects.Effect,
     event: events.EffectEnded,
 ) -> None:
+    if isinstance(effect, effects.SessionEffect) and _ended_with(
+        draft, session, plan, effect, event
+    ):
+        return
     match event.result:
         case Result.OK if isinstance(effect, effects.NewSession):
             _continued(draft, session, plan, event)
@@ -116,10 +121,45 @@ def _ended(
             _may_have_happened(draft, session, plan, event)
         case Result.FAILED if (until := not_before(draft, event)) is not None:
             put_off(draft, session, plan, effect, until, event.detail)
+        case Result.FAILED | Result.UNKNOWN if _is_out_of_reach(draft, session, effect):
+            put_off_until_back(draft, session, plan, effect, event)
         case Result.FAILED | Result.UNKNOWN:
             alone = isinstance(effect, effects.Restart | effects.Stop | effects.Run)
             if alone or not died_meanwhile(draft, session):
                 act_failed(draft, session, event.result.value, event.detail)
+
+
+def _ended_with(
+    draft: Draft,
+    session: Session,
+    plan: Plan,
+    effect: effects.SessionEffect,
+    event: events.EffectEnded,
+) -> bool:
+    """Whether a program of hers has ended since the order; then that is what is decided about."""
+    agent = draft.agents.get(session.agent)
+    if agent is None or not agent.is_gone:
+        return False
+    if agent.down is DownCause.DONE and isinstance(effect, effects.Interrupt):
+        walk(draft, _done(draft, session, plan, effect, event))  # it ended with its one turn
+        return True
+    if event.result is Result.OK and isinstance(effect, effects.NewSession):
+        _continued(draft, session, plan, event)
+        heir = draft.sessions.get(SessionId(event.data.get("session", "")))
+        if heir is None or heir.status is not Status.VERIFYING:
+            return True
+        session = heir
+    return died_meanwhile(draft, session)
+
+
+def _is_out_of_reach(draft: Draft, session: Session, effect: effects.Effect) -> bool:
+    """Whether the link to a program of hers was lost since the order, and the program lives on."""
+    agent = draft.agents.get(session.agent)
+    if agent is None or not agent.is_live or not isinstance(effect, effects.SessionEffect):
+        return False
+    if agent.way is Way.OBSERVED:
+        return agent.let_in_until is not None and agent.let_in_until >= session.since
+    return agent.way is Way.INTEGRATED and (not agent.up or agent.since >= session.since)
 
 
 def _was_cut_off(draft: Draft, session: Session, plan: Plan) -> bool:
@@ -165,6 +205,8 @@ def _done(
     elif isinstance(effect, effects.Interrupt):
         index -= not isinstance(step, plans.Interrupt)
     prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
+    if prompted:
+        session = works(draft, session, session.agent)
     done = replace(
         plan, index=index, vain=0, snapshot=snapshot, effect=None, deadline=None, because=""
     )
@@ -200,6 +242,7 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
             outlook=f"continues {session.id}",
             verify_until=draft.at + draft.policy.verify_within,
             plan=replace(plan, index=len(plan.steps), effect=None),
+            at_work=tuple(dict.fromkeys((*heir.at_work, heir.agent))),
         )
     )
     if is_held:

@@ -6,8 +6,8 @@ from palingenesis.core import effects, events
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import postpone
-from palingenesis.core.safety import WAIT_MAX, Later
-from palingenesis.core.values import Result, Source
+from palingenesis.core.safety import RECHECK, WAIT_MAX, Later, no_answer
+from palingenesis.core.values import Result, Source, Way
 from palingenesis.core.world import Plan, Session
 
 NOT_BEFORE = "not_before"
@@ -31,18 +31,42 @@ def put_off(
     draft: Draft, session: Session, plan: Plan, effect: effects.Effect, until: datetime, why: str
 ) -> Session:
     """It counts as never ordered, and the step is taken again then."""
-    if isinstance(effect, effects.Resume | effects.Retry | effects.NewSession):
-        episode = session.episode
-        session = replace(
-            session,
-            prompts=session.prompts[:-1],
-            unproductive=max(session.unproductive - 1, 0),
-            episode=replace(episode, attempts=max(episode.attempts - 1, 0)) if episode else None,
-        )
-        plan = replace(plan, acted=False, acted_at=None)
-    plan = replace(plan, effect=None, vain=plan.vain + 1)
-    session = draft.to_deciding(draft.put(replace(session, plan=plan)))
-    session = postpone(draft, session, plan, Later(until=until, rail=why))
+    session, plan = _never_ordered(session, plan, effect)
+    session = _later(draft, session, plan, Later(until=until, rail=why))
     assert session.plan is not None, "a step that is put off keeps its plan"
     # The assistant goes by the wall clock, whatever becomes of that.
     return draft.put(replace(session, plan=replace(session.plan, source=Source.DATE)))
+
+
+def put_off_until_back(
+    draft: Draft, session: Session, plan: Plan, effect: effects.Effect, event: events.EffectEnded
+) -> Session:
+    """The link to a program of hers was lost: the step is taken again when it answers.
+
+    What failed was never sent. What may have arrived stays counted; the actuator looks for it
+    before it sends anything more.
+    """
+    agent = draft.agents[session.agent]
+    if event.result is Result.FAILED:
+        session, plan = _never_ordered(session, plan, effect)
+    until = draft.at if agent.up and agent.way is Way.INTEGRATED else draft.at + RECHECK
+    return _later(draft, session, plan, Later(until=until, rail=no_answer(agent.id)))
+
+
+def _never_ordered(session: Session, plan: Plan, effect: effects.Effect) -> tuple[Session, Plan]:
+    if not isinstance(effect, effects.Resume | effects.Retry | effects.NewSession):
+        return session, plan
+    episode = session.episode
+    session = replace(
+        session,
+        prompts=session.prompts[:-1],
+        unproductive=max(session.unproductive - 1, 0),
+        episode=replace(episode, attempts=max(episode.attempts - 1, 0)) if episode else None,
+    )
+    return session, replace(plan, acted=False, acted_at=None)
+
+
+def _later(draft: Draft, session: Session, plan: Plan, later: Later) -> Session:
+    plan = replace(plan, effect=None, vain=plan.vain + 1)
+    session = draft.to_deciding(draft.put(replace(session, plan=plan)))
+    return postpone(draft, session, plan, later)

@@ -28,6 +28,7 @@ from palingenesis.core.kernel.quota_keys import (
     window_of,
 )
 from palingenesis.core.kernel.waits import named_by, rung, source_of
+from palingenesis.core.ledger import Quota
 from palingenesis.core.plans import Backoff
 from palingenesis.core.safety import PROVIDER_REFUSED, WAIT_MAX
 from palingenesis.core.values import (
@@ -39,7 +40,7 @@ from palingenesis.core.values import (
     Stop,
     StopReason,
 )
-from palingenesis.core.world import Agent, Plan, Quota, Session, World
+from palingenesis.core.world import Agent, Plan, Session, World
 
 ROWS_MOST: Final = 64
 CANARY_FOR: Final = timedelta(minutes=10)

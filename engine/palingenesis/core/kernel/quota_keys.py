@@ -6,8 +6,9 @@ be any of its provider; where provider or model is not known, the agent takes th
 
 from typing import Final, NamedTuple
 
+from palingenesis.core.ledger import Quota
 from palingenesis.core.values import AgentId, Stop, StopReason
-from palingenesis.core.world import Quota, Session
+from palingenesis.core.world import Session
 
 _LENGTH: Final = 80
 _WINDOWS: Final = {

@@ -22,9 +22,10 @@ from palingenesis.core.kernel.quota_keys import (
     place_of_stop,
     window_of,
 )
+from palingenesis.core.ledger import Quota
 from palingenesis.core.safety import PROVIDER_REFUSED, WAIT_MAX, Allowed, Later, Verdict
 from palingenesis.core.values import Status
-from palingenesis.core.world import Plan, Quota, Session
+from palingenesis.core.world import Plan, Session
 
 _AFTER_RESET: Final = timedelta(minutes=15)
 """For so long after an answer those that were refused go one by one, also if no line is left."""

@@ -10,13 +10,14 @@ from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.interrupted import is_ours, take_for_ours
+from palingenesis.core.kernel.owning import goes_on_elsewhere, may_own, rests, works
 from palingenesis.core.kernel.quota_keys import heading_of
 from palingenesis.core.kernel.touching import forget_touched
 from palingenesis.core.kernel.waits import named_by
 from palingenesis.core.kernel.walking import verified
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.safety import PROVIDER_REFUSED, WAIT_MAX
-from palingenesis.core.values import Block, BlockKind, Severity, Status, Stop, StopReason, Way
+from palingenesis.core.values import Block, BlockKind, Severity, Status, Stop, StopReason
 from palingenesis.core.world import Floor, Session
 
 _EARLIER: Final = 20
@@ -49,7 +50,7 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
             )
         )
         return
-    agent = event.agent if _may_own(draft, known, event) else known.agent
+    agent = event.agent if may_own(draft, known, event) else known.agent
     draft.put(
         replace(
             known,
@@ -64,9 +65,14 @@ def session_seen(draft: Draft, event: events.SessionSeen) -> None:
 
 def session_working(draft: Draft, event: events.SessionWorking) -> None:
     """The session works: from now on it is ours to supervise."""
-    session = _known(draft, event, event.agent)
-    if session.stopped_at is not None and event.at < session.stopped_at:
+    known = draft.sessions.get(event.session)
+    if known is not None and known.stopped_at is not None and event.at < known.stopped_at:
         return  # it is older than the stop, and was told late, or again
+    session = works(draft, _known(draft, event), event.agent)
+    if session.agent != event.agent:
+        return  # its owner works on it; so does this one, beside it
+    if known is not None and known.agent != session.agent:
+        session = _taken_over(draft, session)
     if session.aborting and not _is_being_interrupted(draft, session):
         session = draft.put(replace(session, aborting=False))  # what ends now is another turn
     if session.status is Status.DETACHED or session.latched:
@@ -90,6 +96,14 @@ def session_working(draft: Draft, event: events.SessionWorking) -> None:
         session = somebody_went_on(draft, session)
         session = replace(session, supervised=session.parent is None, reopen_at=None, rails=())
         draft.move(draft.put(session), "person_prompted", "")
+
+
+def _taken_over(draft: Draft, session: Session) -> Session:
+    """The person goes on with it in another program: what was under way where it was is void."""
+    if session.status not in {Status.ACTING, Status.VERIFYING}:
+        return session
+    session = cancel(draft, session, f"it goes on in {session.agent}")
+    return draft.move(draft.put(replace(session, aborting=False)), "went_on")
 
 
 def session_alive(draft: Draft, event: events.SessionAlive) -> None:
@@ -146,8 +160,10 @@ def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:
 
 def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
     """A session ceased to work. Whether and how to go on is the policy's question."""
-    session = _known(draft, event, event.agent)
+    session = rests(draft, _known(draft, event), event.agent)
     stop = event.stop
+    if session.agent != event.agent or goes_on_elsewhere(draft, session):
+        return  # it is at work elsewhere, or at least another's
     before = session.stop
     if before is not None and before.key == stop.key:
         same = (before.reason, before.retrying) == (stop.reason, stop.retrying)
@@ -214,7 +230,7 @@ def _answered(session: Session) -> Session:
 
 def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
     """A permission or question waits for the person: tell her at once, type nothing into it."""
-    session = _known(draft, event, event.agent)
+    session = _known(draft, event)
     block = event.block
     if session.status is Status.DETACHED:
         return
@@ -304,8 +320,8 @@ def _assistant(draft: Draft, session: Session) -> str:
 def _known(
     draft: Draft,
     event: events.SessionWorking | events.SessionStopped | events.SessionBlocked,
-    agent: object,
 ) -> Session:
+    """The session as it is listed; from now on the teller's, if it may own it."""
     session = draft.sessions.get(event.session)
     if session is None:
         went_to = heading_of(event.stop) if isinstance(event, events.SessionStopped) else ""
@@ -318,26 +334,9 @@ def _known(
                 went_to=went_to,
             )
         )
-    elif session.agent != agent and _may_own(draft, session, event):
+    elif session.agent != event.agent and may_own(draft, session, event):
         session = draft.put(replace(session, agent=event.agent))
     return session
-
-
-def _may_own(
-    draft: Draft,
-    session: Session,
-    event: events.SessionSeen
-    | events.SessionWorking
-    | events.SessionStopped
-    | events.SessionBlocked,
-) -> bool:
-    """One session has one owner: a live agent keeps it; a managed one outranks an observed one."""
-    owner, other = draft.agents.get(session.agent), draft.agents.get(event.agent)
-    if owner is None or other is None or owner.id == other.id:
-        return True
-    if not owner.up:
-        return not isinstance(event, events.SessionSeen)
-    return owner.way is Way.OBSERVED and isinstance(event, events.SessionWorking)
 
 
 def _went_on(draft: Draft, session: Session) -> None:

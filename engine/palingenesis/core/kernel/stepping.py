@@ -25,9 +25,10 @@ from palingenesis.core import events
 from palingenesis.core.copies import replace
 from palingenesis.core.facts import show_duration
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.ledger import Quota
 from palingenesis.core.safety import WAIT_MAX
-from palingenesis.core.values import Source, Status, Stop
-from palingenesis.core.world import Held, Hold, Plan, Quota, Session
+from palingenesis.core.values import DownCause, Source, Status, Stop
+from palingenesis.core.world import Held, Hold, Plan, Session
 
 T = TypeVar("T")
 
@@ -50,8 +51,13 @@ def daemon_started(draft: Draft, event: events.DaemonStarted) -> None:
         booted_at=event.booted_at,
         unseen={},  # every sensor is begun anew
     )
+    for agent in list(draft.agents.values()):
+        if agent.way.is_hers and agent.up:  # until we meet it again
+            draft.agents[agent.id] = replace(
+                agent, up=False, since=event.at, down=DownCause.UNREACHABLE
+            )
     for session in list(draft.sessions.values()):
-        _nobody_saw(draft, session, tuple(_anew(hold, draft.at) for hold in session.holds))
+        nobody_saw(draft, session)
 
 
 def clock_stepped(draft: Draft, by: timedelta) -> None:
@@ -74,7 +80,12 @@ def machine_slept(draft: Draft, span: timedelta) -> None:
             replace(hold, deadline=hold.deadline + span) if hold.event == "stalled" else hold
             for hold in session.holds
         )
-        _nobody_saw(draft, session, holds)
+        _begin_anew(draft, session, holds)
+
+
+def nobody_saw(draft: Draft, session: Session) -> None:
+    """Nobody could see a sign of life of the session: the time for one begins anew."""
+    _begin_anew(draft, session, tuple(_anew(hold, draft.at) for hold in session.holds))
 
 
 def _anew(hold: Hold, at: datetime) -> Hold:
@@ -84,8 +95,8 @@ def _anew(hold: Hold, at: datetime) -> Hold:
     return replace(hold, deadline=max(hold.deadline, at + (hold.deadline - hold.began)))
 
 
-def _nobody_saw(draft: Draft, session: Session, holds: tuple[Hold, ...]) -> None:
-    """Nobody could see a sign of life: the time for one begins anew."""
+def _begin_anew(draft: Draft, session: Session, holds: tuple[Hold, ...]) -> None:
+    """The time for a sign of life begins anew."""
     if session.status is Status.VERIFYING and session.verify_until is not None:
         until = max(session.verify_until, draft.at + draft.policy.verify_within)
         draft.put(replace(session, verify_until=until))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.agents import revive_due
+from palingenesis.core.kernel.agents import is_out_of_sight, revive_due
 from palingenesis.core.kernel.asking import no_answer
 from palingenesis.core.kernel.awaiting import come_true, next_look, truth_of
 from palingenesis.core.kernel.deciding import (
@@ -18,6 +18,7 @@ from palingenesis.core.kernel.deciding import (
 )
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.notices import deliver_due
+from palingenesis.core.kernel.owning import goes_on_elsewhere, rests
 from palingenesis.core.kernel.quota_line import in_line
 from palingenesis.core.kernel.walking import advance, again, walk
 from palingenesis.core.plans import Delegate, Wait
@@ -88,6 +89,12 @@ def _tick(draft: Draft, session: Session) -> None:
             walk(draft, no_answer(draft, draft.to_deciding(session)))
         case Status.VERIFYING if _due(session.verify_until, draft.at):
             within = draft.policy.verify_within
+            if is_out_of_sight(draft, session):
+                draft.put(replace(session, verify_until=draft.at + within))
+                return
+            session = rests(draft, session, session.agent)
+            if goes_on_elsewhere(draft, session):
+                return
             error = f"no sign of life within {within}"
             act_failed(draft, session, "no_effect", error)
         case Status.ATTENTION if _due(session.reopen_at, draft.at):
@@ -107,7 +114,7 @@ def _stalled(draft: Draft, session: Session) -> None:
     When time has jumped, nobody could have seen a sign: it gets the same while once more.
     """
     due = _stall_at(session, draft.policy)
-    if due is not None and draft.at - due > _UNWATCHED:
+    if (due is not None and draft.at - due > _UNWATCHED) or is_out_of_sight(draft, session):
         draft.put(replace(session, stall_told_at=draft.at))
         return
     session = draft.note(replace(session, stall_told_at=draft.at), "stalled")
