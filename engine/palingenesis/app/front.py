@@ -19,8 +19,8 @@ from palingenesis.core.effects import Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.policy.build import digest_of
 from palingenesis.core.policy.model import Policy
-from palingenesis.core.values import Result, SessionId
-from palingenesis.core.world import SafeHold, World
+from palingenesis.core.values import Result, SessionId, Way
+from palingenesis.core.world import SafeHold, Session, World
 from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import candidate, door, touched, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
@@ -297,7 +297,18 @@ class Front:
             if known is None:
                 raise _unknown(session)
             directory = known.directory
+            self._must_not_be_open(known)
         return self._agents.entrance(session, directory)
+
+    def _must_not_be_open(self, session: Session) -> None:
+        """One session never has two owners that live."""
+        agent = self._loop.world.agents.get(session.agent)
+        if agent is None or agent.way is not Way.INTEGRATED or not agent.up:
+            return
+        raise PalingenesisError(
+            f"{session.title or session.id} is open in your own OpenCode (process {agent.pid})",
+            "go on there; once it has ended, this opens it on the managed server",
+        )
 
     def admit(self, caller: Caller) -> Join:
         """See `Door`."""

@@ -16,7 +16,7 @@ const PROTOCOL = "palingenesis-agent/1"
 const AGAIN_MS = 2000
 const REFUSED_MS = 60000
 const DELTA_MS = 1000
-const UNSENT_MAX = 4 * 1024 * 1024
+const UNSENT_MAX = 1024 * 1024
 
 /** What the daemon may ask of OpenCode: to look, to prompt, to abort, to summarise, to tell. */
 const ID = "[A-Za-z0-9_]+"
