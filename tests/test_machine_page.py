@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from palingenesis.app.integrating import Integration
+from palingenesis.assistants.opencode.plugin_text import shipped
 from tests.cli.real import a_home
 
 PAGE = (Path(__file__).parents[1] / "docs/reference/on-your-machine.md").read_text(encoding="utf-8")
@@ -54,3 +55,17 @@ def test_the_page_says_where_the_plugin_is(tmp_path: Path):
     place = Integration.find(environ, tmp_path / "control.sock").place.path
 
     assert files_under("In OpenCode") == [f"~/{place.relative_to(tmp_path)}"]
+
+
+def test_what_the_daemon_may_ask_through_the_plugin_is_what_the_page_says():
+    """The table of the page, and the one that the plugin goes by."""
+    told = {
+        (method, path.replace("…", "${ID}"))
+        for row in re.findall(r"^\| (`(?:GET|POST) .*?) \|", PAGE, flags=re.MULTILINE)
+        for method, path in re.findall(r"`(GET|POST) ([^`]+)`", row)
+    }
+    table = shipped().partition("const ALLOWED = [\n")[2].partition("].map")[0]
+    allowed = set(re.findall(r'\["(\w+)", ["`]([^"`]+)["`]\]', table))
+
+    assert len(allowed) > 10
+    assert told == allowed
