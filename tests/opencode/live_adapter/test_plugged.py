@@ -3,8 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import given
@@ -17,41 +16,9 @@ from palingenesis.core.errors import (
     AssistantRefusedError,
     AssistantUnreachableError,
 )
+from tests.opencode.live_adapter.plugin_end import Line, Plugin, json_answer, settled
 
 ORIGIN = "http://opencode-77"
-Line = dict[str, Any]
-
-
-class Plugin:
-    """The other end, played by a test; a `Link`."""
-
-    def __init__(self) -> None:
-        self.asked: list[Line] = []
-        self.said: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self.answers: Callable[[Line], Line | None] = lambda _ask: None
-        self.closed = False
-
-    async def lines(self) -> AsyncIterator[bytes]:
-        while (line := await self.said.get()) is not None:
-            yield line
-
-    def say(self, line: bytes) -> None:
-        ask = json.loads(line)
-        self.asked.append(ask)
-        if (answer := self.answers(ask)) is not None:
-            self.tell({"answer": ask["ask"], **answer})
-
-    def close(self) -> None:
-        self.closed = True
-        self.said.put_nowait(None)
-
-    def tell(self, *documents: object) -> None:
-        for document in documents:
-            self.said.put_nowait(json.dumps(document).encode())
-
-    def end(self) -> None:
-        self.said.put_nowait(None)
-
 
 Scene = Callable[[Plugin, Plugged], Awaitable[None]]
 
@@ -73,17 +40,6 @@ def play(scene: Scene) -> None:
 def idle(seq: int, session: str = "ses_1") -> Line:
     payload = {"type": "session.idle", "properties": {"sessionID": session}}
     return {"seq": seq, "directory": "/p", "payload": payload}
-
-
-def json_answer(value: object, status: int = 200, **more: str) -> Line:
-    body = json.dumps(value)
-    return {"status": status, "type": "application/json", "body": body, **more}
-
-
-async def settled() -> None:
-    """Let whoever has something to do go on."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def test_a_question_is_a_request_and_its_answer_comes_back():

@@ -201,5 +201,5 @@ async def how_it_ended(
     if unfinished is not None:
         return Ending(cause=DownCause.EXITED, detail=f"it ended in the middle of {unfinished}")
     if ends_itself:
-        return Ending(cause=DownCause.EXITED, detail="its one turn is over")
+        return Ending(cause=DownCause.DONE, detail="its one prompt is over")
     return Ending(cause=DownCause.ENDED, detail="it ended")
