@@ -302,3 +302,17 @@ def test_a_question_that_is_pending_in_a_pause_is_settled_when_the_policy_goes_t
     assert life.world.questions == {question: said}
     life >> told_to(commands.Release()) << Status.STOOD_DOWN
     life.claim_nothing_more()
+
+
+def test_a_plan_that_has_taken_all_its_steps_before_a_pause_is_not_revised():
+    life = Life(waiting("resume")) >> stopped("quota") << "resume"
+    life >> ended("resume") << Status.VERIFYING
+    life >> told_to(commands.Hold(session=life.session.id)) >> stopped("quota", key="again")
+    decided = len(life.decisions)
+
+    adopts(life, waiting("resume", "snapshot"))
+
+    assert len(life.decisions) == decided
+    life << Status.PAUSED
+    life >> told_to(commands.Release(session=life.session.id)) << "resume"
+    assert last(life, "decided").plan == life.policy.rules[0].steps

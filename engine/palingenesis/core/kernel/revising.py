@@ -36,7 +36,7 @@ def look_at_plans(draft: Draft) -> None:
             continue
         if draft.policy.mode is not Mode.ENFORCE:
             _no_more(draft, session, plan)
-        elif plan is not None and _is_pending(session):
+        elif plan is not None and _is_pending(session, plan):
             _revise(draft, session, plan)
         else:
             _hold_on(draft, session)
@@ -46,10 +46,14 @@ _PENDING: Final = frozenset({Status.WAITING, Status.ASKING, Status.DECIDING})
 """Statuses in which nothing that was ordered is under way."""
 
 
-def _is_pending(session: Session) -> bool:
-    """Whether its plan can still be another one; in a pause it is revised and goes on after it."""
+def _is_pending(session: Session, plan: Plan) -> bool:
+    """Whether its plan can still be another one; in a pause it is revised and goes on after it.
+
+    One that has taken all its steps cannot, whatever happened to its session since.
+    """
     paused = session.status is Status.PAUSED
-    return (session.paused_from if paused else session.status) in _PENDING
+    status = session.paused_from if paused else session.status
+    return status in _PENDING and plan.index < len(plan.steps)
 
 
 def _no_more(draft: Draft, session: Session, plan: Plan | None) -> None:
@@ -59,7 +63,7 @@ def _no_more(draft: Draft, session: Session, plan: Plan | None) -> None:
         decide_stop(draft, session)
     elif session.status in {Status.WAITING, Status.ASKING} and plan is not None:
         decide_stop(draft, cancel(draft, session, why), plan.event, again=True)
-    elif session.status is Status.PAUSED and plan is not None and _is_pending(session):
+    elif session.status is Status.PAUSED and plan is not None and _is_pending(session, plan):
         # HOLDING: decided anew on release, and the rules that only observe have seen it.
         draft.put(replace(cancel(draft, session, why), paused_from=Status.HOLDING))
 
