@@ -15,6 +15,7 @@ from tests.torture.night.evidence import (
     Decided,
     Evidence,
     Intent,
+    Plain,
     Violation,
 )
 from tests.torture.night.expecting import drift_of, expected_of
@@ -114,7 +115,7 @@ def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
         session = mark.more if mark.what == "create" else mark.session
         last = None
         for at, stops, whose, what in hers:
-            if at < mark.at - (WINDOW_S if stops else 0.0) and whose in {"", session}:
+            if at <= mark.at - (WINDOW_S if stops else 0.0) and whose in {"", session}:
                 last = (at, stops, what)
         if last is None or not last[1] or _is_hers(evidence, mark.key, last[0]):
             continue
@@ -187,11 +188,9 @@ def on_time(evidence: Evidence) -> Iterator[Violation]:
                     yield Violation("I4", intent.line.at, text)
             if unsure(decided):
                 continue
-            due = evidence.by_latest(start + expected.latest, LATE_S)
             done = min(intent.line.at if intent is not None else evidence.until, evidence.until)
-            if due < done:
-                due = evidence.by_latest(due + drift_of(evidence, decided), 0.0)
-            if due < done and not _let_off(evidence, decided, made, place, due):
+            due = _missed(evidence, made, place, expected.latest, done)
+            if due is not None:
                 text = f"decision {decided.plain['id']} ({decided.plain['rule']}) for {session}"
                 yield Violation("I3", due, f"{text} was due by {due:.1f}")
 
@@ -211,10 +210,9 @@ def resumed(evidence: Evidence) -> tuple[int, int]:
             if expected is None:
                 continue
             intent = sent.get(decided.plain["id"])
-            due = evidence.by_latest(evidence.true_of(decided.line) + expected.latest, LATE_S)
             if intent is None:
-                missed = due < evidence.until and not _let_off(evidence, decided, made, place, due)
-                possible += missed
+                missed = _missed(evidence, made, place, expected.latest, evidence.until)
+                possible += missed is not None
                 continue
             ends = evidence.outcomes.get(intent.id, [])
             is_off = intent.id not in runs and ends and ends[0].event["result"] != "ok"
@@ -239,6 +237,37 @@ def _unsure_clock(evidence: Evidence) -> Callable[[Decided], bool]:
     return unsure
 
 
+def _missed(
+    evidence: Evidence, made: list[Decided], place: int, latest: float, done: float
+) -> float | None:
+    """When a decision had to come about by, if it did so later than that and nothing excuses it."""
+    decided = made[place]
+    ready = evidence.true_of(decided.line) + latest
+    due = evidence.by_latest(ready, LATE_S)
+    if due < done:  # what may have put it off is looked for only now
+        ready = max(ready, _held_until(evidence, decided)) + drift_of(evidence, decided)
+        due = evidence.by_latest(ready, LATE_S)
+    is_late = due < done and not _let_off(evidence, decided, made, place, due)
+    return due if is_late else None
+
+
+def _held_until(evidence: Evidence, decided: Decided) -> float:
+    """When the person released what she held as it was decided; before that nothing is due."""
+    held, meant = False, evidence.meant(decided.plain["session"])
+    for line in evidence.lines:
+        command = line.event["command"] if line.kind == "CommandGiven" else {}
+        name = command.get("is")
+        if name not in {"Hold", "Release"}:
+            continue
+        if command["session"] not in meant:
+            continue
+        if line.seq < decided.line.seq:
+            held = name == "Hold"
+        elif held and name == "Release":
+            return line.at
+    return evidence.until if held else 0.0
+
+
 def _let_off(
     evidence: Evidence, decided: Decided, made: list[Decided], place: int, due: float
 ) -> bool:
@@ -246,12 +275,12 @@ def _let_off(
     session = decided.plain["session"]
     if place + 1 < len(made) and made[place + 1].line.at <= due:
         return True
-    prefix = decided.plain["id"]
+    prefix, meant = decided.plain["id"], evidence.meant(session)
     for line in evidence.lines[decided.line.seq :]:
         if line.at > due:
             break
         event = line.event
-        if line.kind == "CommandGiven" and event["command"].get("session") in {None, session}:
+        if line.kind == "CommandGiven" and _forbids(event["command"], meant):
             return True
         about = line.kind in {"AgentDown", "PolicyAdopted"} or event.get("session") == session
         if about and line.kind not in {"FactsObserved", "SessionSeen"}:
@@ -261,6 +290,11 @@ def _let_off(
             if intent is not None and intent.effect["decision"] == prefix:
                 return True
     return False
+
+
+def _forbids(command: Plain, meant: set[str | None]) -> bool:
+    """Whether it may keep a session from going on: a release alone does not."""
+    return command["is"] != "Release" and command.get("session") in meant
 
 
 _CLAIMS_WORK: Final = frozenset({"working", "acting", "verifying", "deciding", "stalled"})

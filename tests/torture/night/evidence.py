@@ -104,6 +104,14 @@ class Evidence:
         found = [mark for what in whats for mark in self.marks.get(what, ())]
         return sorted(found, key=lambda mark: mark.at) if len(whats) > 1 else found
 
+    def meant(self, session: str) -> set[str | None]:
+        """Whose commands are about a session: all's, its own, and of those that it continues."""
+        found: list[str] = [session]
+        origin = {mark.session: mark.more for mark in self.all("create")}
+        while found[-1] in origin:
+            found.append(origin[found[-1]])
+        return {None, *found}
+
     def true_of(self, line: Line) -> float:
         """When the event of a line happened, in true time: it may have been written down later."""
         offsets = [(0.0, 0.0)]
