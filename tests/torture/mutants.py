@@ -5,8 +5,9 @@
 
 Each bug of `night/bugs.py` is put into a copy of the source in a temporary directory, and the
 nights are played there, in a process of its own, until one breaks a promise or a minute of
-processor time is over. Of one that comes to no end in ten minutes of wall clock nothing is known:
-it counts as not caught, and is told. At least 19 of 20 have to be caught.
+processor time is over; those first that are most unlike each other. Of one that comes to no end in
+ten minutes of wall clock nothing is known: it counts as not caught, and is told. At least 19 of 20
+have to be caught.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def hunt(bug: Bug, *, seconds: float = SECONDS, wall_s: float = WALL_S) -> Found
 
 def _play(place: Path, seconds: float, wall_s: float) -> CompletedProcess[str]:
     words = [sys.executable, "-m", "tests.torture.nights", "--count", "100000", "--every", "9"]
-    words += ["--seconds", str(seconds), "--until-caught"]
+    words += ["--varied", "--seconds", str(seconds), "--until-caught"]
     environ = {**os.environ, "PYTHONPATH": f"{place / 'engine'}{os.pathsep}{ROOT}"}
     return run_program(
         words,

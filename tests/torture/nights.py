@@ -23,12 +23,14 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import count as numbers
 from pathlib import Path
 from subprocess import run as run_program
 
 from tests.torture.night.designs import BY_NAME
 from tests.torture.night.driver import Night, Run
 from tests.torture.night.machine import RIGHT, Design
+from tests.torture.night.varied import varied
 
 _SHOWN = 20
 
@@ -76,22 +78,37 @@ def play_all(
     every: int = 1,
     seconds: float | None = None,
     first_violation: bool = False,
+    is_varied: bool = False,
     save: Path | None = None,
 ) -> Tally:
-    """Play so many nights, from where the tally stands."""
+    """Play so many nights, from where the tally stands.
+
+    Args:
+        tally: what was reached so far; what is reached is added.
+        count: how many nights it is to be in the end.
+        design: how the daemon is built.
+        every: die at one boundary of so many.
+        seconds: of processor time, after which no other night begins.
+        first_violation: stop when a promise is broken.
+        is_varied: the nights and the boundaries first that are most unlike those before them.
+        save: the file that keeps the tally.
+    """
     began = time.process_time()
     before = tally.seconds
+    tried: Counter[str] = Counter()
+    seeds = varied(tally.next_seed) if is_varied else numbers(tally.next_seed)
     while tally.nights < count:
-        night = Night(tally.next_seed, design)
+        seed = next(seeds)
+        night = Night(seed, design)
         tally.add(night.base())
-        first = tally.next_seed % every if first_violation else 0
-        for run in night.crashes(every, first):
+        first = seed % every if first_violation else 0
+        for run in night.seldom(every, tried) if is_varied else night.crashes(every, first):
             tally.add(run)
             if first_violation and tally.broken:
                 break
         tally.boundaries += night.boundaries
         tally.nights += 1
-        tally.next_seed += 1
+        tally.next_seed = max(tally.next_seed, seed + 1)
         tally.seconds = before + time.process_time() - began
         if save is not None:
             save.write_text(json.dumps(asdict(tally)), encoding="utf-8")
@@ -175,6 +192,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", type=Path, help="file that keeps what was reached")
     parser.add_argument("--design", choices=sorted(BY_NAME), default=RIGHT.name)
     parser.add_argument("--until-caught", action="store_true", help="stop at the first violation")
+    parser.add_argument("--varied", action="store_true", help="what was tried least comes first")
     parser.add_argument("--traces", action="store_true", help="print a checksum of the nights")
     parser.add_argument("--repeat", action="store_true", help="play them under two hash seeds")
     parser.add_argument("--crash", type=int, action="append", help="die at this boundary")
@@ -201,6 +219,7 @@ def main(argv: list[str] | None = None) -> int:
         every=asked.every,
         seconds=asked.seconds,
         first_violation=asked.until_caught,
+        is_varied=asked.varied,
         save=asked.resume,
     )
     print(_line(tally))

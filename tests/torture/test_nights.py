@@ -1,15 +1,19 @@
 """The short form of the simulated nights (see tests/torture/nights.py)."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
 
 from tests.torture.mutants import End, hunt, summed
 from tests.torture.night.bugs import BUGS
+from tests.torture.night.checker import on_time
 from tests.torture.night.designs import WRONG
 from tests.torture.night.evidence import Decided, Evidence, Line
 from tests.torture.night.expecting import drift_of
 from tests.torture.night.script import script_of
+from tests.torture.night.varied import ingredients, least_tried, varied
 from tests.torture.nights import Tally, play_all, repeats
 
 
@@ -48,7 +52,53 @@ def test_what_is_not_known_is_neither_caught_nor_missed():
     assert summed(ends) == "3 of 6 planted bugs were caught, 2 were missed, 1 has no known end"
 
 
+def test_varied_nights_bring_more_together_than_as_many_in_a_row():
+    chosen = list(islice(varied(0), 30))
+
+    assert len(set(chosen)) == 30
+    met = [set().union(*map(ingredients, seeds)) for seeds in (chosen, range(30))]
+    assert len(met[0]) > 1.5 * len(met[1])
+
+
+def test_the_daemon_dies_first_where_it_died_least():
+    tried = Counter({"hook after": 1})
+
+    chosen = least_tried(["append", "append", "hook after", "prompt sent"], 3, tried)
+
+    assert chosen == [0, 3, 1]
+    assert tried == {"append": 2, "hook after": 1, "prompt sent": 1}
+
+
 BEGINS = datetime(2026, 2, 5, 22, 0, tzinfo=UTC)
+
+
+def left_behind(*lines: Line) -> Evidence:
+    """Of a night in which nothing was done."""
+    house = script_of(0).house()
+    return Evidence(house=house, lines=[*lines], rows=(), downs=[], until=9000.0, crashes=0)
+
+
+def said(seq: int, at: float, name: str) -> Line:
+    """What the person commands all sessions."""
+    event = {"command": {"is": name, "session": None}}
+    return Line(seq, at, at, "CommandGiven", event, [], [])
+
+
+def decided(seq: int, at: float) -> Line:
+    """A decision to go on at once."""
+    plan = [{"is": "Resume"}]
+    made = {"id": 1, "kind": "decided", "session": "ses_1", "rule": "crash", "plan": plan}
+    return Line(seq, at, at, "Ticked", {}, [made], [])
+
+
+def test_what_is_decided_while_she_holds_all_is_due_when_she_releases_it():
+    free = left_behind(decided(1, 100.0))
+    held = left_behind(said(1, 50.0, "Hold"), decided(2, 100.0), said(3, 4000.0, "Release"))
+    kept = left_behind(said(1, 50.0, "Hold"), decided(2, 100.0))
+
+    due = [[one.at for one in on_time(evidence)] for evidence in (free, held, kept)]
+
+    assert due == [[135.0], [4035.0], []]
 
 
 def refused(seq: int, minute: float, *, resets: float) -> Line:
@@ -66,9 +116,7 @@ def refused(seq: int, minute: float, *, resets: float) -> Line:
 )
 def test_a_reset_may_be_expected_as_late_as_one_was_before_but_a_pause_may_not(then, expected):
     lines = [refused(1, 0, resets=60), refused(2, 61, resets=62), then]
-    house = script_of(0).house()
-    evidence = Evidence(house=house, lines=lines, rows=(), downs=[], until=9000.0, crashes=0)
 
-    may_be = drift_of(evidence, Decided(then, {"session": "ses_1"}))
+    may_be = drift_of(left_behind(*lines), Decided(then, {"session": "ses_1"}))
 
     assert may_be == expected

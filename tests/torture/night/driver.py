@@ -1,5 +1,6 @@
 """A night, and all its crashes: play it through, then die at every boundary and go on."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,7 @@ from tests.torture.night.evidence import Violation, evidence_of
 from tests.torture.night.machine import RIGHT, Design
 from tests.torture.night.play import Kept, Play
 from tests.torture.night.script import Script, script_of
+from tests.torture.night.varied import least_tried
 
 _DOWN_S: Final = (0.2, 1.0, 2.5, 5.0, 5.0, 5.0, 30.0, 90.0, 600.0, 4000.0)
 
@@ -96,7 +98,16 @@ class Night:
         Boundaries in a row at which a crash leaves the same behind are one crash.
         """
         for number in self._distinct[first::every]:
-            yield self.crash(number, twice=self._dice(number)[3] % 4 == 0)
+            yield self._crash_once_or_twice(number)
+
+    def seldom(self, every: int, tried: Counter[str]) -> Iterator[Run]:
+        """Die at one boundary of so many: of the kinds at which it died least so far."""
+        names = [self._kept[number].name for number in self._distinct]
+        for place in least_tried(names, -(-len(names) // every), tried):
+            yield self._crash_once_or_twice(self._distinct[place])
+
+    def _crash_once_or_twice(self, number: int) -> Run:
+        return self.crash(number, twice=self._dice(number)[3] % 4 == 0)
 
     def _dice(self, number: int) -> bytes:
         return sha256(f"{self.seed}:{number}".encode()).digest()
