@@ -20,7 +20,7 @@ from palingenesis.core import events as ev
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.values import DownCause, StopReason, Way
 from palingenesis.processes.children import Child
-from palingenesis.processes.identity import send_signal
+from palingenesis.processes.identity import Identity, send_signal
 from palingenesis.runtime.clock import SystemClock
 from tests.opencode.live_adapter.fake import START, Json, Told, answer, user
 
@@ -195,6 +195,42 @@ def test_her_program_is_told_from_its_work_to_its_stop(tmp_path: Path) -> None:
         await told.wait(ev.SessionWorking, 2)
 
     observed(tmp_path, scene)
+
+
+class LetIn:
+    """The programs that let us in, and how often somebody asked for them."""
+
+    def __init__(self) -> None:
+        self.all: set[Identity] = set()
+        self.asked = 0
+
+    def __call__(self, identity: Identity) -> bool:
+        self.asked += 1
+        return identity in self.all
+
+
+def test_a_program_that_lets_us_in_meanwhile_is_told_about_by_nobody_twice(tmp_path: Path) -> None:
+    let_in = LetIn()
+
+    async def scene(database: Database, project: Path, child: Child, told: Told) -> None:
+        database.session(project)
+        database.says(just_now(user(1)))
+        database.says(just_now(answer(2, finish=None)))
+        await told.wait(ev.SessionWorking)
+        assert child.identity is not None
+        asked = let_in.asked
+        let_in.all.add(child.identity)
+        async with asyncio.timeout(5):
+            while let_in.asked == asked:
+                await asyncio.sleep(0.005)
+        seen = len(told.events)
+        database.says(just_now(answer(2)))
+        database.says(just_now(user(3)))
+        send_signal(child.identity, signal.SIGKILL)
+        await child.wait()
+        assert len(told.events) == seen
+
+    observed(tmp_path, scene, claimed=let_in)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ class ObservedSensor:
                 await self._clock.sleep(self._pace.interval_s)
 
     async def _observe(self, found: Found, program: Program) -> None:
-        """One program, from now to its end."""
+        """One program, from now to its end, or until it lets us in."""
         watch = _Watch(
             found=found,
             program=program,
@@ -153,15 +153,22 @@ class ObservedSensor:
         )
         self._watched[found.identity] = watch
         await self._tell_up(watch)
-        async with asyncio.TaskGroup() as group:
-            looking = group.create_task(self._look_again_and_again(watch))
-            await wait_gone(found.identity)
+        looking = asyncio.ensure_future(self._look_again_and_again(watch))
+        ending = asyncio.ensure_future(wait_gone(found.identity))
+        try:
+            await asyncio.wait((looking, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                looking.result()  # raises what it broke with, if it did
+        finally:
             looking.cancel()
-        await self._tell_down(watch)
+            ending.cancel()
+            await asyncio.gather(looking, ending, return_exceptions=True)
+        if not self._claimed(found.identity):
+            await self._tell_down(watch)
         del self._watched[found.identity]
 
     async def _look_again_and_again(self, watch: _Watch) -> None:
-        while True:
+        while not self._claimed(watch.found.identity):
             await self._look(watch)
             await self._clock.sleep(self._pace.interval_s)
 
