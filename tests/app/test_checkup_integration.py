@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from palingenesis.app.checkup.finding import Level
 from palingenesis.app.checkup.patient import Patient
 from palingenesis.app.integrating import Integration, carry_out
 from tests.app.test_checkup import found, levels, patient, with_opencode
+from tests.control.doors import served
 
 INTEGRATE = "palingenesis integrate opencode"
 
@@ -95,22 +98,45 @@ def test_one_that_others_could_change_is_told(tmp_path: Path):
     assert found("integration", who)[1].fix == f"chmod go-w {path}"
 
 
-def test_a_program_that_is_older_than_the_plugin_is_told(tmp_path: Path):
-    program = tmp_path / "own" / "opencode"
+@contextmanager
+def an_opencode(folder: Path) -> Iterator[int]:
+    """A process of that name in this home; its pid."""
+    program = folder / "own" / "opencode"
     program.parent.mkdir()
     shutil.copy(shutil.which("sleep") or "", program)
-    with subprocess.Popen([program, "60"], env={"HOME": str(tmp_path)}) as process:
+    with subprocess.Popen([program, "60"], env={"HOME": str(folder)}) as process:
         try:
-            who, path = integrated(tmp_path)
-            after = path.stat().st_mtime + 60
-            os.utime(path, (after, after))
-            fine, one = found("integration", who)
-            os.utime(path, (1, 1))
-            alone = found("integration", who)
+            yield process.pid
         finally:
             process.kill()
 
-    assert fine.level is Level.GOOD
-    assert one.level is Level.NOTE
-    assert f"OpenCode (pid {process.pid}) was started before the plugin was written" in one.said
+
+def written(path: Path, *, after_s: float) -> None:
+    """Have the file be of another age."""
+    at = path.stat().st_mtime + after_s
+    os.utime(path, (at, at))
+
+
+def test_a_program_that_is_older_than_the_plugin_is_told(tmp_path: Path):
+    who, path = integrated(tmp_path)
+    with an_opencode(tmp_path) as pid:
+        written(path, after_s=60)
+        fine, one = found("integration", who)
+        written(path, after_s=-120)
+        alone = found("integration", who)
+
+    assert (fine.level, one.level) == (Level.GOOD, Level.NOTE)
+    assert f"OpenCode (pid {pid}) was started before the plugin was written" in one.said
     assert alone == [fine]
+
+
+def test_a_program_that_lets_us_in_has_the_plugin_however_old_it_is(tmp_path: Path):
+    with an_opencode(tmp_path) as pid, served(tmp_path) as here:
+        who = with_opencode(tmp_path)
+        who = replace(who, paths=replace(who.paths, runtime=tmp_path))
+        there = Integration.find(who.environ, who.paths.socket)
+        carry_out(there.installation())
+        written(there.place.path, after_s=60)
+        here.door.agent_changes = {"pid": pid, "way": "integrated"}
+
+        assert levels("integration", who) == [Level.GOOD]

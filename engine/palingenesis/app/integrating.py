@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from palingenesis.assistants.opencode.executable import ask_version, find_executable
-from palingenesis.assistants.opencode.observed import NAMES, read_command
+from palingenesis.assistants.opencode.observed import NAMES, holds_sessions
 from palingenesis.assistants.opencode.plugin_place import carry_out, copies, look, path_of
 from palingenesis.assistants.opencode.plugin_plan import (
     Deed,
@@ -26,7 +26,6 @@ from palingenesis.runtime.paths import check_socket_path
 
 __all__ = ["Deed", "Integration", "Plan", "Standing", "carry_out", "check_assistant", "running"]
 
-_SERVERS: Final = frozenset({"serve", "web", "acp"})
 _TRY_ANOTHER: Final = "npm install -g opencode-ai@1.18"
 
 
@@ -114,9 +113,7 @@ def running(path: Path, *, besides: Collection[int] = ()) -> list[Found]:
     return [
         one
         for one in of_this_user(NAMES)
-        if one.identity.pid not in besides
-        and (read_command(one.command) is not None or _SERVERS & set(one.command[1:3]))
-        and _loads(one, path)
+        if one.identity.pid not in besides and holds_sessions(one.command) and _loads(one, path)
     ]
 
 

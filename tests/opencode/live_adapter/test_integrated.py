@@ -229,11 +229,15 @@ async def program_running(tmp_path: Path) -> object:
 
 
 @contextmanager
-def somebody(environment: Mapping[str, str]) -> Iterator[int]:
-    """A process of this user that does nothing; its pid."""
-    words = [sys.executable, "-c", "print(flush=True); input()"]
+def somebody(environment: Mapping[str, str], program: Path | None = None) -> Iterator[int]:
+    """A process of this user that does nothing; its pid. `program` is the file of its command."""
+    does, folder = "print(flush=True); input()", None
+    words = [sys.executable, "-c", does]
+    if program is not None:
+        program.write_text(does)
+        words, folder = [sys.executable, program.name], program.parent
     with subprocess.Popen(
-        words, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        words, cwd=folder, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
@@ -275,6 +279,23 @@ def test_who_is_no_program_of_hers_is_turned_away(tmp_path: Path):
         here = programs(tmp_path, served=lambda: (identify(pid),))
         with pytest.raises(PalingenesisError, match="another way"):
             here.admit(Caller(pid=pid))
+
+
+@pytest.mark.parametrize("word", ["models", "auth", "session", "attach"])
+def test_a_command_that_is_over_in_a_moment_is_no_program_of_hers(tmp_path: Path, word: str):
+    no_program = pytest.raises(PalingenesisError, match="has no sessions of its own")
+
+    with somebody({}, tmp_path / word) as pid, no_program:
+        programs(tmp_path).admit(Caller(pid=pid))
+
+
+@pytest.mark.parametrize("word", ["serve", "web", "acp", "run"])
+def test_a_server_and_a_single_run_of_hers_are_let_in(tmp_path: Path, word: str):
+    with somebody({}, tmp_path / word) as pid:
+        here = programs(tmp_path)
+        here.admit(Caller(pid=pid))
+
+        assert here.actuator_of(AgentId(f"opencode-{pid}")) is not None
 
 
 def watching(here: IntegratedPrograms, until: Callable[[Told], bool]) -> Told:

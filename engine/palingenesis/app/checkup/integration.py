@@ -8,8 +8,10 @@ from palingenesis.app.checkup.finding import Finding, good, note, warning
 from palingenesis.app.checkup.patient import Patient
 from palingenesis.app.integrating import Integration, Standing, running
 from palingenesis.core.errors import PalingenesisError
+from palingenesis.core.values import Way
 from palingenesis.runtime.trust import way_out, why_untrusted
 
+_ACTED_UPON: Final = frozenset({Way.MANAGED.value, Way.INTEGRATED.value})
 _INTEGRATE: Final = "palingenesis integrate opencode"
 
 
@@ -60,11 +62,14 @@ def _changeable(found: Integration) -> Iterator[Finding]:
 
 
 def _older_programs(patient: Patient, found: Integration) -> Iterator[Finding]:
-    """Programs that were started before the plugin was written do not have it."""
+    """Programs that were started before the plugin was written do not have it, or an older one.
+
+    One that loaded it late lets us in all the same, and a daemon that runs knows it.
+    """
     written = datetime.fromtimestamp(found.place.path.stat().st_mtime, UTC)
     agents = patient.running["agents"] if patient.running is not None else ()
-    managed = {one["pid"] for one in agents if one["pid"] and one["way"] == "managed"}
-    for one in running(found.place.path, besides=managed):
+    known = {one["pid"] for one in agents if one["pid"] and one["way"] in _ACTED_UPON}
+    for one in running(found.place.path, besides=known):
         if one.started_at < written:
             said = f"OpenCode (pid {one.identity.pid}) was started before the plugin was written"
             yield note(said, "end it and start it anew when it suits you: it is only watched")

@@ -92,7 +92,7 @@ def database(environ: Mapping[str, str]) -> Path:
 
 
 MANAGED_VARIABLE = "PALINGENESIS_MANAGED"
-"""Tells our plugin that it runs in our own server, which needs none."""
+"""Tells our plugin that it runs in what we started ourselves, which needs none."""
 
 
 def server_environment(

@@ -1,7 +1,8 @@
 """Asking the program `opencode` itself: which settings, permissions and models it goes by.
 
-It answers without a server and without network. Its plugins are not loaded (`--pure`). An answer
-that does not come, or that is none, is an empty one: whoever asks says that it is not known.
+It answers without a server and without network. Its plugins are not loaded (`--pure`), but for the
+models, which plugins may add to; ours rests then. An answer that does not come, or that is none, is
+an empty one: whoever asks says that it is not known.
 """
 
 import json
@@ -12,12 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from palingenesis.assistants.opencode.executable import ask_version, data_directory
+from palingenesis.assistants.opencode.executable import (
+    MANAGED_VARIABLE,
+    ask_version,
+    data_directory,
+)
 from palingenesis.assistants.opencode.untrusted import items, table, text
 
 _WITHIN_S: Final = 20.0
 _BYTES_MAX: Final = 4 * 1024 * 1024
-_QUIET: Final = {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+_QUIET: Final = {
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+    MANAGED_VARIABLE: "1",
+}
 _USUAL: Final = frozenset({"doom_loop", "external_directory", "read"})
 """What OpenCode asks about unless it is told otherwise."""
 

@@ -39,6 +39,7 @@ _NOT_A_PROGRAM_OF_HERS = frozenset(
     | {"auth", "providers", "agent", "models", "stats", "export", "import", "upgrade", "uninstall"}
     | {"mcp", "github", "pr", "session", "debug", "db", "plugin", "completion", "console"}
 )
+_SERVERS = frozenset({"serve", "web", "acp"})
 _WITH_VALUE = frozenset({"-s", "--session", "-m", "--model", "--agent", "--prompt", "-p", "--port"})
 
 
@@ -323,6 +324,11 @@ def read_command(command: Sequence[str]) -> Program | None:
     if first == "run":
         return Program(is_run=True, session=session)
     return Program(project=first, session=session)
+
+
+def holds_sessions(command: Sequence[str]) -> bool:
+    """Whether what a command line runs has sessions in its own process: a program, or a server."""
+    return read_command(command) is not None or bool(_SERVERS & set(command[1:3]))
 
 
 def _nobody(_event: events.Event) -> None:

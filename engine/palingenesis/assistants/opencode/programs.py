@@ -16,7 +16,7 @@ from palingenesis.assistants.opencode.integrated import (
     IntegratedProgram,
     how_it_ended,
 )
-from palingenesis.assistants.opencode.observed import agent_of, read_command
+from palingenesis.assistants.opencode.observed import agent_of, holds_sessions, read_command
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.plugged import Plugged
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
@@ -124,6 +124,8 @@ class IntegratedPrograms:
             raise PalingenesisError("that server is reached in another way already")
         if "OPENCODE_PID" in found.environment:
             raise PalingenesisError("that is an agent's own tool, not a program of the person")
+        if not holds_sessions(found.command):
+            raise PalingenesisError("that command has no sessions of its own")
         program = self._programs.get(found.identity)
         if program is None:
             command = read_command(found.command)
