@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from tests.torture.mutants import End, hunt, summed
+from tests.torture.mutants import ROOT, End, hunt, summed
 from tests.torture.night.bugs import BUGS
 from tests.torture.night.checker import on_time
 from tests.torture.night.designs import WRONG
@@ -33,6 +33,12 @@ def test_a_wrong_design_is_caught(design):
 
 def test_the_same_seed_is_the_same_night_under_any_hash_seed():
     assert repeats(20)
+
+
+def test_every_bug_can_be_planted():
+    sources = {bug: (ROOT / "engine" / "palingenesis" / bug.file).read_text() for bug in BUGS}
+
+    assert [bug for bug in BUGS if sources[bug].count(bug.old) != 1] == []
 
 
 def test_a_planted_bug_is_caught():

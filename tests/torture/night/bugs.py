@@ -111,8 +111,8 @@ BUGS: Final = (
     ),
     Bug(
         "core/kernel/agents.py",
-        "if s.agent == agent.id and _was_at_work(s)]",
-        "if s.agent == agent.id and s.latched]",
+        "for session in _of(draft, agent) if _is_concerned(session, gone)]",
+        "for session in _of(draft, agent) if session.latched]",
         "does not notice whom a dead server leaves behind",
     ),
     Bug(
