@@ -1,10 +1,6 @@
 """`doctor` knows how our plugin in the person's own OpenCode is."""
 
 import os
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +11,7 @@ from palingenesis.app.checkup.patient import Patient
 from palingenesis.app.integrating import Integration, carry_out
 from tests.app.test_checkup import found, levels, patient, with_opencode
 from tests.control.doors import served
+from tests.hers import an_opencode
 
 INTEGRATE = "palingenesis integrate opencode"
 
@@ -98,19 +95,6 @@ def test_one_that_others_could_change_is_told(tmp_path: Path):
     assert found("integration", who)[1].fix == f"chmod go-w {path}"
 
 
-@contextmanager
-def an_opencode(folder: Path) -> Iterator[int]:
-    """A process of that name in this home; its pid."""
-    program = folder / "own" / "opencode"
-    program.parent.mkdir()
-    shutil.copy(shutil.which("sleep") or "", program)
-    with subprocess.Popen([program, "60"], env={"HOME": str(folder)}) as process:
-        try:
-            yield process.pid
-        finally:
-            process.kill()
-
-
 def written(path: Path, *, after_s: float) -> None:
     """Have the file be of another age."""
     at = path.stat().st_mtime + after_s
@@ -119,7 +103,7 @@ def written(path: Path, *, after_s: float) -> None:
 
 def test_a_program_that_is_older_than_the_plugin_is_told(tmp_path: Path):
     who, path = integrated(tmp_path)
-    with an_opencode(tmp_path) as pid:
+    with an_opencode(tmp_path, {"HOME": str(tmp_path)}) as pid:
         written(path, after_s=60)
         fine, one = found("integration", who)
         written(path, after_s=-120)
@@ -131,7 +115,7 @@ def test_a_program_that_is_older_than_the_plugin_is_told(tmp_path: Path):
 
 
 def test_a_program_that_lets_us_in_has_the_plugin_however_old_it_is(tmp_path: Path):
-    with an_opencode(tmp_path) as pid, served(tmp_path) as here:
+    with an_opencode(tmp_path, {"HOME": str(tmp_path)}) as pid, served(tmp_path) as here:
         who = with_opencode(tmp_path)
         who = replace(who, paths=replace(who.paths, runtime=tmp_path))
         there = Integration.find(who.environ, who.paths.socket)

@@ -1,11 +1,8 @@
 """`integrate`, as a person types it: a plugin comes, is looked at, and goes without a trace."""
 
 import json
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from tests.cli.real import ENGINE
 from tests.cli.test_commands import Said, Say, environment, say
 from tests.control.doors import served
+from tests.hers import an_opencode
 from tests.terminal import Terminal
 
 __all__ = ["say"]
@@ -56,19 +54,6 @@ def old_version(plugin: Path) -> None:
     assert found is not None
     text = shipped().replace(f'VERSION = "{found.version}"', 'VERSION = "0"')
     plugin.write_text(filled_in(text, socket=Path(found.socket), folders_made=found.folders_made))
-
-
-@contextmanager
-def an_opencode(folder: Path) -> Iterator[int]:
-    """A process of that name in this home; its pid."""
-    file = folder / "own" / "opencode"
-    file.parent.mkdir()
-    shutil.copy(shutil.which("sleep") or "", file)
-    with subprocess.Popen([file, "60"], env=environment(folder)) as process:
-        try:
-            yield process.pid
-        finally:
-            process.kill()
 
 
 # ── in and out ────────────────────────────────────────────────────────────────────────────────
@@ -288,7 +273,7 @@ def test_it_says_whether_the_daemon_runs(typed: Typed, tmp_path: Path):
 
 
 def test_a_program_that_runs_has_to_be_started_anew(typed: Typed, tmp_path: Path):
-    with an_opencode(tmp_path) as pid:
+    with an_opencode(tmp_path, environment(tmp_path)) as pid:
         come = typed("opencode", "--yes")
         gone = typed("opencode", "--remove", "--yes")
 
@@ -297,7 +282,7 @@ def test_a_program_that_runs_has_to_be_started_anew(typed: Typed, tmp_path: Path
 
 
 def test_the_daemons_own_server_needs_no_new_start(typed: Typed, tmp_path: Path):
-    with an_opencode(tmp_path) as pid, served(tmp_path) as here:
+    with an_opencode(tmp_path, environment(tmp_path)) as pid, served(tmp_path) as here:
         here.door.agent_changes = {"pid": pid}
         said = typed("opencode", "--yes", "--json")
         here.door.agent_changes = {"pid": pid, "way": "attached"}
