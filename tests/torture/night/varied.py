@@ -40,7 +40,11 @@ def ingredients(seed: int) -> frozenset[tuple[str, str]]:
     found = {f"policy {script.policy}"}
     found |= {f"command {name}" for name, _ in house.commands.values()}
     found |= {f"fate {fate}" for fate in [*house.fates.values(), *house.signal_fates.values()]}
-    found |= {name for _, _, _, name, _ in house.heap if name not in {"wake", "command"}}
+    found |= {
+        f"{name} {args[:1]}"
+        for _, _, _, name, args in house.heap
+        if name not in {"wake", "command"}
+    }
     beats = [beat for talk in house.talks.values() for beat in talk.script]
     found |= {f"{beat.kind} {beat.reason}" for beat in beats}
     return frozenset(combinations(sorted(found), 2))
