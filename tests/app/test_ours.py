@@ -1,6 +1,9 @@
 """Whose sessions are told by whom: by a server, by a program that lets us in, or from outside."""
 
-from palingenesis.app.ours import owned
+from dataclasses import replace
+
+from palingenesis.app.ours import owned, remembered
+from palingenesis.core import events
 from palingenesis.core.values import DownCause, Way
 from tests.core.house import HERS, OURS, SEEN, at_home, down, up
 from tests.core.life import SES
@@ -22,6 +25,20 @@ def test_those_of_a_program_that_lets_us_in_no_more_are_told_from_outside():
     assert owned(life.world) == {SES}
     life >> up(HERS, Way.OBSERVED)
     assert owned(life.world) == set()
+
+
+def test_a_program_whose_link_is_lost_is_looked_for_when_we_start_again_and_one_that_ended_is_not():
+    life = at_home(STUBBORN, HERS)
+    life.take(replace(up(HERS)(life), pid=100))
+    (met,) = remembered(life.world)
+    assert met.pid == 100
+
+    life >> down(HERS, DownCause.UNREACHABLE)
+    assert remembered(life.world) == (met,)
+    life.take(events.DaemonStarted(at=life.now, version="test", seed="5eed"))
+    assert remembered(life.world) == (met,)
+    life >> down(HERS, DownCause.ENDED)
+    assert remembered(life.world) == ()
 
 
 def test_those_of_a_server_that_is_down_are_still_its_own():

@@ -283,20 +283,24 @@ def test_our_server_is_started_for_that_if_it_does_not_run() -> None:
     life << Status.ACTING
 
 
-def test_a_program_that_dies_while_a_session_waits_there_is_a_crash_for_that_too() -> None:
+def test_a_program_that_dies_at_work_is_a_crash_for_a_session_that_waits_there_too() -> None:
     life = at_home(CAREFUL)
+    other = SessionId("ses_2")
+    life >> lists(HERS, other) >> works(HERS, other)
 
     life >> stops(HERS) << Status.WAITING >> down(HERS, DownCause.EXITED) << Status.STOOD_DOWN
     life >> passed(4000)
 
     life.claim_nothing_more()
     assert not life.session.latched
+    assert life.world.sessions[other].status is Status.STOOD_DOWN
 
 
-def test_a_program_that_had_one_prompt_to_run_leaves_the_wait_to_our_server() -> None:
+@pytest.mark.parametrize("cause", [DownCause.DONE, DownCause.EXITED])
+def test_a_program_that_comes_to_its_end_by_itself_leaves_the_wait_to_our_server(cause) -> None:
     life = at_home(CAREFUL)
 
-    life >> stops(HERS) << Status.WAITING >> down(HERS, DownCause.DONE) << Status.WAITING
+    life >> stops(HERS) << Status.WAITING >> down(HERS, cause) << Status.WAITING
     life >> passed(600)
 
     assert resumed(life) == [OURS]

@@ -8,8 +8,6 @@ from palingenesis.core.values import AgentId, SessionId, Way
 from palingenesis.core.world import World
 from palingenesis.runtime.config import Config
 
-_HERS = frozenset({Way.OBSERVED, Way.INTEGRATED})
-
 
 def to_look_for(world: World) -> Mapping[AgentId | None, frozenset[SessionId]]:
     """Sessions that we look for after a start: whoever waits may have gone on meanwhile.
@@ -21,7 +19,7 @@ def to_look_for(world: World) -> Mapping[AgentId | None, frozenset[SessionId]]:
         if not session.supervised or (session.paused_from or session.status) not in ACTIVE:
             continue
         agent = world.agents.get(session.agent)
-        where = agent.id if agent is not None and agent.way in _HERS else None
+        where = agent.id if agent is not None and agent.way.is_hers else None
         found[where] = found.get(where, frozenset()) | {session.id}
     return found
 
@@ -31,7 +29,7 @@ def remembered(world: World) -> tuple[Remembered, ...]:
     return tuple(
         Remembered(pid=agent.pid, started_at=agent.started_at)
         for agent in world.agents.values()
-        if agent.way is Way.INTEGRATED and agent.up and agent.pid is not None
+        if agent.way is Way.INTEGRATED and agent.is_live and agent.pid is not None
     )
 
 

@@ -90,6 +90,8 @@ class Acting:
 
     def _on_session(self, effect: effects.SessionEffect, *, is_vain: bool) -> Ending:
         talk = self.stage.talks[effect.session]
+        if not self.stage.servers[talk.agent].up and effect.agent in self.stage.servers:
+            talk.agent = effect.agent  # they share their sessions: it goes on where it was ordered
         if not self.stage.servers[talk.agent].up:
             return Ending(Result.FAILED, "the agent does not answer")
         match effect:

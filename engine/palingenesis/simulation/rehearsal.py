@@ -29,6 +29,8 @@ from palingenesis.core.values import (
 from palingenesis.core.world import World
 
 AGENT: Final = AgentId("opencode")
+BESIDE: Final = AgentId("managed")
+"""Our own server beside a program of the person's own: where its sessions go on after its end."""
 SESSION: Final = SessionId("ses_rehearsal")
 VERSION: Final = "1.18.33"
 """The version of the modelled assistant: one that was tested."""
@@ -90,17 +92,9 @@ class Rehearsal:
         self.now = self.start
         before = self.start - timedelta(minutes=1)
         self._take(events.DaemonStarted(at=before, version="rehearsal", seed=self.seed))
-        self._take(
-            events.AgentUp(
-                at=before,
-                agent=AGENT,
-                assistant="opencode",
-                way=self.way,
-                version=VERSION,
-                supported=True,
-                started_at=before,
-            )
-        )
+        self._take(_Up(AGENT, self.way)(before))
+        if self.way.is_hers:
+            self._take(_Up(BESIDE, Way.MANAGED)(before))
         self._take(events.SessionSeen(at=before, session=SESSION, agent=AGENT, title="rehearsal"))
         self._take(events.SessionWorking(at=before, session=SESSION, agent=AGENT))
         self._take(events.SessionProgressed(at=before, session=SESSION, what="a turn"))
@@ -167,9 +161,10 @@ class Rehearsal:
                 return [(timedelta(0), _Ended(effect, Result.OK))]
             case effects.Restart():
                 took = self.answers.restart_takes
-                return [(took, _Up(self.way)), (took, _Ended(effect, Result.OK))]
+                way = self.world.agents[effect.agent].way
+                return [(took, _Up(effect.agent, way)), (took, _Ended(effect, Result.OK))]
             case effects.Stop():
-                return [(took, _Down()), (took, _Ended(effect, Result.OK))]
+                return [(took, _Down(effect.agent)), (took, _Ended(effect, Result.OK))]
             case effects.NewSession():
                 self._renewed += 1
                 self.session = SessionId(f"{SESSION}_{self._renewed + 1}")
@@ -208,12 +203,13 @@ class _Ended:
 
 @dataclass(frozen=True, slots=True)
 class _Up:
+    agent: AgentId
     way: Way
 
     def __call__(self, at: datetime) -> Event:
         return events.AgentUp(
             at=at,
-            agent=AGENT,
+            agent=self.agent,
             assistant="opencode",
             way=self.way,
             version=VERSION,
@@ -224,8 +220,10 @@ class _Up:
 
 @dataclass(frozen=True, slots=True)
 class _Down:
+    agent: AgentId
+
     def __call__(self, at: datetime) -> Event:
-        return events.AgentDown(at=at, agent=AGENT, cause=DownCause.STOPPED)
+        return events.AgentDown(at=at, agent=self.agent, cause=DownCause.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,10 @@ class Stage:
         ended: bool = False,
         by_us: bool = False,
     ) -> None:
-        """The server dies; somebody else's comes back by itself when that is over."""
+        """The server dies; somebody else's comes back by itself when that is over.
+
+        A program of the person's own does not: she opens it again, or not.
+        """
         if not server.up:
             return
         server.up = False
@@ -249,7 +252,7 @@ class Stage:
                 signal=None if ended else signal,
             )
         )
-        if server.part.way is not Way.MANAGED and lasts > timedelta(0):
+        if server.part.way is Way.ATTACHED and lasts > timedelta(0):
             self.clockwork.at(self.clock + lasts, lambda: self._come_back(server))
 
     def _come_back(self, server: Server) -> None:

@@ -114,8 +114,8 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
     if agent is None:
         _never_came_up(draft, event)
         return
-    gone = replace(agent, up=False, since=event.at, down=event.cause, detail=event.detail, pid=None)
-    draft.agents[agent.id] = gone
+    gone = replace(agent, up=False, since=event.at, down=event.cause, detail=event.detail)
+    draft.agents[agent.id] = gone if gone.is_live else replace(gone, pid=None)
     if gone.is_live:
         return  # it works on, where we do not see it; when it lets us in again, it is looked at
     for session in list(draft.sessions.values()):
@@ -133,7 +133,9 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
             "an agent that refuses us is told about",
         )
         return
-    stopped = [session for session in _of(draft, agent) if _is_concerned(session, gone)]
+    stopped = [session for session in _of(draft, agent) if _was_at_work(session)]
+    if agent.way is Way.INTEGRATED and (stopped or event.cause is DownCause.ENDED):
+        stopped += [one for one in _of(draft, agent) if one not in stopped and _was_pending(one)]
     for session in stopped:
         if not goes_on_elsewhere(draft, draft.sessions[session.id]):
             _stop(draft, draft.sessions[session.id], event, gone)
@@ -194,18 +196,13 @@ def is_to_be_ended(draft: Draft, agent: Agent) -> bool:
     return any(effect.agent == agent.id for effect in stops)
 
 
-def _is_concerned(session: Session, gone: Agent) -> bool:
-    """Whether the end of its agent is a stop of the session.
+def _was_pending(session: Session) -> bool:
+    """Whether something was to follow in a program of hers, as her screen has said.
 
-    It is for whatever was at work there. What waits in a program of hers that let us in waits
-    there, with words on her screen: its end is news for the policy. One that ended because its
-    one prompt was over leaves what is pending as it is.
+    Its end is news for the policy, if she has ended it, or it died at work. One that came to its
+    end by itself (`opencode run` has one prompt to run) leaves what is pending as it is.
     """
-    if _was_at_work(session):
-        return True
-    if gone.way is not Way.INTEGRATED or gone.down is DownCause.DONE or not session.supervised:
-        return False
-    return (session.paused_from or session.status) in PLANNED
+    return session.supervised and (session.paused_from or session.status) in PLANNED
 
 
 def _leave_for_good(draft: Draft, agent: Agent) -> None:

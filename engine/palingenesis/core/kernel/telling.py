@@ -14,6 +14,7 @@ def say(draft: Draft, session: Session, plan: Plan, template: str) -> str:
     asked = {placeholder.name for placeholder in placeholders(template)}
     values = {name: show(name, plan.facts[name]) for name in asked if name in plan.facts}
     values["rule.id"] = plan.rule
+    values["session.id"] = session.id
     values["rule.tries"] = str(plan.tries + 1)
     if "resume_at" in asked:
         values["resume_at"] = _resume_at(draft, session, plan)

@@ -7,7 +7,7 @@ from typing import Final
 
 from palingenesis.core.facts import FACTS, did_you_mean
 
-EXTRA: Final = ("resume_at", "rule.id")
+EXTRA: Final = ("resume_at", "rule.id", "session.id")
 """What a message may hold beside facts; parameters are filled in when the policy is compiled."""
 
 UNKNOWN: Final = "unknown"
