@@ -27,6 +27,12 @@ def strangers(folder: Path, heading: str) -> list[str]:
     return [name for name in written(folder) if not any(fnmatch(name, one) for one in known)]
 
 
+def wide_open(*folders: Path) -> list[Path]:
+    """What others can read or change."""
+    places = [place for folder in folders for place in (folder, *folder.rglob("*"))]
+    return [place for place in places if place.stat().st_mode & 0o077]
+
+
 def test_what_a_real_daemon_leaves_in_its_folders_stands_on_the_page(tmp_path: Path):
     with a_home(tmp_path) as home:
         before = set(written(tmp_path))
@@ -41,6 +47,7 @@ def test_what_a_real_daemon_leaves_in_its_folders_stands_on_the_page(tmp_path: P
         assert {"control.sock", "s/journal.db", "s/daemon.lock"} <= running
         assert {"journal.db", "journal.ballast", "daemon.log"} <= set(written(state))
         assert strangers(state, "State") == []
+        assert wide_open(state, config) == []
         assert "config.toml" in written(config)
         assert strangers(config, "Configuration") == []
         assert [

@@ -149,11 +149,25 @@ def test_a_service_lives_from_its_installation_to_its_end(home: Home):
     assert home.status()["running"]
 
     gone = home.say("service", "uninstall")
-    assert gone.code == 0, gone
+    assert (gone.code, gone.err) == (0, ""), gone
     assert not home.unit.exists()
     assert not home.answers()
     assert home.say("service", "uninstall").out.startswith("no service is installed")
     assert home.say("service", "status").code == 3
+
+
+def test_whoever_removes_the_service_is_told_of_the_plugin_that_stays(home: Home):
+    program = home.root / "opencode"
+    program.write_text("#!/bin/sh\necho 1.18.33\n")
+    program.chmod(0o755)
+    integrated = home.say("integrate", "opencode", "--yes", PALINGENESIS_OPENCODE=str(program))
+    assert integrated.code == 0, integrated
+    assert home.say("service", "install").code == 0
+
+    gone = home.say("service", "uninstall")
+
+    assert gone.code == 0, gone
+    assert gone.err.endswith("hint: palingenesis integrate opencode --remove\n")
 
 
 def test_a_broken_configuration_is_not_tried_again_and_told_in_one_line(home: Home):

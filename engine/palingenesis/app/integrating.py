@@ -18,13 +18,22 @@ from palingenesis.assistants.opencode.plugin_plan import (
     plan_removal,
     standing_of,
 )
-from palingenesis.assistants.opencode.plugin_text import shipped, version_of
+from palingenesis.assistants.opencode.plugin_text import Installed, shipped, version_of
 from palingenesis.assistants.opencode.versions import is_supported, what_is_wrong
 from palingenesis.core.errors import AssistantError, PalingenesisError
 from palingenesis.processes.finding import Found, of_this_user
 from palingenesis.runtime.paths import check_socket_path
 
-__all__ = ["Deed", "Integration", "Plan", "Standing", "carry_out", "check_assistant", "running"]
+__all__ = [
+    "Deed",
+    "Installed",
+    "Integration",
+    "Plan",
+    "Standing",
+    "carry_out",
+    "check_assistant",
+    "running",
+]
 
 _TRY_ANOTHER: Final = "npm install -g opencode-ai@1.18"
 

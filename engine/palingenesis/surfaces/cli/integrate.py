@@ -14,7 +14,7 @@ from palingenesis.surfaces.cli.rewriting import difference
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
-    from palingenesis.app.integrating import Integration, Plan
+    from palingenesis.app.integrating import Installed, Integration, Plan
     from palingenesis.runtime.door import Status
 
 SCHEMA_VERSION: Final = 1
@@ -66,6 +66,16 @@ def integrate(
     found = Integration.find(desk.environ, desk.paths.socket)
     plan = found.removal() if remove else found.installation()
     _carry_out(desk, found, plan, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def plugin_of(desk: Desk) -> "Installed | None":
+    """Our plugin in the person's own OpenCode, if it is there."""
+    from palingenesis.app.integrating import Integration
+
+    try:
+        return Integration.find(desk.environ, desk.paths.socket).place.installed
+    except PalingenesisError:
+        return None
 
 
 def _check_assistant(desk: Desk, *, running_it: bool) -> None:

@@ -12,6 +12,7 @@ from palingenesis.core.errors import BusyError, ExitCode, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.examples import examples
+from palingenesis.surfaces.cli.integrate import plugin_of
 from palingenesis.surfaces.cli.running import with_policy, with_server
 from palingenesis.surfaces.cli.service_file import ServiceFile
 from palingenesis.surfaces.cli.service_report import LOG, Report, report
@@ -111,6 +112,9 @@ def uninstall(desk: Desk, force: bool, dry_run: bool) -> None:
     file.remove()
     _obey(desk, after)
     click.echo(f"removed {file.path}; the daemon has stopped, its OpenCode server runs on")
+    if plugin_of(desk) is not None:
+        click.echo("the plugin in your own OpenCode stays, and is silent; to remove it:", err=True)
+        click.echo("hint: palingenesis integrate opencode --remove", err=True)
 
 
 @service.command(epilog=examples("service status", "service status --json | jq -r .next"))
