@@ -7,11 +7,13 @@ known is null. Fields may be added; they are never renamed within one `schema_ve
 
 from collections.abc import Awaitable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, Protocol, TypedDict
 
 from palingenesis.runtime.candidate import CandidateDoor
-from palingenesis.runtime.linking import Caller, Join
 from palingenesis.runtime.savings_status import SavingsStatus
+
+if TYPE_CHECKING:
+    from palingenesis.runtime.linking import Caller, Join
 
 SCHEMA_VERSION = 1
 
@@ -365,7 +367,7 @@ class Door(CandidateDoor, Protocol):
         """How to attach a TUI to the managed server."""
         ...
 
-    def admit(self, caller: Caller) -> Join:
+    def admit(self, caller: "Caller") -> "Join":
         """How to live with a program that wants to stay connected; errors: it is not wanted."""
         ...
 
