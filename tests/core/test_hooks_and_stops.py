@@ -146,11 +146,13 @@ def refused(policy: Policy, way: Way) -> Life:
 
 
 def test_a_server_that_is_not_ours_is_never_ended():
-    for way in (Way.ATTACHED, Way.OBSERVED):
+    hers = "a program of the person's own"
+    whose = {Way.ATTACHED: "a server that is attached", Way.INTEGRATED: hers, Way.OBSERVED: hers}
+    for way, what in whose.items():
         life = refused(STOP, way)
         life << "notify" << Status.ATTENTION
         life.claim_nothing_more()
-        assert life.session.rails == (f"a server that is {way} is never stopped by us",)
+        assert life.session.rails == (f"{what} is never stopped by us",)
 
 
 def test_a_server_that_is_down_already_is_only_kept_down():

@@ -325,7 +325,7 @@ def test_only_a_server_of_our_own_is_stopped(agent: Agent | None, said: safety.V
         ({}, Allowed()),
         (
             {"way": Way.OBSERVED},
-            Refused(rail="a server that is observed is never restarted by us"),
+            Refused(rail="a program of the person's own is never restarted by us"),
         ),
         ({"supported": False}, Refused(rail="opencode 1.18.33 was not tested")),
         (

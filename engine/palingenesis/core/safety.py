@@ -230,16 +230,23 @@ def may_stop(agent: Agent | None) -> Verdict:
     if agent is None:
         return Refused(rail="its agent is not known")
     if agent.way is not Way.MANAGED:
-        return Refused(rail=f"a server that is {agent.way} is never stopped by us")
+        return Refused(rail=f"{_not_ours(agent)} is never stopped by us")
     if not agent.supported:
         return Refused(rail=f"{agent.assistant} {agent.version} was not tested")
     return Allowed()
 
 
+def _not_ours(agent: Agent) -> str:
+    """What it is, for sentences."""
+    if agent.way.is_hers:
+        return "a program of the person's own"
+    return f"a server that is {agent.way}"
+
+
 def may_restart(world: World, agent: Agent, at: datetime, *, by_person: bool = False) -> Verdict:
     """Whether the agent's server may be restarted now."""
     if agent.way is not Way.MANAGED:
-        return Refused(rail=f"a server that is {agent.way} is never restarted by us")
+        return Refused(rail=f"{_not_ours(agent)} is never restarted by us")
     if not agent.supported:
         return Refused(rail=f"{agent.assistant} {agent.version} was not tested")
     if agent.stopped and not by_person:

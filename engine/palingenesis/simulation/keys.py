@@ -155,7 +155,11 @@ WORLD: Final = Shape(
         _key("time-zone", TEXT, "IANA name of the zone of times of day; UTC unless said."),
         _key("until", MOMENT, "When the night ends; 10h after the start unless said."),
         _key("seed", TEXT, "Feeds all dice; the same seed tells the same night."),
-        _key("way", Words(words=tuple(Way)), "How we came to the one agent."),
+        _key(
+            "way",
+            Words(words=tuple(Way)),
+            "How we came to the one agent; beside a program of yours a managed server runs.",
+        ),
         _key("given", Facts(), "Facts that every session starts with."),
         _key(
             "on",

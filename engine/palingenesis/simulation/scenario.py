@@ -25,7 +25,7 @@ from palingenesis.core.values import FactValue, StopReason, Way
 from palingenesis.simulation.grammar import Given, Reader
 from palingenesis.simulation.keys import EFFECTS, KINDS, SCENARIO
 from palingenesis.simulation.leaves import Moment
-from palingenesis.simulation.rehearsal import Answers
+from palingenesis.simulation.rehearsal import BESIDE, Answers
 from palingenesis.simulation.setting import (
     AgentPart,
     ClockStep,
@@ -211,7 +211,7 @@ class _Builder:
         agents = tuple(_agent(part, way) for part in world.get("agents", ()))
         common = world.get("given", {})
         return Setting(
-            agents=agents or (AgentPart(id="opencode", way=way),),
+            agents=agents or _one_agent(way),
             sessions=tuple(self._session(part, common) for part in world.get("sessions", ())),
             limits=tuple(self._limit(part) for part in world.get("limits", ())),
             failures=tuple(self._failure(part) for part in world.get("failures", ())),
@@ -314,6 +314,12 @@ class _Builder:
             name: self._instant(value) if name in moments else value
             for name, value in part.values.items()
         }
+
+
+def _one_agent(way: Way) -> tuple[AgentPart, ...]:
+    """The one agent; beside a program of the person's own our server runs, as it does at home."""
+    agent = AgentPart(id="opencode", way=way)
+    return (agent, AgentPart(id=BESIDE)) if way.is_hers else (agent,)
 
 
 def _agent(part: Given, way: Way) -> AgentPart:
