@@ -27,12 +27,13 @@ from threading import Thread
 import psutil
 from benchmarks.figures import at_percent, tell, tell_machine
 
+from palingenesis.assistants.opencode.plugin_text import SHIPPED
 from palingenesis.demo.opencode_home import OpenCodeHome
 from palingenesis.demo.replies import Text
 from tests.live.bench import free_port, wait_until
 from tests.live.executable import opencode_executable
 from tests.live.night import Night
-from tests.live.plugging import SHIPPED, plug_in
+from tests.live.plugging import plug_in
 
 EVENTS = 5_000
 WORDS = " ".join(f"word{number}" for number in range(300))

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from palingenesis import assistants
+from palingenesis.app.integrating import Integration, carry_out
 from tests.live.night import Night
 from tests.live.tui import Tui
 
-SHIPPED = Path(assistants.__path__[0]) / "opencode" / "plugin" / "palingenesis.js"
 PATIENT_S = 90.0
 """A TUI takes its time to begin, the more so beside others."""
 PAINT = "paint it"
@@ -15,13 +14,10 @@ PAINT = "paint it"
 
 def plug_in(night: Night) -> Path:
     """Install the plugin; every OpenCode that begins from now on has it."""
-    place = night.home.config_file.parent / "plugin" / SHIPPED.name
-    place.parent.mkdir(exist_ok=True)
     socket = night.root / "run" / "control.sock"
-    text = SHIPPED.read_text(encoding="utf-8")
-    assert 'const SOCKET = ""' in text
-    place.write_text(text.replace('const SOCKET = ""', f'const SOCKET = "{socket}"'))
-    return place
+    found = Integration.find(night.home.environment(), socket)
+    carry_out(found.installation())
+    return found.place.path
 
 
 def a_tui(night: Night, opencode: Path, prompt: str = PAINT) -> Tui:
