@@ -8,10 +8,11 @@ import pytest
 
 from tests.torture.mutants import ROOT, End, hunt, summed
 from tests.torture.night.bugs import BUGS
-from tests.torture.night.checker import on_time
+from tests.torture.night.checker import nobody_forgotten, on_time
 from tests.torture.night.designs import WRONG
 from tests.torture.night.evidence import Decided, Evidence, Line
 from tests.torture.night.expecting import drift_of
+from tests.torture.night.house import Mark
 from tests.torture.night.script import script_of
 from tests.torture.night.varied import ingredients, least_tried, varied
 from tests.torture.nights import Tally, play_all, repeats
@@ -126,3 +127,20 @@ def test_a_reset_may_be_expected_as_late_as_one_was_before_but_a_pause_may_not(t
     may_be = drift_of(left_behind(*lines), Decided(then, {"session": "ses_1"}))
 
     assert may_be == expected
+
+
+def ordered(seq: int, at: float) -> Line:
+    """A resumption that is ordered."""
+    effect = {"is": "Resume", "id": "1.0", "session": "ses_1"}
+    return Line(seq, at, at, "Ticked", {}, [], [effect])
+
+
+@pytest.mark.parametrize(
+    ("at", "forgotten"), [(8990.0, 0), (5000.0, 1)], ids=["just now", "long ago"]
+)
+def test_who_rests_is_not_forgotten_as_long_as_an_order_is_young(at, forgotten):
+    evidence = left_behind(ordered(1, at))
+    evidence.marks["stop"] = [Mark(at=100.0, what="stop", session="ses_1")]
+    assert evidence.house.talks["ses_1"].doing == "rest"
+
+    assert len([*nobody_forgotten(evidence, {"ses_1": "acting"})]) == forgotten

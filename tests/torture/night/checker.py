@@ -301,15 +301,15 @@ _CLAIMS_WORK: Final = frozenset({"working", "acting", "verifying", "deciding", "
 
 
 def nobody_forgotten(evidence: Evidence, statuses: dict[str, str]) -> Iterator[Violation]:
-    """I3: at the end of the night nobody is believed at work who has long been at rest."""
+    """I3: at the end of the night nobody is long believed at work who rests."""
     for id_, status in statuses.items():
         talk = evidence.house.talks.get(id_)
         if talk is None or talk.doing != "rest" or status not in _CLAIMS_WORK:
             continue
         ended = [m.at for m in evidence.all("stop", "quiet-stop") if m.session == id_]
-        if ended and _told_of_silence(evidence, id_, ended[-1]):
-            continue
-        if ended and evidence.by_latest(ended[-1] + 1800.0, LATE_S) < evidence.until:
+        since = max([*ended[-1:], *evidence.orders(id_)], default=evidence.until)
+        is_long = evidence.by_latest(since + 1800.0, LATE_S) < evidence.until
+        if ended and is_long and not _told_of_silence(evidence, id_, ended[-1]):
             text = f"{id_} is believed {status}, and rests since {ended[-1]:.1f}"
             yield Violation("I3", evidence.until, text)
 

@@ -136,6 +136,11 @@ class Evidence:
                 full = None
         return sorted(spans)
 
+    def orders(self, session: str) -> list[float]:
+        """When something was ordered for that session."""
+        ordered = self.intents.values()
+        return [one.line.at for one in ordered if one.effect.get("session") == session]
+
     def by_latest(self, at: float, slack: float) -> float:
         """When something that is due at an instant has to be done by: later, if nothing could."""
         for start, end in self.standing():
