@@ -1,6 +1,9 @@
 """`integrate`, as a person types it: a plugin comes, is looked at, and goes without a trace."""
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +253,70 @@ def test_a_path_that_no_socket_can_have_is_refused(typed: Typed, plugin: Path, t
     assert said.code == 5
     assert "the control socket's path has" in said.err
     assert not plugin.exists()
+
+
+def powerless(folder: Path, *words: str) -> Said:
+    """What is typed by somebody whom modes of files keep out, as they do not keep out root."""
+    keeps_out = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if os.getuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root may do everything, and there is no setpriv")
+    done = subprocess.run(
+        [
+            *(keeps_out if os.getuid() == 0 else ()),
+            *(sys.executable, "-m", "palingenesis", "integrate", *words),
+        ],
+        env={
+            **environment(folder),
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ENGINE),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def test_what_modes_of_files_forbid_is_told_with_the_way_out(
+    typed: Typed, plugin: Path, tmp_path: Path
+):
+    plugin.parent.mkdir(parents=True)
+    program(tmp_path, "1.18.33")
+    plugin.parent.chmod(0o500)
+    writing = powerless(tmp_path, "opencode", "--yes")
+    plugin.parent.chmod(0o000)
+    closed = [powerless(tmp_path), powerless(tmp_path, "opencode", "--yes")]
+    plugin.parent.chmod(0o700)
+    typed("opencode", "--yes")
+    plugin.parent.chmod(0o500)
+    removing = powerless(tmp_path, "opencode", "--remove", "--yes")
+    plugin.parent.chmod(0o700)
+
+    assert writing.code == removing.code == 1
+    assert writing.err.startswith(
+        f"error: cannot write {plugin}: permission denied\n"
+        f"hint: make {plugin.parent} writable for you; where another program keeps it, "
+    )
+    for one in closed:
+        assert one.code == 1
+        assert one.err == (
+            f"error: cannot read {plugin}: permission denied\n"
+            "hint: move it away, or make it yours\n"
+        )
+    assert removing.err == (
+        f"error: cannot remove {plugin}: permission denied\n"
+        f"hint: make {plugin.parent} writable for you\n"
+    )
+    assert plugin.exists()
+
+
+def test_links_in_a_circle_are_told(typed: Typed, plugin: Path):
+    plugin.parents[1].mkdir(parents=True)
+    plugin.parent.symlink_to(plugin.parent)
+
+    assert typed().err.startswith(f"error: cannot read {plugin}: too many levels")
+    assert typed("opencode", "--yes").code == 1
 
 
 def test_what_cannot_be_meant_is_a_usage_error(typed: Typed):

@@ -64,7 +64,8 @@ def look(path: Path) -> Place:
         PalingenesisError: it cannot be looked at.
     """
     missing = tuple(folder for folder in path.parents if not os.path.lexists(folder))
-    leads_to = Path(os.path.realpath(path)) if path.is_symlink() else None
+    # Not `path.is_symlink()`: that raises where the folder may not be looked into.
+    leads_to = Path(os.path.realpath(path)) if os.path.islink(path) else None  # noqa: PTH114
     try:
         text = read_bounded(path, _BYTES_MAX, silence_s=0.1).decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,9 @@
 """`integrate`: let the daemon into the person's own OpenCode, by one plugin file, or out again."""
 
+import os
 import sys
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -161,7 +163,7 @@ def _show(found: "Integration", plan: "Plan", *, whole: bool, on_stderr: bool) -
 def _plan(found: "Integration", plan: "Plan") -> Iterator[tuple[str, str]]:
     from palingenesis.app.integrating import Deed
 
-    real = plan.path.resolve()
+    real = Path(os.path.realpath(plan.path))
     if plan.deed is Deed.REMOVE:
         yield "removes", str(plan.path)
     else:
