@@ -21,6 +21,7 @@ from palingenesis.wire.exchange import Ask, BrokenError, Carrier, Reply
 
 _UNHEARD_MAX: Final = 10_000
 """So many announcements may wait to be heard; then they are missed."""
+_ENDED: Final = "the plugin's connection has ended"
 _PASSED_ON: Final = frozenset({"content-type", "x-opencode-directory"})
 
 
@@ -46,8 +47,9 @@ class Plugged:
                 self._take(line)
         finally:
             self.ended.set()
-            for waiting in self._asked.values():
-                waiting.cancel()
+            for waiting in self._asked.values():  # not cancelled: that word is the asker's own
+                if not waiting.done():
+                    waiting.set_result({"error": _ENDED})
             self._miss()
 
     def close(self) -> None:
@@ -62,7 +64,7 @@ class Plugged:
             AssistantUnreachableError: the connection has ended, or an announcement was missed.
         """
         if self.ended.is_set():
-            raise AssistantUnreachableError("the plugin's connection has ended")
+            raise AssistantUnreachableError(_ENDED)
         heard = self._heard = asyncio.Queue(_UNHEARD_MAX)
         self._seq = None
         try:
@@ -78,7 +80,7 @@ class Plugged:
         self._number += 1
         number = self._number
         if self.ended.is_set():
-            raise BrokenError("the plugin's connection has ended")
+            raise BrokenError(_ENDED)
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
         self._say(
             {
@@ -91,10 +93,6 @@ class Plugged:
         )
         try:
             found = await answer
-        except asyncio.CancelledError as error:
-            if self.ended.is_set() and answer.cancelled():
-                raise BrokenError("the plugin's connection has ended") from error
-            raise
         finally:
             del self._asked[number]
         yield _reply(found)

@@ -109,6 +109,14 @@ class Connection {
     const socket = net.connect({ path: SOCKET })
     let said = ""
     let again = AGAIN_MS
+    let isLost = false
+    const lose = () => {
+      if (isLost) return
+      isLost = true
+      socket.destroy()
+      if (this.socket === socket) this.socket = null
+      this.later(again)
+    }
     socket.setEncoding("utf8")
     socket.on("connect", () => {
       socket.unref()
@@ -124,8 +132,7 @@ class Connection {
         if (end < 0) return
         if (!said.startsWith("HTTP/1.1 101 ")) {
           again = REFUSED_MS
-          socket.destroy()
-          return
+          return lose()
         }
         said = said.slice(end + 4)
         this.socket = socket
@@ -133,30 +140,22 @@ class Connection {
       }
       const lines = said.split("\n")
       said = lines.pop()
-      for (const line of lines) this.hear(line, socket)
+      for (const line of lines) this.hear(line, socket).catch(lose)
     })
     socket.on("drain", () => {
       if (!this.missed) return
       this.missed = false
       this.say({ seq: this.seq, missed: true })
     })
-    socket.on("error", () => {}) // "close" follows
-    socket.on("close", () => {
-      if (this.socket === socket) this.socket = null
-      this.later(again)
-    })
+    // A daemon that dies before it has read everything is told by "end" alone.
+    for (const ending of ["end", "error", "close"]) socket.on(ending, lose)
   }
 
   // ── what the daemon asks ──
 
+  /** Fails on what is no question: then nothing else that comes there can be relied on. */
   async hear(line, socket) {
-    let ask
-    try {
-      ask = JSON.parse(line)
-    } catch {
-      socket.destroy()
-      return
-    }
+    const ask = JSON.parse(line)
     const answer = await this.answer(ask).catch((error) => ({ error: String(error).slice(0, 200) }))
     if (this.socket === socket) this.say({ answer: ask.ask, ...answer })
   }
