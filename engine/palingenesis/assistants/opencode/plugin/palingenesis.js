@@ -205,6 +205,8 @@ export const Palingenesis = async ({ client, directory }) => {
   if (!SOCKET || process.env.PALINGENESIS_MANAGED) return {} // the daemon's own server needs none
   globalThis[KEY] ??= new Connection()
   const connection = globalThis[KEY]
+  const told = [...connection.instances.values()]
+  if (told.some((one) => one.client === client && one.directory === directory)) return {} // a copy
   const key = connection.open(directory, client)
   return {
     event: async ({ event }) => connection.tell(directory, event),
