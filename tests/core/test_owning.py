@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palingenesis.core import effects, events
-from palingenesis.core.values import AgentId, DownCause, Status, Way
+from palingenesis.core.second_look import objection
+from palingenesis.core.values import AgentId, DownCause, Result, Status, Way
 from palingenesis.simulation.invariants import Invariants
 from tests.core.house import (
     HERS,
@@ -20,7 +21,7 @@ from tests.core.house import (
     up,
     works,
 )
-from tests.core.life import SES, Life, alive, asked, ended, passed, person_prompts, progressed
+from tests.core.life import SES, Act, Life, alive, asked, ended, passed, person_prompts, progressed
 from tests.core.policies import NIGHT, STUBBORN, policy, rule
 
 WAIT = policy(rule("wait", "known(stop.reason)", {"wait": {"for": "1h"}}, {"resume": {}}))
@@ -160,6 +161,14 @@ def test_a_program_that_reads_an_old_stop_takes_no_session_from_a_server_that_is
     assert life.session.agent == OURS
 
 
+def test_after_our_restart_it_is_theirs_who_are_seen_at_work_first() -> None:
+    life = at_home(WAIT, OURS)
+
+    life >> restarted >> works(OTHER)
+
+    assert life.session.agent == OTHER
+
+
 def test_an_old_message_makes_nobody_an_owner() -> None:
     life = at_home(WAIT)
     before = life.now
@@ -174,6 +183,27 @@ def test_an_old_message_makes_nobody_an_owner() -> None:
 # ── laws ──────────────────────────────────────────────────────────────────────────────────────
 
 AGENTS = st.sampled_from(tuple(WAYS))
+
+
+def restarted(life: Life) -> events.Event:
+    """Our own restart, at which everything is told anew."""
+    return events.DaemonStarted(at=life.now, version="test", seed=life.world.seed)
+
+
+def ends(result: str) -> Act:
+    """What was ordered first, and has no outcome yet, ends."""
+
+    def act(life: Life) -> events.Event | None:
+        for id_ in life.world.open:
+            data = {"session": f"ses_{id_}", "path": "/b"}
+            return events.EffectEnded(
+                at=life.now, effect=id_, result=Result(result), data=data if result == "ok" else {}
+            )
+        return None
+
+    return act
+
+
 ACTS = st.one_of(
     st.builds(works, AGENTS),
     st.builds(stops, AGENTS, st.sampled_from(["rate_limit", "completed", "user_abort", "crash"])),
@@ -181,9 +211,10 @@ ACTS = st.one_of(
     st.builds(up, AGENTS),
     st.builds(up, st.just(HERS), st.sampled_from([Way.OBSERVED, Way.INTEGRATED])),
     st.builds(down, AGENTS, st.sampled_from(tuple(DownCause))),
+    st.just(restarted),
     st.builds(passed, st.sampled_from([1, 30, 300, 4000])),
     st.sampled_from([alive, progressed, person_prompts, asked("question")]),
-    st.builds(ended, st.just("resume"), st.sampled_from(["ok", "failed", "unknown"])),
+    st.builds(ends, st.sampled_from(["ok", "failed", "unknown", "superseded"])),
 )
 
 
@@ -200,11 +231,14 @@ def test_nothing_is_done_but_through_the_owner_and_no_live_owner_loses_a_session
     watch = Invariants(policy)
 
     for act in acts:
-        event, before = _made(life, act), life.world
+        event, before = act(life), life.world
         if event is None:
             continue
         turn = life.take(event)
         watch.take(event, turn)
+        made = {one.id for one in turn.decisions}
+        said = objection(before, turn.world, turn.effects, made, life.now, enforced=True)
+        assert said == ""
         for effect in turn.effects:
             if isinstance(effect, effects.SessionEffect):
                 session = turn.world.sessions[effect.session]
@@ -214,13 +248,7 @@ def test_nothing_is_done_but_through_the_owner_and_no_live_owner_loses_a_session
                 assert agent.way is not Way.OBSERVED
         _owner_changed_rightly(before, turn.world, event)
 
-    assert [one for one in watch.broken if one.name == "owner"] == []
-
-
-def _made(life: Life, act):
-    if act.__qualname__.startswith("ended") and "resume" not in life.last:
-        return None
-    return act(life)
+    assert watch.broken == []
 
 
 def _owner_changed_rightly(before, after, event) -> None:

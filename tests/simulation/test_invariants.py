@@ -186,6 +186,9 @@ def test_a_prompt_where_another_agent_works_is_seen_until_that_rests_or_ends():
         other = replace(play.world.agents[AGENT], id=OTHER, way=Way.INTEGRATED)
         play.world = replace(play.world, agents={**play.world.agents, OTHER: other})
         play.happen(events.SessionWorking(at=play.now, session=SES, agent=OTHER))
+        if isinstance(end, events.AgentDown):
+            gone = replace(other, up=False, down=end.cause)
+            play.world = replace(play.world, agents={**play.world.agents, OTHER: gone})
         if end is not None:
             play.happen(end)
 

@@ -13,6 +13,7 @@ from palingenesis.core.world import Decision
 
 _NAMED = 200
 _NOT_WATCHED = timedelta(minutes=1)
+_NOTHING_ODD = frozenset({DownCause.STOPPED, DownCause.ENDED, DownCause.DONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ class Oddities:
         match event:
             case events.EffectEnded():
                 yield from self._ended(event)
-            case events.AgentDown() if event.cause not in {DownCause.STOPPED, DownCause.ENDED}:
+            case events.AgentDown() if event.cause not in _NOTHING_ODD:
                 how = event.signal or (f"exit code {event.exit_code}" if event.exit_code else "")
                 yield "agent", f"{event.agent} {event.cause} {how}".rstrip(), None
             case events.DaemonStarted():

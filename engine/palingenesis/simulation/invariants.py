@@ -148,8 +148,9 @@ class Invariants:
                 if stop.reason in PROVIDER_REFUSED and not again:
                     memory.vain = max(memory.vain - 1, 0)  # it says nothing about the prompt
                 if stop.reason in _PERSONS and not again:
-                    known = event.session in world.sessions
-                    memory.is_stopped |= known and not memory.aborting
+                    known = world.sessions.get(event.session)
+                    of_owner = known is not None and known.agent == event.agent
+                    memory.is_stopped |= of_owner and not memory.aborting
                     memory.aborting = False
             case events.SessionWorking():
                 memory = self._memory(event.session)
@@ -176,12 +177,16 @@ class Invariants:
                 pass
 
     def _died(self, event: events.AgentDown, world: World) -> None:
-        """What its sessions waited for is gone with the agent."""
+        """What its sessions waited for is gone with the agent, unless it is only out of reach."""
+        agent = world.agents.get(event.agent)
+        if agent is not None and agent.is_live:
+            return
         for memory in self._of.values():
             if memory.at_work == event.agent:
                 memory.at_work = None
         for session in world.sessions.values():
-            if session.agent != event.agent:
+            before = self._seen.get(session.id, session)  # by now it may go on elsewhere
+            if event.agent not in {before.agent, session.agent}:
                 continue
             memory, stop = self._memory(session.id), session.stop
             memory.block = ""

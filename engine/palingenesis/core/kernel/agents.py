@@ -1,6 +1,7 @@
 """What happens to an agent, and so to all its sessions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from palingenesis.core import effects, events
 from palingenesis.core.copies import replace
@@ -19,6 +20,9 @@ from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReas
 from palingenesis.core.world import Agent, Session
 
 _AT_WORK = frozenset({Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING})
+
+_SAME_START: Final = timedelta(seconds=2)
+"""Whoever tells when a process was started may be so far apart: it is the same process."""
 
 
 def agent_up(draft: Draft, event: events.AgentUp) -> None:
@@ -51,7 +55,7 @@ def agent_up(draft: Draft, event: events.AgentUp) -> None:
             "its sessions are observed and told about, never acted on.",
             "a version that was not tested is never acted on",
         )
-    if known is not None and known.started_at != agent.started_at:
+    if known is not None and abs(known.started_at - agent.started_at) > _SAME_START:
         for session in list(draft.sessions.values()):
             rests(draft, session, agent.id)
     elif known is not None and known.way.is_hers and not known.up:

@@ -57,7 +57,8 @@ def daemon_started(draft: Draft, event: events.DaemonStarted) -> None:
                 agent, up=False, since=event.at, down=DownCause.UNREACHABLE
             )
     for session in list(draft.sessions.values()):
-        nobody_saw(draft, session)
+        # Who works on it is told anew, or is not watched any more.
+        nobody_saw(draft, draft.put(replace(session, at_work=())) if session.at_work else session)
 
 
 def clock_stepped(draft: Draft, by: timedelta) -> None:

@@ -241,7 +241,9 @@ class _Writer:
             return ["event: up"]
         if event.cause is DownCause.ENDED:
             return ["event: ended"]
-        if event.cause not in {DownCause.EXITED, DownCause.UNREACHABLE}:
+        up = self._known.up
+        lives_on = event.cause is DownCause.UNREACHABLE and up is not None and up.way.is_hers
+        if lives_on or event.cause not in {DownCause.EXITED, DownCause.UNREACHABLE}:
             return []
         options: dict[str, object] = {
             "exit_code": event.exit_code,
