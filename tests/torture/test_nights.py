@@ -91,10 +91,11 @@ def said(seq: int, at: float, name: str) -> Line:
     return Line(seq, at, at, "CommandGiven", event, [], [])
 
 
-def decided(seq: int, at: float) -> Line:
-    """A decision to go on at once."""
-    plan = [{"is": "Resume"}]
+def decided(seq: int, at: float, *first: dict[str, object]) -> Line:
+    """A decision to go on, after other steps if there are any."""
+    plan = [*first, {"is": "Resume"}]
     made = {"id": 1, "kind": "decided", "session": "ses_1", "rule": "crash", "plan": plan}
+    made |= {"facts": {}, "tries": 0}
     return Line(seq, at, at, "Ticked", {}, [made], [])
 
 
@@ -106,6 +107,15 @@ def test_what_is_decided_while_she_holds_all_is_due_when_she_releases_it():
     due = [[one.at for one in on_time(evidence)] for evidence in (free, held, kept)]
 
     assert due == [[135.0], [4035.0], []]
+
+
+def test_a_wait_after_an_effect_counts_from_when_that_could_be_done():
+    evidence = left_behind(decided(1, 100.0, {"is": "Interrupt"}, {"is": "Wait", "span": 150}))
+    evidence.downs.append((110.0, 1000.0))
+
+    due = [one.at for one in on_time(evidence)]
+
+    assert due == [1185.0]
 
 
 def refused(seq: int, minute: float, *, resets: float) -> Line:

@@ -18,7 +18,7 @@ from tests.torture.night.evidence import (
     Plain,
     Violation,
 )
-from tests.torture.night.expecting import drift_of, expected_of
+from tests.torture.night.expecting import Expected, drift_of, expected_of
 from tests.torture.night.house import Mark
 
 WINDOW_S: Final = 0.25
@@ -189,7 +189,7 @@ def on_time(evidence: Evidence) -> Iterator[Violation]:
             if unsure(decided):
                 continue
             done = min(intent.line.at if intent is not None else evidence.until, evidence.until)
-            due = _missed(evidence, made, place, expected.latest, done)
+            due = _missed(evidence, made, place, expected, done)
             if due is not None:
                 text = f"decision {decided.plain['id']} ({decided.plain['rule']}) for {session}"
                 yield Violation("I3", due, f"{text} was due by {due:.1f}")
@@ -211,7 +211,7 @@ def resumed(evidence: Evidence) -> tuple[int, int]:
                 continue
             intent = sent.get(decided.plain["id"])
             if intent is None:
-                missed = _missed(evidence, made, place, expected.latest, evidence.until)
+                missed = _missed(evidence, made, place, expected, evidence.until)
                 possible += missed is not None
                 continue
             ends = evidence.outcomes.get(intent.id, [])
@@ -238,11 +238,12 @@ def _unsure_clock(evidence: Evidence) -> Callable[[Decided], bool]:
 
 
 def _missed(
-    evidence: Evidence, made: list[Decided], place: int, latest: float, done: float
+    evidence: Evidence, made: list[Decided], place: int, expected: Expected, done: float
 ) -> float | None:
     """When a decision had to come about by, if it did so later than that and nothing excuses it."""
     decided = made[place]
-    ready = evidence.true_of(decided.line) + latest
+    begun = evidence.by_latest(evidence.true_of(decided.line) + expected.lead, 0.0)
+    ready = begun + expected.latest - expected.lead
     due = evidence.by_latest(ready, LATE_S)
     if due < done:  # what may have put it off is looked for only now
         ready = max(ready, _held_until(evidence, decided)) + drift_of(evidence, decided)

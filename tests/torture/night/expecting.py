@@ -20,17 +20,19 @@ class Expected(NamedTuple):
 
     earliest: float
     latest: float
+    lead: float = 0.0
+    """Of `latest`: until the last effect before the prompt is done; a wait after it begins then."""
 
 
 def expected_of(decided: Decided) -> Expected | None:
     """When the first prompt of its plan is due; None: there is none, or a person or another
     program decides when."""
-    earliest = latest = 0.0
+    earliest = latest = lead = 0.0
     for step in decided.plain["plan"]:
         match step["is"]:
             case kind if kind in PROMPTS:
                 snapshot = _EFFECT_S if kind == "NewSession" else 0.0
-                return Expected(earliest, latest + snapshot)
+                return Expected(earliest, latest + snapshot, lead)
             case "Wait" if not step.get("condition"):
                 base, jitter = _wait(step, decided.plain, earliest)
                 earliest, latest = earliest + base, latest + base + jitter
@@ -38,6 +40,7 @@ def expected_of(decided: Decided) -> Expected | None:
                 continue
             case "Restart" | "Interrupt" | "Snapshot" | "Run":
                 latest += _EFFECT_S
+                lead = latest
             case _:
                 return None
     return None
