@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from signal import Signals
 from subprocess import CompletedProcess, TimeoutExpired
 from subprocess import run as run_program
 from typing import Final, NamedTuple
@@ -39,7 +40,7 @@ class End(StrEnum):
     CAUGHT = "caught"
     MISSED = "MISSED"
     UNKNOWN = "UNKNOWN"
-    """The wall clock was over before the processor time was: nobody knows."""
+    """The wall clock was over before the processor time was, or the nights broke: nobody knows."""
 
 
 class Found(NamedTuple):
@@ -73,8 +74,7 @@ def hunt(bug: Bug, *, seconds: float = SECONDS, wall_s: float = WALL_S) -> Found
         except TimeoutExpired:
             how = f"no end within {wall_s:g} s of wall clock"
             return Found(bug, End.UNKNOWN, how, time.monotonic() - began)
-    took = time.monotonic() - began
-    return Found(bug, End.CAUGHT if played.returncode else End.MISSED, _how(played), took)
+    return Found(bug, *verdict(played), time.monotonic() - began)
 
 
 def _play(place: Path, seconds: float, wall_s: float) -> CompletedProcess[str]:
@@ -92,13 +92,20 @@ def _play(place: Path, seconds: float, wall_s: float) -> CompletedProcess[str]:
     )
 
 
-def _how(played: CompletedProcess[str]) -> str:
-    """The promise that was broken first, or what the nights broke over."""
+def verdict(played: CompletedProcess[str]) -> tuple[End, str]:
+    """How the nights ended, and the promise that was broken first.
+
+    Nights that broke themselves, or were ended from outside, have shown nothing.
+    """
+    if played.returncode < 0:
+        return End.UNKNOWN, f"the nights were ended by {Signals(-played.returncode).name}"
+    if played.returncode == 0:
+        return End.MISSED, ""
     told = [line.strip() for line in played.stdout.splitlines() if " at " in line and ":" in line]
     how = next((line for line in told if line.startswith(("I", "-", "backup"))), "")
-    if played.returncode and not how:
-        how = (played.stderr.strip().splitlines() or ["it ended"])[-1]
-    return how
+    if how:
+        return End.CAUGHT, how
+    return End.UNKNOWN, f"the nights broke: {(played.stderr.strip().splitlines() or ['?'])[-1]}"
 
 
 def summed(ends: Sequence[End]) -> str:

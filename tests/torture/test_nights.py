@@ -3,10 +3,11 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from subprocess import CompletedProcess
 
 import pytest
 
-from tests.torture.mutants import ROOT, End, hunt, summed
+from tests.torture.mutants import ROOT, End, hunt, summed, verdict
 from tests.torture.night.bugs import BUGS
 from tests.torture.night.checker import nobody_forgotten, on_time
 from tests.torture.night.designs import WRONG
@@ -51,6 +52,20 @@ def test_a_hunt_that_runs_out_of_time_is_said_to_have_no_known_end():
     found = hunt(BUGS[1], wall_s=0.05)
 
     assert (found.end, found.how) == (End.UNKNOWN, "no end within 0.05 s of wall clock")
+
+
+def test_only_a_promise_that_was_told_as_broken_counts_as_caught():
+    told = "seed 61, died at: nowhere\n  I1 at 12.03: hook 1.0 ran twice\n"
+    ends = [(1, told, ""), (0, "", ""), (1, "", "Traceback\nNameError: x"), (-15, "", "")]
+
+    found = [verdict(CompletedProcess([], *one)) for one in ends]
+
+    assert found == [
+        (End.CAUGHT, "I1 at 12.03: hook 1.0 ran twice"),
+        (End.MISSED, ""),
+        (End.UNKNOWN, "the nights broke: NameError: x"),
+        (End.UNKNOWN, "the nights were ended by SIGTERM"),
+    ]
 
 
 def test_what_is_not_known_is_neither_caught_nor_missed():
