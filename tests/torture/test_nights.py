@@ -142,14 +142,19 @@ def refused(seq: int, minute: float, *, resets: float) -> Line:
 
 
 @pytest.mark.parametrize(
-    ("then", "expected"),
-    [(refused(3, 70, resets=130), 600.0), (refused(3, 70, resets=71), 0.0)],
-    ids=["a reset", "a pause"],
+    ("reason", "then", "expected"),
+    [
+        ("quota", refused(3, 70, resets=130), 600.0),
+        ("quota", refused(3, 70, resets=71), 0.0),
+        ("crash", refused(3, 70, resets=130), 0.0),
+    ],
+    ids=["a reset", "a pause", "another stop since"],
 )
-def test_a_reset_may_be_expected_as_late_as_one_was_before_but_a_pause_may_not(then, expected):
-    lines = [refused(1, 0, resets=60), refused(2, 61, resets=62), then]
+def test_a_reset_may_be_expected_as_late_as_one_was_before(reason, then, expected):
+    evidence = left_behind(refused(1, 0, resets=60), refused(2, 61, resets=62), then)
+    plain = {"session": "ses_1", "facts": {"stop.reason": reason}}
 
-    may_be = drift_of(left_behind(*lines), Decided(then, {"session": "ses_1"}))
+    may_be = drift_of(evidence, Decided(then, plain))
 
     assert may_be == expected
 

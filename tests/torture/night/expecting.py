@@ -64,12 +64,13 @@ def drift_of(evidence: Evidence, decided: Decided) -> float:
     """
     came = [one for one in _refusals(evidence) if one.seq <= decided.line.seq]
     own = [one for one in came if one.session == decided.plain["session"]]
-    if not own or not _displayed(own[-1]):
+    is_limit = decided.plain["facts"].get("stop.reason") in _LIMITS
+    if not is_limit or not own or not _displayed(own[-1]):
         return 0.0
     same = [one for one in came if one.reason == own[-1].reason]
     resets = [reset for one in same if (reset := _displayed(one)) and reset <= same[-1].at]
     late = [(own[-1].at - reset).total_seconds() for reset in resets]
-    return min(max(late, default=0.0), _DRIFT_S_MAX)
+    return min(max([0.0, *late]), _DRIFT_S_MAX)
 
 
 def _refusals(evidence: Evidence) -> Iterator[_Refusal]:
