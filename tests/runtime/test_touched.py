@@ -132,8 +132,9 @@ def test_programs_that_have_ended_are_no_agents_of_anybody():
     assert {agent["id"] for agent in touched.agents(life.world, life.now)} == {OURS, OTHER}
 
 
-def test_a_program_out_of_reach_is_still_shown():
+def test_a_program_that_is_out_of_reach_for_a_moment_is_no_server_that_is_down():
     life = at_home(STUBBORN) >> down(HERS, DownCause.UNREACHABLE)
 
     shown = {agent["id"]: agent["up"] for agent in touched.agents(life.world, life.now)}
-    assert shown[HERS] is False
+    assert HERS not in shown
+    assert all(shown.values())

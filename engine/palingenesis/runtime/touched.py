@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from palingenesis.core.safety import BREAKER_OPEN, breaker_until, cannot_see, caps_reached
-from palingenesis.core.values import Way
 from palingenesis.core.world import Agent, World
 from palingenesis.runtime import door
 from palingenesis.runtime.views import instant
@@ -15,7 +14,11 @@ def rails(world: World, at: datetime) -> list[door.RailStatus]:
 
 
 def agents(world: World, at: datetime) -> list[door.AgentStatus]:
-    """The agents that concern somebody; a program of the person's own that has ended does not."""
+    """The agents that concern somebody.
+
+    A program of the person's own that has ended does not; one that is out of reach for a moment is
+    no trouble that anybody has to be told of.
+    """
     return [
         {
             "id": agent.id,
@@ -30,7 +33,7 @@ def agents(world: World, at: datetime) -> list[door.AgentStatus]:
             "rails": _of_agent(world, agent, at),
         }
         for agent in world.agents.values()
-        if agent.up or not (agent.is_gone or agent.way is Way.OBSERVED)
+        if agent.up or not agent.way.is_hers
     ]
 
 

@@ -17,6 +17,7 @@ from palingenesis.core.errors import (
     NotRunningError,
     PalingenesisError,
 )
+from palingenesis.core.values import Way
 from palingenesis.runtime.door import AgentStatus, Status
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.log_file import open_log
@@ -70,7 +71,7 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
             told = client.status()
             attends = config.opencode.mode == "managed" or "--server" in flags
             if attends and config.monitoring.has_somebody:
-                told = _once_an_agent_is_told(client, told, child)
+                told = _once_an_agentis_told(client, told, child)
                 if child.poll() is not None:
                     failure = _failed_start(paths, begin, child.returncode)
                     return _pid_of_another(client, failure), True
@@ -110,12 +111,12 @@ def _warn_about_start(told: Status) -> None:
         place = plain(told["policy"]["path"], 500)
         click.echo(f"hint: palingenesis policy validate {place}", err=True)
     for agent in told["agents"]:
-        if not agent["up"] and _is_told(agent, told["since"]):
+        if not agent["up"] and is_told(agent, told["since"]):
             click.echo(f"warning: no OpenCode yet: {plain(agent['detail'], 500)}", err=True)
             click.echo("hint: it is tried again by itself; palingenesis status", err=True)
 
 
-def _once_an_agent_is_told(
+def _once_an_agentis_told(
     client: ControlClient, told: Status, child: "subprocess.Popen[bytes]"
 ) -> Status:
     """The status once our OpenCode runs, or it is known that it does not."""
@@ -124,17 +125,20 @@ def _once_an_agent_is_told(
     patience = Patience(_AGENT_SPAN)
     with contextlib.suppress(PalingenesisError):
         while child.poll() is None and patience.lasts():
-            if any(_is_told(agent, told["since"]) for agent in told["agents"]):
+            if any(is_told(agent, told["since"]) for agent in told["agents"]):
                 break
             told = client.status()
     return told
 
 
-def _is_told(agent: AgentStatus, since: str) -> bool:
-    """Whether it is our OpenCode, and known to this run: the journal tells of earlier ones."""
+def is_told(agent: AgentStatus, since: str) -> bool:
+    """Whether it is our OpenCode, and known to this run: the journal tells of earlier ones.
+
+    A program of the person's own is none that a start waits for.
+    """
     at, began = read_time(agent["since"]), read_time(since)
     is_new = at is not None and began is not None and at >= began
-    return agent["way"] != "observed" and (agent["up"] or is_new)
+    return not Way(agent["way"]).is_hers and (agent["up"] or is_new)
 
 
 def _open_log(paths: Paths) -> int:

@@ -1,0 +1,34 @@
+"""Whom a start of the daemon waits for, and warns about."""
+
+import pytest
+
+from palingenesis.core.values import DownCause, Way
+from palingenesis.runtime import touched
+from palingenesis.runtime.door import AgentStatus
+from palingenesis.runtime.views import instant
+from palingenesis.surfaces.cli.starting import is_told
+from tests.core.house import HERS, OURS, at_home, down, up
+from tests.core.life import START, Life
+from tests.core.policies import STUBBORN
+
+
+def status_of(life: Life, agent: str) -> AgentStatus:
+    (status,) = [one for one in touched.agents(life.world, life.now) if one["id"] == agent]
+    return status
+
+
+@pytest.mark.parametrize("way", [Way.MANAGED, Way.ATTACHED])
+def test_a_start_waits_until_our_server_is_up_or_known_to_be_down(way: Way) -> None:
+    life = at_home(STUBBORN, OURS, way)
+
+    assert is_told(status_of(life, OURS), instant(START))
+    life >> down(OURS, DownCause.UNREACHABLE)
+    assert is_told(status_of(life, OURS), instant(START))
+
+
+def test_a_program_of_hers_is_none_that_a_start_waits_for_or_warns_about() -> None:
+    life = at_home(STUBBORN, HERS)
+
+    assert not is_told(status_of(life, HERS), instant(START))
+    life >> up(HERS, Way.OBSERVED)
+    assert not is_told(status_of(life, HERS), instant(START))
