@@ -1,8 +1,10 @@
 """Programs of the person's own: what becomes of their sessions when they come, go and let us in."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from palingenesis.core import effects, events
+from palingenesis.core import commands, effects, events
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import AgentId, DownCause, SessionId, Status, StopReason, Way
 from tests.core.house import HERS, OTHER, OURS, at_home, down, lists, stops, up, works
@@ -18,6 +20,7 @@ from tests.core.life import (
     person_prompts,
     progressed,
     text_of,
+    told_to,
 )
 from tests.core.policies import policy, rule
 
@@ -100,9 +103,6 @@ def test_it_is_decided_about_once_however_often_the_link_comes_and_goes() -> Non
 
 
 def test_a_session_that_she_holds_is_decided_about_only_when_she_releases_it() -> None:
-    from palingenesis.core import commands
-    from tests.core.life import told_to
-
     life = at_home(CAREFUL, HERS, Way.OBSERVED)
 
     life >> stops(HERS) >> told_to(commands.Hold(session=SES)) >> up(HERS) << Status.PAUSED
@@ -197,6 +197,30 @@ def test_a_question_still_waits_after_the_link_was_gone() -> None:
     life >> asked("question") << "notify" >> down(HERS, DownCause.UNREACHABLE) >> up(HERS)
 
     life.claim_nothing_more() << Status.BLOCKED
+
+
+def restarted(life: Life) -> events.Event:
+    return events.DaemonStarted(at=life.now, version="test", seed=life.world.seed)
+
+
+LINK = st.one_of(
+    st.sampled_from([up(HERS), observed(), down(HERS, DownCause.UNREACHABLE), restarted]),
+    st.builds(passed, st.sampled_from([0, 1, 2, 59, 61, 300, 600, 4000])),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(acts=st.lists(LINK, max_size=25))
+def test_however_the_link_comes_and_goes_a_wait_ends_in_one_prompt(acts: list[Act]) -> None:
+    life = at_home(CAREFUL)
+    life >> stops(HERS)
+
+    for act in acts:
+        life >> act
+    life >> up(HERS) >> passed(601) >> passed(601)
+
+    assert resumed(life) == [HERS]
+    assert life.session.status is Status.ACTING
 
 
 # ── it ends ───────────────────────────────────────────────────────────────────────────────────
