@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.assistants.opencode.ending import left_unfinished
+from palingenesis.assistants.opencode.ending import last_stops, left_unfinished
 from palingenesis.assistants.opencode.observed import agent_of
 from palingenesis.assistants.opencode.plugged import Plugged, PluggedOpenCode
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
@@ -144,9 +145,16 @@ class IntegratedProgram:
                 while self.is_plugged:
                     await self._change.wait()
         said_farewell = self._plugged is not None and self._plugged.said_farewell
-        return await how_it_ended(
+        ending = await how_it_ended(
             self._storage, at_work, said_farewell=said_farewell, ends_itself=self._ends_itself
         )
+        if ending.cause is not DownCause.DONE:
+            return ending
+        with contextlib.suppress(AssistantError):  # cannot be asked: then nobody knows
+            now = self._clock.now()
+            stops = await asyncio.to_thread(last_stops, self._storage, at_work, now)
+            return replace(ending, stops=stops)
+        return ending
 
     async def restart(self, grace_s: float) -> Running:
         """Refused."""

@@ -1,12 +1,12 @@
 """A server that answers, and what a server is to its sensor and its actuator."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, Self
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.core.values import DownCause, SessionId, Way
+from palingenesis.core.values import DownCause, SessionId, Stop, Way
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity
@@ -52,6 +52,8 @@ class Ending:
 
     cause: DownCause
     detail: str
+    stops: Mapping[SessionId, Stop] = field(default_factory=dict)
+    """How the turns ended that were under way as far as anybody knew, where that can be told."""
 
     @classmethod
     def of_server(cls, ended: Exit, *, by_us: bool = False) -> Self:

@@ -143,9 +143,13 @@ class OpenCodeSensor:
         )
 
     async def _tell_exit(self, running: Running, ended: Exit) -> None:
-        at_work = [w.id for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
+        seen = [w.id for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
+        at_work = tuple(dict.fromkeys((*seen, *self._believed(self._agent))))
         ending = await self._server.why_gone(running, ended, at_work)
         self._book.all_stopped()
+        for session, stop in ending.stops.items():
+            if (watched := self._book.watched.get(session)) is not None:
+                self._settling.tell_last(watched, stop)
         self._told_down = True
         self._emit(
             events.AgentDown(

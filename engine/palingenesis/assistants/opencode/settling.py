@@ -275,6 +275,12 @@ class Settling:
         facts |= self._read_work(watched)
         self._emit(events.FactsObserved(at=self._clock.now(), session=watched.id, facts=facts))
 
+    def tell_last(self, watched: Watched, stop: Stop) -> None:
+        """What its program left behind, which has ended before it could be asked."""
+        facts = {**self._read_work(watched), "agent.retrying": False}
+        self._emit(events.FactsObserved(at=self._clock.now(), session=watched.id, facts=facts))
+        self._tell_stop(watched, stop)
+
     def look_at_work(self, watched: Watched) -> None:
         """Tell when its work has changed while it is at it: a turn may take hours."""
         before = watched.work
