@@ -111,7 +111,7 @@ BUGS: Final = (
     ),
     Bug(
         "core/kernel/agents.py",
-        "for session in _of(draft, agent) if _is_concerned(session, gone)]",
+        "for session in _of(draft, agent) if _was_at_work(session)]",
         "for session in _of(draft, agent) if session.latched]",
         "does not notice whom a dead server leaves behind",
     ),
