@@ -174,3 +174,14 @@ def test_who_rests_is_not_forgotten_as_long_as_an_order_is_young(at, forgotten):
     assert evidence.house.talks["ses_1"].doing == "rest"
 
     assert len([*nobody_forgotten(evidence, {"ses_1": "acting"})]) == forgotten
+
+
+@pytest.mark.parametrize(
+    ("up", "forgotten"), [(8500.0, 0), (8000.0, 1)], ids=["just now", "long ago"]
+)
+def test_who_rests_is_not_forgotten_as_long_as_nobody_has_watched_for_long(up, forgotten):
+    evidence = left_behind()
+    evidence.downs.append((200.0, up))
+    evidence.marks["stop"] = [Mark(at=100.0, what="stop", session="ses_1")]
+
+    assert len([*nobody_forgotten(evidence, {"ses_1": "working"})]) == forgotten

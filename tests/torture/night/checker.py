@@ -301,6 +301,10 @@ def _forbids(command: Plain, meant: set[str | None]) -> bool:
 _CLAIMS_WORK: Final = frozenset({"working", "acting", "verifying", "deciding", "stalled"})
 
 
+_SILENCE_S: Final = 700.0
+"""After a start or a sleep somebody who gives no sign is noticed only after ten minutes."""
+
+
 def nobody_forgotten(evidence: Evidence, statuses: dict[str, str]) -> Iterator[Violation]:
     """I3: at the end of the night nobody is long believed at work who rests."""
     for id_, status in statuses.items():
@@ -309,7 +313,9 @@ def nobody_forgotten(evidence: Evidence, statuses: dict[str, str]) -> Iterator[V
             continue
         ended = [m.at for m in evidence.all("stop", "quiet-stop") if m.session == id_]
         since = max([*ended[-1:], *evidence.orders(id_)], default=evidence.until)
-        is_long = evidence.by_latest(since + 1800.0, LATE_S) < evidence.until
+        watched = max((end for _, end in evidence.standing()), default=0.0)
+        noticed = max(evidence.by_latest(since + 1800.0, LATE_S), watched + _SILENCE_S)
+        is_long = noticed < evidence.until
         if ended and is_long and not _told_of_silence(evidence, id_, ended[-1]):
             text = f"{id_} is believed {status}, and rests since {ended[-1]:.1f}"
             yield Violation("I3", evidence.until, text)
