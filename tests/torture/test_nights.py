@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from tests.torture.mutants import ROOT, End, hunt, summed, verdict
+from tests.torture.night.bounds import prompts_within_bounds
 from tests.torture.night.bugs import BUGS
 from tests.torture.night.checker import nobody_forgotten, on_time
 from tests.torture.night.designs import WRONG
@@ -185,3 +186,19 @@ def test_who_rests_is_not_forgotten_as_long_as_nobody_has_watched_for_long(up, f
     evidence.marks["stop"] = [Mark(at=100.0, what="stop", session="ses_1")]
 
     assert len([*nobody_forgotten(evidence, {"ses_1": "working"})]) == forgotten
+
+
+def prompted(seq: int, at: float, *, clock: float) -> Line:
+    """The policy orders a prompt; by the machine's clock it is another time."""
+    effect = {"is": "Resume", "id": f"1.{seq}", "decision": 1, "session": "ses_1"}
+    return Line(seq, at, at + clock, "Ticked", {}, [], [effect])
+
+
+@pytest.mark.parametrize(("rebooted", "broken"), [(False, 1), (True, 0)])
+def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, broken):
+    before = [prompted(seq, 10.0 * seq, clock=0.0) for seq in range(12)]
+    evidence = left_behind(*before, prompted(12, 600.0, clock=7200.0))
+    evidence.marks["step"] = [Mark(at=300.0, what="step", session="", more="7200")]
+    evidence.marks["reboot"] = [Mark(at=300.0, what="reboot", session="")] * rebooted
+
+    assert len([*prompts_within_bounds(evidence)]) == broken

@@ -84,16 +84,23 @@ _PROMPTS_PER_HOUR: Final = 12
 
 
 def prompts_within_bounds(evidence: Evidence) -> Iterator[Violation]:
-    """I7: a session is prompted twelve times in an hour at most, unless a person asks for more."""
-    sent: dict[str, list[float]] = {}
+    """I7: a session is prompted twelve times in an hour at most, unless a person asks for more.
+
+    Where the clock was set and the machine started anew, nobody can know how much time passed: then
+    they are too many only if the clock says so as well.
+    """
+    sent: dict[str, list[Line]] = {}
+    is_unsure = bool(evidence.all("step") and evidence.all("reboot"))
     for intent in evidence.intents.values():
         decided = evidence.decisions.get(intent.effect["decision"])
         hers = decided is not None and decided.plain["event"] == "operator"
         if intent.kind not in PROMPTS or hers:
             continue
         before = sent.setdefault(intent.effect["session"], [])
-        before.append(intent.line.at)
-        recent = [at for at in before if at > intent.line.at - 3600.0 + EARLY_S]
+        before.append(intent.line)
+        last = intent.line
+        passed = [_longer(one, last) if is_unsure else last.at - one.at for one in before]
+        recent = [span for span in passed if span < 3600.0 - EARLY_S]
         if len(recent) > _PROMPTS_PER_HOUR:
             yield Violation("I7", intent.line.at, f"{len(recent)} prompts in an hour")
 
