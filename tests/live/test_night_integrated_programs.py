@@ -80,3 +80,21 @@ def test_a_server_of_hers_is_looked_after_like_a_tui(opencode: Path, password: s
             assert [one.session for one in night.provider.requests] == [session, session]
             assert [one["id"] for one in integrated(night)] == [f"opencode-{serve.pid}"]
             assert night.rules(session) == ["own-retry-long", "finished"]
+
+
+def test_what_waits_after_the_end_of_a_run_goes_on_once_on_the_managed_server(opencode: Path):
+    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
+        plug_in(night)
+        night.provider.script(rate_limited(12))
+        night.provider.default(Text(text="painted"))
+        with started(night, opencode, "run", "paint it") as run:
+            night.wait(lambda: sessions_of(night, run.pid), PATIENT_S, lambda: "its session")
+            session = str(sessions_of(night, run.pid)[0]["id"])
+            run.communicate(timeout=PATIENT_S)  # our interrupt ends its one prompt
+
+            night.wait_for(session, "waiting", timeout_s=PATIENT_S)
+            night.wait_for(session, "completed", timeout_s=PATIENT_S)
+            night.claim_quiet()
+            assert [one.session for one in night.provider.requests] == [session, session]
+            assert night.session(session)["agent"] == "opencode"
+            assert night.rules(session) == ["own-retry-long", "finished"]

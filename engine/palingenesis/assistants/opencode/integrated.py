@@ -110,11 +110,10 @@ class IntegratedProgram:
         return self._running if self.is_plugged else None
 
     async def up(self) -> Running:
-        """See `Server`. Waits for the plugin; after the end of the process, for ever."""
-        if self._told:
-            self.over.set()
-            await asyncio.get_running_loop().create_future()
-        while not self.is_plugged:
+        """See `Server`. Waits for the plugin, while the process lives."""
+        while not self.is_plugged or self._told:
+            if self._told:
+                raise AssistantError(f"{self.agent} has ended")
             await self._change.wait()
         async with self.client() as client:
             version = await client.version(timeout_s=10.0)
@@ -139,7 +138,13 @@ class IntegratedProgram:
 
     async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""
+        ending = await self._ending(at_work)
         self._told = True
+        self._changed()
+        asyncio.get_running_loop().call_soon(self.over.set)  # when whoever asks has told it
+        return ending
+
+    async def _ending(self, at_work: AtWork) -> Ending:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORD_S):  # what it said last may not be read yet
                 while self.is_plugged:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from palingenesis.assistants.opencode.messages import Failure, Message
 from palingenesis.assistants.opencode.signals import Busy, Idle, Retry
-from palingenesis.assistants.opencode.transcript import Transcript
+from palingenesis.assistants.opencode.transcript import RETRIES, Transcript
 from palingenesis.core.stops.classify import classify
 from palingenesis.core.stops.evidence import Evidence, Verdict
 from palingenesis.core.stops.times import Zones, is_implausible, is_long
@@ -126,7 +126,7 @@ def retrying_stop(
             told["implausible"] = True
     anchor = transcript.last_id if transcript is not None else ""
     return Stop(
-        key=f"{anchor or retry.session}:retry-{retry.attempt}",
+        key=f"{anchor or retry.session}{RETRIES}{retry.attempt}",
         reason=reason,
         confidence=round(confidence, 2),
         message=redact_to(verdict.message, _MESSAGE_LIMIT),

@@ -143,13 +143,14 @@ class OpenCodeSensor:
         )
 
     async def _tell_exit(self, running: Running, ended: Exit) -> None:
-        seen = [w.id for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
+        watched = tuple(self._book.watched.values())
+        seen = [w.id for w in watched if w.is_at_work or w.life.blocks or w.is_untold]
         at_work = tuple(dict.fromkeys((*seen, *self._believed(self._agent))))
         ending = await self._server.why_gone(running, ended, at_work)
         self._book.all_stopped()
         for session, stop in ending.stops.items():
-            if (watched := self._book.watched.get(session)) is not None:
-                self._settling.tell_last(watched, stop)
+            if (known := self._book.watched.get(session)) is not None:
+                self._settling.tell_last(known, stop)
         self._told_down = True
         self._emit(
             events.AgentDown(

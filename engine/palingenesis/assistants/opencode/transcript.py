@@ -12,6 +12,8 @@ from palingenesis.assistants.opencode.messages import (
     read_message,
 )
 
+RETRIES = ":retry-"
+"""Before the number of the attempt, in the key of a turn that OpenCode tries again by itself."""
 SPINS = ":spinning"
 """How the key of a stop ends that is a retry of OpenCode's own without a pause: hollow answers."""
 

@@ -24,6 +24,7 @@ from palingenesis.assistants.opencode.signals import (
     SessionSummary,
     Signal,
 )
+from palingenesis.assistants.opencode.transcript import RETRIES
 from palingenesis.core import events
 from palingenesis.core.safety import SIGNS_EVERY
 from palingenesis.core.values import AgentId, Block, SessionId
@@ -76,6 +77,12 @@ class Watched:
     def is_at_work(self) -> bool:
         """Whether OpenCode works on it, or waits by itself."""
         return self.life.activity in {Activity.BUSY, Activity.RETRY}
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether it has come to rest, and nobody could be told yet why."""
+        rests = not self.is_at_work and self.moves > 0
+        return rests and (not self.told or RETRIES in self.told)
 
 
 @dataclass(frozen=True, slots=True)
