@@ -208,10 +208,22 @@ def test_after_its_end_it_never_comes_up_again(tmp_path: Path):
         any_running = await program_running(tmp_path)
         ending = await one.why_gone(any_running, Exit(), ())
         assert (ending.cause, ending.detail) == (DownCause.ENDED, "it was closed")
-        coming = asyncio.ensure_future(one.up())
+        with pytest.raises(AssistantError, match="has ended"):
+            await one.up()
         await one.over.wait()
-        assert not coming.done()
-        coming.cancel()
+
+    play(story)
+
+
+def test_whoever_waits_for_it_learns_of_its_end(tmp_path: Path):
+    async def story() -> None:
+        one = program(tmp_path, DEAD)
+        waiting = asyncio.ensure_future(one.up())
+        await settled()
+        assert not waiting.done()
+        await one.why_gone(await program_running(tmp_path), Exit(), ())
+        with pytest.raises(AssistantError, match="has ended"):
+            await waiting
 
     play(story)
 
