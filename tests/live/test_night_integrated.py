@@ -37,6 +37,9 @@ def test_a_long_rate_limit_is_taken_over_and_resumed_once_in_her_own_tui(opencod
             said = "rate limit: resume at "
             night.wait(lambda: said in tui.shown(), PATIENT_S, tui.shown)
             assert "rule own-retry-long" in tui.shown()
+            refused = night.palin("open", session)
+            assert refused.returncode == 1
+            assert f"is open in your own OpenCode (process {tui.pid})" in refused.stderr
 
             night.wait_for(session, "completed", timeout_s=PATIENT_S)
             night.wait(lambda: "painted" in tui.shown(), PATIENT_S, tui.shown)

@@ -303,7 +303,7 @@ class Front:
     def _must_not_be_open(self, session: Session) -> None:
         """One session never has two owners that live."""
         agent = self._loop.world.agents.get(session.agent)
-        if agent is None or agent.way is not Way.INTEGRATED or not agent.up:
+        if agent is None or agent.way is not Way.INTEGRATED or not agent.is_live:
             return
         raise PalingenesisError(
             f"{session.title or session.id} is open in your own OpenCode (process {agent.pid})",
