@@ -320,8 +320,14 @@ def test_a_program_that_dies_at_work_is_a_crash_for_a_session_that_waits_there_t
     assert life.world.sessions[other].status is Status.STOOD_DOWN
 
 
-@pytest.mark.parametrize("cause", [DownCause.DONE, DownCause.EXITED])
-def test_a_program_that_comes_to_its_end_by_itself_leaves_the_wait_to_our_server(cause) -> None:
+def test_a_program_that_is_killed_while_nobody_works_there_is_news_for_what_waits() -> None:
+    life = at_home(CAREFUL)
+
+    life >> stops(HERS) << Status.WAITING >> down(HERS, DownCause.EXITED) << Status.STOOD_DOWN
+
+
+def test_a_program_that_comes_to_its_end_by_itself_leaves_the_wait_to_our_server() -> None:
+    cause = DownCause.DONE
     life = at_home(CAREFUL)
 
     life >> stops(HERS) << Status.WAITING >> down(HERS, cause) << Status.WAITING

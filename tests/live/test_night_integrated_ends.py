@@ -102,6 +102,25 @@ def test_her_leave_during_our_wait_ends_the_wait(opencode: Path, leave: Callable
             assert night.rules(session) == ["own-retry-long", "respect-user"], night.story()
 
 
+def test_a_kill_during_our_wait_is_told_and_ends_the_wait(opencode: Path):
+    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
+        plug_in(night)
+        night.provider.script(rate_limited(20))
+        night.provider.default(Text(text="painted"))
+        with a_tui(night, opencode) as tui:
+            session = seen_session(night, tui)
+            waits = night.wait_for(session, "waiting", timeout_s=PATIENT_S)
+            night.settle()
+            tui.end(signal.SIGKILL)
+
+            night.wait_for(session, "stood_down", timeout_s=PATIENT_S)
+            assert f"palingenesis open {session}" in night.wait_for_told("Your OpenCode ended")
+            until_over(night, waits)
+            night.claim_quiet()
+            assert len(night.provider.requests) == 1
+            assert night.rules(session) == ["own-retry-long", "own-program-died"], night.story()
+
+
 def test_a_closed_terminal_in_a_turn_is_her_stop(opencode: Path):
     with Night(opencode) as night:
         plug_in(night)

@@ -154,10 +154,13 @@ FINISHED = [user(1), answer(2)]
 @pytest.mark.parametrize(
     ("said", "farewell", "one_prompt", "cause"),
     [
-        (FINISHED, False, False, DownCause.ENDED),
-        (WORKING, False, False, DownCause.EXITED),
+        (FINISHED, None, False, DownCause.ENDED),
+        (FINISHED, True, False, DownCause.ENDED),
+        (FINISHED, False, False, DownCause.EXITED),
+        (WORKING, None, False, DownCause.EXITED),
         (WORKING, True, False, DownCause.ENDED),
-        (FINISHED, False, True, DownCause.DONE),
+        (WORKING, False, False, DownCause.EXITED),
+        (FINISHED, None, True, DownCause.DONE),
         (FINISHED, True, True, DownCause.DONE),
         (WORKING, True, True, DownCause.EXITED),
     ],
@@ -176,7 +179,7 @@ def test_its_last_word_and_its_last_turn_say_whose_doing_its_end_was(
 
     async def story() -> None:
         ending = await how_it_ended(
-            Storage(database.path), (ONE,), said_farewell=farewell, ends_itself=one_prompt
+            Storage(database.path), (ONE,), farewell=farewell, ends_itself=one_prompt
         )
         assert ending.cause is cause
         assert ending.detail
@@ -224,6 +227,27 @@ def test_whoever_waits_for_it_learns_of_its_end(tmp_path: Path):
         await one.why_gone(await program_running(tmp_path), Exit(), ())
         with pytest.raises(AssistantError, match="has ended"):
             await waiting
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("says_farewell", "cause"), [(True, DownCause.EXITED), (False, DownCause.ENDED)]
+)
+def test_a_tui_that_was_heard_to_its_end_and_said_no_farewell_was_killed(
+    tmp_path: Path,
+    says_farewell: bool,
+    cause: DownCause,
+):
+    async def story() -> None:
+        storage = Storage(tmp_path / "opencode.db")
+        one = IntegratedProgram(ourselves(), QuickClock(), storage, says_farewell=says_farewell)
+        plugin, living = plugged_in(one)
+        running = await one.up()
+        plugin.end()
+        await living
+        ending = await one.why_gone(running, Exit(), ())
+        assert ending.cause is cause
 
     play(story)
 
@@ -379,4 +403,4 @@ def test_its_whole_life_is_told_from_the_first_word_to_the_end_of_its_process(tm
         play(story)
     (up,), (down,) = told.of(ev.AgentUp), told.of(ev.AgentDown)
     assert (up.agent, up.way, up.pid) == (f"opencode-{pid}", Way.INTEGRATED, pid)
-    assert (down.agent, down.cause) == (up.agent, DownCause.ENDED)
+    assert (down.agent, down.cause) == (up.agent, DownCause.EXITED)

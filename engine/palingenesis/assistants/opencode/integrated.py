@@ -32,7 +32,9 @@ from palingenesis.wire.exchange import Ask, BrokenError, Reply
 
 AWAY_S_MAX: Final = 60.0
 """A plugin that is away for so long does not come back: its program is only observed from then."""
-_LAST_WORD_S: Final = 0.5
+_LAST_WORD_S: Final = 2.0
+_TO_ITS_END_S: Final = 5.0
+"""A connection that ended so shortly before its program was told about, was there to its end."""
 _NOT_OURS: Final = "your own OpenCode is never restarted or ended by us"
 
 
@@ -44,12 +46,19 @@ class IntegratedProgram:
         clock: what time it is.
         storage: the database that it keeps its sessions in.
         ends_itself: `opencode run`: it ends with its turn, and that is nobody's word.
+        says_farewell: a TUI: whatever ends it but a kill, its plugin is told first.
     """
 
     way = Way.INTEGRATED
 
     def __init__(
-        self, identity: Identity, clock: Clock, storage: Storage, *, ends_itself: bool = False
+        self,
+        identity: Identity,
+        clock: Clock,
+        storage: Storage,
+        *,
+        ends_itself: bool = False,
+        says_farewell: bool = False,
     ) -> None:
         self.identity = identity
         self.agent = agent_of(identity.pid)
@@ -58,6 +67,9 @@ class IntegratedProgram:
         self._clock = clock
         self._storage = storage
         self._ends_itself = ends_itself
+        self._says_farewell = says_farewell
+        self._heard_at = 0.0
+        """When the plugin was there last, by the loop's clock."""
         self._plugged: Plugged | None = None
         self._change = asyncio.Event()
         self._running: Running | None = None
@@ -74,6 +86,7 @@ class IntegratedProgram:
         try:
             await plugged.live()
         finally:
+            self._heard_at = asyncio.get_running_loop().time()
             self._changed()
 
     @property
@@ -149,9 +162,8 @@ class IntegratedProgram:
             async with asyncio.timeout(_LAST_WORD_S):  # what it said last may not be read yet
                 while self.is_plugged:
                     await self._change.wait()
-        said_farewell = self._plugged is not None and self._plugged.said_farewell
         ending = await how_it_ended(
-            self._storage, at_work, said_farewell=said_farewell, ends_itself=self._ends_itself
+            self._storage, at_work, farewell=self._farewell(), ends_itself=self._ends_itself
         )
         if ending.cause is not DownCause.DONE:
             return ending
@@ -160,6 +172,14 @@ class IntegratedProgram:
             stops = await asyncio.to_thread(last_stops, self._storage, at_work, now)
             return replace(ending, stops=stops)
         return ending
+
+    def _farewell(self) -> bool | None:
+        """Whether it said farewell; None: it may have, and we did not hear it, or it never does."""
+        if self._plugged is not None and self._plugged.said_farewell:
+            return True
+        silent_s = asyncio.get_running_loop().time() - self._heard_at
+        heard_to_its_end = self._plugged is not None and silent_s < _TO_ITS_END_S
+        return False if self._says_farewell and heard_to_its_end else None
 
     async def restart(self, grace_s: float) -> Running:
         """Refused."""
@@ -201,11 +221,18 @@ async def how_it_ended(
     storage: Storage,
     at_work: AtWork,
     *,
-    said_farewell: bool = False,
+    farewell: bool | None = None,
     ends_itself: bool = False,
 ) -> Ending:
-    """Whose doing the end of a program was, as far as it can be told."""
-    if said_farewell and not ends_itself:
+    """Whose doing the end of a program was, as far as it can be told.
+
+    Args:
+        storage: the database that it kept its sessions in.
+        at_work: its sessions that worked when it was seen last.
+        farewell: whether it said farewell; None: that is not known.
+        ends_itself: `opencode run`.
+    """
+    if farewell and not ends_itself:
         return Ending(cause=DownCause.ENDED, detail="it was closed")
     try:
         unfinished = await asyncio.to_thread(left_unfinished, storage, at_work)
@@ -215,4 +242,6 @@ async def how_it_ended(
         return Ending(cause=DownCause.EXITED, detail=f"it ended in the middle of {unfinished}")
     if ends_itself:
         return Ending(cause=DownCause.DONE, detail="its one prompt is over")
-    return Ending(cause=DownCause.ENDED, detail="it ended")
+    if farewell is None:
+        return Ending(cause=DownCause.ENDED, detail="it ended")
+    return Ending(cause=DownCause.EXITED, detail="it ended without a word, as a kill ends it")

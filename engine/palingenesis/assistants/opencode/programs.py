@@ -133,6 +133,7 @@ class IntegratedPrograms:
                 found.identity,
                 Storage(database(found.environment)),
                 ends_itself=command is not None and command.is_run,
+                says_farewell=command is not None and not command.is_run,
             )
 
         async def join(link: Link) -> None:
@@ -228,10 +229,8 @@ class IntegratedPrograms:
             return
         self._add(identity, Storage(self._data))
 
-    def _add(
-        self, identity: Identity, storage: Storage, *, ends_itself: bool = False
-    ) -> IntegratedProgram:
-        program = IntegratedProgram(identity, self._clock, storage, ends_itself=ends_itself)
+    def _add(self, identity: Identity, storage: Storage, **ends: bool) -> IntegratedProgram:
+        program = IntegratedProgram(identity, self._clock, storage, **ends)
         quiet = self._quiet[program.agent] = set()
         self._programs[identity] = program
         self._actuators[program.agent] = OpenCodeActuator(

@@ -138,7 +138,7 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         )
         return
     stopped = [session for session in _of(draft, agent) if _was_at_work(session)]
-    if agent.way is Way.INTEGRATED and (stopped or event.cause is DownCause.ENDED):
+    if agent.way is Way.INTEGRATED and event.cause is not DownCause.DONE:
         stopped += [one for one in _of(draft, agent) if one not in stopped and _was_pending(one)]
     for session in stopped:
         if not goes_on_elsewhere(draft, draft.sessions[session.id]):
@@ -203,8 +203,8 @@ def is_to_be_ended(draft: Draft, agent: Agent) -> bool:
 def _was_pending(session: Session) -> bool:
     """Whether something was to follow in a program of hers, as her screen has said.
 
-    Its end is news for the policy, if she has ended it, or it died at work. One that came to its
-    end by itself (`opencode run` has one prompt to run) leaves what is pending as it is.
+    Its end is news for the policy, whoever has ended it. One that came to its end by itself
+    (`opencode run` has one prompt to run) leaves what is pending as it is.
     """
     return session.supervised and (session.paused_from or session.status) in PLANNED
 
