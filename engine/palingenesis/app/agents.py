@@ -10,6 +10,7 @@ from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.executable import database, find_executable
 from palingenesis.assistants.opencode.observed import ObservedSensor
 from palingenesis.assistants.opencode.pacing import Pace, PacedServer
+from palingenesis.assistants.opencode.plugin_place import is_in_place
 from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known, Remembered
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
@@ -181,6 +182,7 @@ def _observed(around: Surroundings, pace: Pace, integrated: IntegratedPrograms) 
         data=database(around.environ),
         zones=zone,
         claimed=integrated.claims,
+        may_let_in=lambda found: is_in_place(found.environment),
     )
 
 

@@ -22,7 +22,7 @@ from palingenesis.core.values import DownCause, StopReason, Way
 from palingenesis.processes.children import Child
 from palingenesis.processes.identity import Identity, send_signal
 from palingenesis.runtime.clock import SystemClock
-from tests.opencode.live_adapter.fake import START, Json, Told, answer, user
+from tests.opencode.live_adapter.fake import START, Json, QuickClock, Told, answer, user
 
 SCHEMA = """
 CREATE TABLE session (id, directory, title, version, cost, time_created, time_updated, parent_id,
@@ -231,6 +231,43 @@ def test_a_program_that_lets_us_in_meanwhile_is_told_about_by_nobody_twice(tmp_p
         assert len(told.events) == seen
 
     observed(tmp_path, scene, claimed=let_in)
+
+
+def test_a_program_that_lets_us_in_soon_after_its_start_is_never_told_as_only_seen(
+    tmp_path: Path,
+) -> None:
+    let_in = LetIn()
+
+    async def go() -> None:
+        program = tmp_path / "opencode"
+        shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+        child = Child.start([str(program), "60"], cwd=tmp_path, env={}, log=tmp_path / "log")
+        assert child.identity is not None
+        told = Told()
+        has_plugin = {child.identity}
+        sensor = ObservedSensor(
+            QuickClock(SystemClock().now()),
+            pace=Pace(interval_s=0.02),
+            claimed=let_in,
+            may_let_in=lambda found: found.identity in has_plugin,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(sensor.watch(Mine(told, child.pid)))
+                async with asyncio.timeout(5):
+                    while not let_in.asked:
+                        await asyncio.sleep(0.005)
+                    let_in.all.add(child.identity)
+                    asked = let_in.asked
+                    while let_in.asked == asked:
+                        await asyncio.sleep(0.005)
+                watching.cancel()
+        finally:
+            send_signal(child.identity, signal.SIGKILL)
+            await child.wait()
+        assert told.events == []
+
+    asyncio.run(go())
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ from palingenesis.wire.redaction import redact_to
 
 NAMES = ("opencode", "opencode.exe", ".opencode")
 _ALIVE_EVERY = timedelta(seconds=10)
+GRACE_S = 10.0
+"""So long after its start a program may still be loading our plugin."""
 _NOT_A_PROGRAM_OF_HERS = frozenset(
     {"serve", "web", "attach", "acp"}  # servers, and clients of servers
     | {"auth", "providers", "agent", "models", "stats", "export", "import", "upgrade", "uninstall"}
@@ -86,6 +88,11 @@ class _Watch:
         return tuple(dict.fromkeys((str(place), str(place.resolve()))))
 
 
+def never(_found: Found) -> bool:
+    """Whether a program has our plugin: none has."""
+    return False
+
+
 def nobodys(_identity: Identity) -> bool:
     """Whether somebody else watches a program: nobody does."""
     return False
@@ -102,6 +109,7 @@ class ObservedSensor:
             another home lives in another world. None: all.
         zones: time-zone data, see `core.stops.times`.
         claimed: programs that let us in through our plugin: not told here, as long as they do.
+        may_let_in: whether a program has our plugin; it gets time to let us in, before it is told.
     """
 
     name = "programs"
@@ -115,9 +123,11 @@ class ObservedSensor:
         data: Path | None = None,
         zones: Zones | None = None,
         claimed: Callable[[Identity], bool] = nobodys,
+        may_let_in: Callable[[Found], bool] = never,
     ) -> None:
         self._clock = clock
         self._claimed = claimed
+        self._may_let_in = may_let_in
         self._data = data
         self._pace = pace or Pace()
         self._owned = owned
@@ -153,6 +163,20 @@ class ObservedSensor:
             storage=Storage(database(found.environment)),
         )
         self._watched[found.identity] = watch
+        await self._clock.sleep(self._grace_left_s(found))
+        if not self._claimed(found.identity):
+            await self._live_with(watch)
+        del self._watched[found.identity]
+
+    def _grace_left_s(self, found: Found) -> float:
+        """How long it still has time to let us in, before its sessions are told as only seen."""
+        if not self._may_let_in(found):
+            return 0.0
+        age_s = (self._clock.now() - found.started_at).total_seconds()
+        return min(max(GRACE_S - age_s, 0.0), GRACE_S)
+
+    async def _live_with(self, watch: _Watch) -> None:
+        found = watch.found
         await self._tell_up(watch)
         looking = asyncio.ensure_future(self._look_again_and_again(watch))
         ending = asyncio.ensure_future(wait_gone(found.identity))
@@ -166,7 +190,6 @@ class ObservedSensor:
             await asyncio.gather(looking, ending, return_exceptions=True)
         if not self._claimed(found.identity):
             await self._tell_down(watch)
-        del self._watched[found.identity]
 
     async def _look_again_and_again(self, watch: _Watch) -> None:
         while not self._claimed(watch.found.identity):

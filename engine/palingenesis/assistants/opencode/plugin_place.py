@@ -40,6 +40,14 @@ def path_of(environ: Mapping[str, str]) -> Path:
     return folder / _FOLDERS[0] / SHIPPED.name
 
 
+def is_in_place(environ: Mapping[str, str]) -> bool:
+    """Whether an OpenCode with this environment loads a file of the plugin's name."""
+    try:
+        return os.path.isfile(path_of(environ))  # noqa: PTH113  no error for odd paths
+    except InvalidConfigError:
+        return False
+
+
 def copies(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Files of the plugin's name in other places that this OpenCode loads for every project."""
     own = path_of(environ)
