@@ -19,7 +19,7 @@ from palingenesis.assistants.opencode.integrated import (
 from palingenesis.assistants.opencode.observed import agent_of, holds_sessions, read_command
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.plugged import Plugged
-from palingenesis.assistants.opencode.sensor import OpenCodeSensor
+from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.core import events
 from palingenesis.core.errors import AssistantError, PalingenesisError
@@ -40,11 +40,6 @@ _TOAST_S: Final = 8.0
 
 Sessions = Callable[[AgentId], Collection[SessionId]]
 """Sessions of an agent."""
-
-
-def nobody(_agent: AgentId) -> Collection[SessionId]:
-    """No session at all."""
-    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
