@@ -1,10 +1,13 @@
 """Our plugin in the OpenCode of a night, as `palingenesis integrate opencode` puts it there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from palingenesis.app.integrating import Integration, carry_out
-from tests.live.night import Night
+from palingenesis.demo.replies import Text, rate_limited
+from tests.live.night import TAKES_OVER_SOON, Night, default_policy
 from tests.live.tui import Tui
 
 PATIENT_S = 90.0
@@ -44,6 +47,20 @@ def seen_session(night: Night, tui: Tui) -> str:
         lambda: f"a session of the TUI in {tui.pid}; there are {night.control.sessions()}",
     )
     return str(sessions_of(night, tui.pid)[0]["id"])
+
+
+@contextmanager
+def a_wait(
+    opencode: Path, limit_s: int, *, answer: str = "painted"
+) -> Iterator[tuple[Night, Tui, str, dict[str, Any]]]:
+    """Her TUI, whose session waits for a limit that we have taken over; and how it waits."""
+    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
+        plug_in(night)
+        night.provider.script(rate_limited(limit_s))
+        night.provider.default(Text(text=answer))
+        with a_tui(night, opencode) as tui:
+            session = seen_session(night, tui)
+            yield night, tui, session, night.wait_for(session, "waiting", timeout_s=PATIENT_S)
 
 
 def at_work(night: Night, tui: Tui) -> str:

@@ -5,11 +5,12 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 
-from palingenesis.demo.replies import Stall, Text, rate_limited
-from tests.live.night import TAKES_OVER_SOON, Night, default_policy
+from palingenesis.demo.replies import Stall, Text
+from tests.live.night import Night
 from tests.live.plugging import (
     PATIENT_S,
     a_tui,
+    a_wait,
     at_work,
     integrated,
     plug_in,
@@ -26,45 +27,31 @@ def plugged_again(night: Night) -> None:
 
 @pytest.mark.parametrize("number", [SIGKILL, SIGTERM], ids=["killed", "stopped"])
 def test_a_wait_outlives_the_daemon_and_is_ended_once(opencode: Path, number: int):
-    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
-        plug_in(night)
-        night.provider.script(rate_limited(25))
-        night.provider.default(Text(text="painted"))
-        with a_tui(night, opencode) as tui:
-            session = seen_session(night, tui)
-            before = night.wait_for(session, "waiting", timeout_s=PATIENT_S)
+    with a_wait(opencode, 25) as (night, tui, session, before):
+        night.stop(number)
+        night.start()
+        plugged_again(night)
+        after = night.session(session)
+        assert after["until"] == before["until"], night.story()
+        assert after["agent"] == f"opencode-{tui.pid}"
 
-            night.stop(number)
-            night.start()
-            plugged_again(night)
-            after = night.session(session)
-            assert after["until"] == before["until"], night.story()
-            assert after["agent"] == f"opencode-{tui.pid}"
-
-            night.wait_for(session, "completed", timeout_s=PATIENT_S)
-            night.claim_quiet()
-            assert [one.session for one in night.provider.requests] == [session, session]
-            assert night.rules(session) == ["own-retry-long", "finished"]
+        night.wait_for(session, "completed", timeout_s=PATIENT_S)
+        night.claim_quiet()
+        assert [one.session for one in night.provider.requests] == [session, session]
+        assert night.rules(session) == ["own-retry-long", "finished"]
 
 
 def test_a_deadline_that_passes_without_a_daemon_is_kept_once(opencode: Path):
-    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
-        plug_in(night)
-        night.provider.script(rate_limited(8))
-        night.provider.default(Text(text="painted"))
-        with a_tui(night, opencode) as tui:
-            session = seen_session(night, tui)
-            before = night.wait_for(session, "waiting", timeout_s=PATIENT_S)
+    with a_wait(opencode, 8) as (night, _tui, session, before):
+        night.stop(SIGKILL)
+        until_over(night, before)
+        assert len(night.provider.requests) == 1
+        night.start()
 
-            night.stop(SIGKILL)
-            until_over(night, before)
-            assert len(night.provider.requests) == 1
-            night.start()
-
-            night.wait_for(session, "completed", timeout_s=PATIENT_S)
-            night.claim_quiet()
-            assert len(night.provider.requests) == 2
-            assert night.rules(session) == ["own-retry-long", "finished"]
+        night.wait_for(session, "completed", timeout_s=PATIENT_S)
+        night.claim_quiet()
+        assert len(night.provider.requests) == 2
+        assert night.rules(session) == ["own-retry-long", "finished"]
 
 
 def test_a_turn_that_ends_without_a_daemon_is_told_when_it_comes_back(opencode: Path):

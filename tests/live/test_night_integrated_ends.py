@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from palingenesis.demo.replies import Stall, Text, rate_limited
-from tests.live.night import TAKES_OVER_SOON, Night, default_policy
+from palingenesis.demo.replies import Stall, Text
+from tests.live.night import Night
 from tests.live.plugging import (
     PATIENT_S,
     a_tui,
+    a_wait,
     at_work,
     integrated,
     plug_in,
-    seen_session,
     until_over,
 )
 from tests.live.tui import Tui
@@ -83,42 +83,30 @@ def test_a_policy_may_go_on_with_it_on_the_managed_server_once(opencode: Path):
 
 @pytest.mark.parametrize("leave", [by_control_c, by_exit, by_closing_the_terminal])
 def test_her_leave_during_our_wait_ends_the_wait(opencode: Path, leave: Callable[[Tui], None]):
-    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
-        plug_in(night)
-        night.provider.script(rate_limited(20))
-        night.provider.default(Text(text="painted"))
-        with a_tui(night, opencode) as tui:
-            session = seen_session(night, tui)
-            waits = night.wait_for(session, "waiting", timeout_s=PATIENT_S)
-            told = len(night.told.texts())
-            night.settle()
-            leave(tui)
+    with a_wait(opencode, 20) as (night, tui, session, waits):
+        told = len(night.told.texts())
+        night.settle()
+        leave(tui)
 
-            night.wait_for(session, "stood_down", timeout_s=PATIENT_S)
-            until_over(night, waits)
-            night.claim_quiet()
-            assert len(night.provider.requests) == 1
-            assert len(night.told.texts()) == told
-            assert night.rules(session) == ["own-retry-long", "respect-user"], night.story()
+        night.wait_for(session, "stood_down", timeout_s=PATIENT_S)
+        until_over(night, waits)
+        night.claim_quiet()
+        assert len(night.provider.requests) == 1
+        assert len(night.told.texts()) == told
+        assert night.rules(session) == ["own-retry-long", "respect-user"], night.story()
 
 
 def test_a_kill_during_our_wait_is_told_and_ends_the_wait(opencode: Path):
-    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
-        plug_in(night)
-        night.provider.script(rate_limited(20))
-        night.provider.default(Text(text="painted"))
-        with a_tui(night, opencode) as tui:
-            session = seen_session(night, tui)
-            waits = night.wait_for(session, "waiting", timeout_s=PATIENT_S)
-            night.settle()
-            tui.end(signal.SIGKILL)
+    with a_wait(opencode, 20) as (night, tui, session, waits):
+        night.settle()
+        tui.end(signal.SIGKILL)
 
-            night.wait_for(session, "stood_down", timeout_s=PATIENT_S)
-            assert f"palingenesis open {session}" in night.wait_for_told("Your OpenCode ended")
-            until_over(night, waits)
-            night.claim_quiet()
-            assert len(night.provider.requests) == 1
-            assert night.rules(session) == ["own-retry-long", "own-program-died"], night.story()
+        night.wait_for(session, "stood_down", timeout_s=PATIENT_S)
+        assert f"palingenesis open {session}" in night.wait_for_told("Your OpenCode ended")
+        until_over(night, waits)
+        night.claim_quiet()
+        assert len(night.provider.requests) == 1
+        assert night.rules(session) == ["own-retry-long", "own-program-died"], night.story()
 
 
 def test_a_closed_terminal_in_a_turn_is_her_stop(opencode: Path):

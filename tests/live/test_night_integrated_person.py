@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from palingenesis.demo.replies import Stall, Text, rate_limited
-from tests.live.night import TAKES_OVER_SOON, Night, default_policy
+from palingenesis.demo.replies import Stall, Text
+from tests.live.night import Night
 from tests.live.plugging import (
     PAINT,
     PATIENT_S,
     a_tui,
+    a_wait,
     at_work,
     integrated,
     plug_in,
-    seen_session,
     until_over,
 )
 from tests.live.test_night_person import STUBBORN
@@ -63,18 +63,12 @@ def test_what_she_ends_with_control_c_stays_ended(opencode: Path, policy: str | 
 
 
 def test_what_she_types_during_our_wait_makes_ours_void(opencode: Path):
-    with Night(opencode, policy=default_policy(*TAKES_OVER_SOON)) as night:
-        plug_in(night)
-        night.provider.script(rate_limited(15))
-        night.provider.default(Text(text="swept"))
-        with a_tui(night, opencode) as tui:
-            session = seen_session(night, tui)
-            waits = night.wait_for(session, "waiting", timeout_s=PATIENT_S)
-            night.settle()
-            tui.enter(HERS)
+    with a_wait(opencode, 15, answer="swept") as (night, tui, session, waits):
+        night.settle()
+        tui.enter(HERS)
 
-            night.wait_for_rules(session, "own-retry-long", "finished", timeout_s=PATIENT_S)
-            until_over(night, waits)
-            night.claim_quiet()
-            assert [one.last_user_text for one in night.provider.requests] == [PAINT, HERS]
-            assert "cancelled" in [one["kind"] for one in night.decisions(session)]
+        night.wait_for_rules(session, "own-retry-long", "finished", timeout_s=PATIENT_S)
+        until_over(night, waits)
+        night.claim_quiet()
+        assert [one.last_user_text for one in night.provider.requests] == [PAINT, HERS]
+        assert "cancelled" in [one["kind"] for one in night.decisions(session)]
