@@ -81,11 +81,28 @@ def nothing_stale(evidence: Evidence) -> Iterator[Violation]:
         if mark.what == "run" and intent is not None and mark.more.split("|")[0]:
             since = _decided_last(evidence, intent)
             for other in began.get(mark.session, ()):
-                same = other.key == mark.key
+                same = other.key == mark.key or _was_called_back(evidence, other, intent, since)
                 if since < other.at < mark.at - WINDOW_S and not same:
                     text = f"{mark.key} was decided at {since:.2f}; {other.what} at {other.at:.2f}"
                     yield Violation("I16", mark.at, text)
         began.setdefault(mark.session, []).append(mark)
+
+
+def _was_called_back(evidence: Evidence, run: Mark, later: Intent, since: float) -> bool:
+    """Whether it was ours, on its way when the later was decided about, and ended by its plan."""
+    earlier = evidence.intents.get(run.key)
+    return (
+        run.what == "run"
+        and earlier is not None
+        and earlier.line.at <= since
+        and any(
+            run.at < mark.at
+            and mark.session == run.session
+            and (order := evidence.intents.get(mark.key)) is not None
+            and order.effect["decision"] == later.effect["decision"]
+            for mark in evidence.all("abort")
+        )
+    )
 
 
 def _decided_last(evidence: Evidence, intent: Intent) -> float:

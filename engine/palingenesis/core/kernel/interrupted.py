@@ -13,6 +13,7 @@ from palingenesis.core import events
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.leaving import is_hers
 from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
 
@@ -22,7 +23,8 @@ _AT_ONCE: Final = timedelta(seconds=2)
 """An abort that a former run of ours may have sent came to something within this time.
 
 Our look and our abort take less than half a second. What ended later is taken for the person's
-stop: to lose a wait, and say so, is better than to act after it.
+stop: to lose a wait, and say so, is better than to act after it. So is all that ended upon a
+command of hers: she is at the keyboard, may well have aborted it herself, and can command again.
 """
 _TOLD_WITHIN: Final = timedelta(minutes=2)
 _AT_REST: Final = frozenset({"stopped", "action_failed", "operator"})
@@ -54,7 +56,8 @@ def interrupted(
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
     died = "cut_off" in event.data
-    ours = event.data.get("again") and _was_at_once(session, since or "") and not died
+    maybe = event.data.get("again") and not died and not is_hers(plan)
+    ours = maybe and _was_at_once(session, since or "")
     # Where it stands is told with both: the next step answers that.
     if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
