@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.assistants.opencode.pacing import Pace, PacedServer, Pulse
+from palingenesis.assistants.opencode.pacing import Pace, PacedServer, Pulse, Rounds
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.core.errors import AssistantError, AssistantUnreachableError
 from palingenesis.core.values import Way
@@ -14,6 +14,7 @@ from palingenesis.processes.exits import Exit
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.config import Config, DaemonConfig, OpenCodeConfig
 from tests.runtime.loopback import START, JumpingClock
+from tests.torture.night.virtual import VirtualLoop
 
 UP = Running(origin="http://127.0.0.1:1", version="1.18.33", started_at=START)
 
@@ -141,3 +142,70 @@ def test_a_server_that_speaks_while_it_does_not_answer_lives():
     asyncio.run(pulse.lost(client))  # type: ignore[arg-type]
 
     assert client.times == 4
+
+
+class Watch:
+    """One pause between two looks, in virtual time."""
+
+    def __init__(self, *, is_busy: bool) -> None:
+        self.loop = VirtualLoop()
+        self.rounds = Rounds(Pace(interval_s=5))
+        self.looked_at: float | None = None
+        self.loop.create_task(self._rest(is_busy=is_busy))
+        self.loop.run_ready()
+
+    async def _rest(self, *, is_busy: bool) -> None:
+        await self.rounds.rest(is_busy=is_busy)
+        self.looked_at = self.loop.now
+
+    def at(self, now: float, happens: Callable[[], None]) -> "Watch":
+        self.loop.advance(now)
+
+        async def happen() -> None:
+            happens()
+
+        self.loop.create_task(happen())
+        self.loop.run_ready()
+        return self
+
+    def out(self) -> float | None:
+        while self.looked_at is None:
+            due = self.loop.next_timer()
+            assert due is not None, "the next look never comes"
+            self.loop.advance(due)
+            self.loop.run_ready()
+        return self.looked_at
+
+
+@pytest.mark.parametrize(("is_busy", "pause"), [(True, 5.0), (False, 30.0)])
+def test_a_look_comes_sooner_while_somebody_is_at_work(is_busy: bool, pause: float):
+    assert Watch(is_busy=is_busy).out() == pause
+
+
+def test_who_gets_to_work_is_looked_at_at_the_pace_of_work_and_not_at_once():
+    watch = Watch(is_busy=False)
+
+    watch.at(10, watch.rounds.attend)
+
+    assert watch.looked_at is None  # the turn begins, and nothing is asked
+    assert watch.out() == 15
+
+
+@pytest.mark.parametrize(("is_busy", "due"), [(True, 5.0), (False, 30.0)])
+def test_who_gets_to_work_puts_no_look_off(is_busy: bool, due: float):
+    watch = Watch(is_busy=is_busy)
+
+    watch.at(due - 1, watch.rounds.attend)
+
+    assert watch.out() == due
+
+
+def test_a_look_is_hastened_at_once_also_when_nobody_rests_yet():
+    watch = Watch(is_busy=False)
+
+    assert watch.at(3, watch.rounds.hasten).looked_at == 3
+    watch.rounds.hasten()
+    watch.looked_at = None
+    watch.loop.create_task(watch._rest(is_busy=True))
+    watch.loop.run_ready()
+    assert watch.looked_at == 3

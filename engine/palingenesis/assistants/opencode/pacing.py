@@ -18,6 +18,8 @@ from palingenesis.runtime.ports import Clock
 T = TypeVar("T")
 
 _ANSWERS_S: Final = 10.0
+QUIET_FACTOR: Final = 6
+"""So many times as long are the pauses while nobody is at work."""
 _PATIENCE: Final = 2
 """So many questions in a row may go unanswered."""
 
@@ -86,6 +88,40 @@ class PacedServer:
     async def stop(self, grace_s: float) -> None:
         """See `Server`."""
         await self._server.stop(grace_s)
+
+
+class Rounds:
+    """The pauses between two looks at everything."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._hastened = asyncio.Event()
+        self._resting: asyncio.Timeout | None = None
+
+    def hasten(self) -> None:
+        """Look at once."""
+        self._hastened.set()
+
+    def attend(self) -> None:
+        """Somebody got to work: look at the pace of work.
+
+        Not at once: the stream has told it, and what is asked now delays the beginning of a turn.
+        """
+        if (resting := self._resting) is not None and not resting.expired():
+            soon = asyncio.get_running_loop().time() + self._pace.interval_s
+            resting.reschedule(min(resting.when() or soon, soon))
+
+    async def rest(self, *, is_busy: bool) -> None:
+        """Return when it is time for the next look."""
+        try:
+            pause_s = self._pace.interval_s * (1 if is_busy else QUIET_FACTOR)
+            async with asyncio.timeout(pause_s) as self._resting:
+                await self._hastened.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._resting = None
+            self._hastened.clear()
 
 
 class Pulse:

@@ -15,7 +15,7 @@ from functools import partial
 
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
-from palingenesis.assistants.opencode.pacing import Pace, Pulse
+from palingenesis.assistants.opencode.pacing import QUIET_FACTOR, Pace, Pulse, Rounds
 from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.signals import Answered, Busy, Disposed, Retry, Signal
@@ -37,7 +37,6 @@ ASSISTANT = "opencode"
 LISTED_MAX = 100
 _RECENT = timedelta(hours=24)
 _DIRECTORIES_MAX = 20
-_QUIET_FACTOR = 6
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _PATIENCE = 3
 _PATIENCE_S = 8.0
@@ -208,7 +207,7 @@ class OpenCodeSensor:
         """All that is done with a server whose interface is another one."""
         while True:
             await client.version()
-            await self._clock.sleep(self._pace.interval_s * _QUIET_FACTOR)
+            await self._clock.sleep(self._pace.interval_s * QUIET_FACTOR)
 
     async def _watch_stream(self, running: Running, client: OpenCode) -> None:
         broken: AssistantError | None = None
@@ -216,7 +215,7 @@ class OpenCodeSensor:
             if self._told_down:
                 self._tell_up(running)
             async with asyncio.TaskGroup() as group:
-                errands = _Errands(group, self._settling, client, running)
+                errands = _Errands(group, self._settling, client, running, Rounds(self._pace))
                 reconciling = group.create_task(self._reconcile(running, client, errands))
                 try:
                     pulse = Pulse(self._pace, self._clock)
@@ -231,7 +230,7 @@ class OpenCodeSensor:
 
     def _take(self, signal: Signal, errands: "_Errands") -> None:
         if isinstance(signal, Disposed):
-            errands.hasten.set()
+            errands.rounds.hasten()
         for errand in self._book.take(signal):
             errands.run(errand)
 
@@ -240,7 +239,6 @@ class OpenCodeSensor:
     async def _reconcile(self, running: Running, client: OpenCode, errands: "_Errands") -> None:
         is_first = True
         while True:
-            errands.hasten.clear()
             soon = is_first  # what was under way while we were away comes to light in a moment
             try:
                 await self._look(running, client, errands, is_first=is_first)
@@ -248,12 +246,7 @@ class OpenCodeSensor:
             except AssistantError:
                 pass  # the stream will tell whether it is gone; we ask again
             busy = any(watched.is_at_work for watched in self._book.watched.values())
-            pause = self._pace.interval_s * (1 if busy or soon else _QUIET_FACTOR)
-            try:
-                async with asyncio.timeout(pause):
-                    await errands.hasten.wait()
-            except TimeoutError:
-                continue
+            await errands.rounds.rest(is_busy=busy or soon)
 
     async def _look(
         self, running: Running, client: OpenCode, errands: "_Errands", *, is_first: bool
@@ -346,9 +339,14 @@ class _Errands:
     """The questions under way; a newer one about the same session replaces the older."""
 
     def __init__(
-        self, group: asyncio.TaskGroup, settling: Settling, client: OpenCode, running: Running
+        self,
+        group: asyncio.TaskGroup,
+        settling: Settling,
+        client: OpenCode,
+        running: Running,
+        rounds: Rounds,
     ) -> None:
-        self.hasten = asyncio.Event()
+        self.rounds = rounds
         self._group = group
         self._settling = settling
         self._client = client
@@ -358,7 +356,7 @@ class _Errands:
     def run(self, errand: Errand) -> None:
         """Begin it; never waits."""
         if isinstance(errand, Began):
-            self.hasten.set()  # from now on there is something to look after
+            self.rounds.attend()  # from now on there is something to look after
         key = self._settling.key_of(errand)
         if (earlier := self._tasks.pop(key, None)) is not None:
             earlier.cancel()
