@@ -187,7 +187,7 @@ class Night:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(lambda: self._is_up(until_agent_up), START_S_MAX, "the daemon and its agent")
+        self.wait_until_up(agent_too=until_agent_up)
         self._remember_processes()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -196,6 +196,10 @@ class Night:
         self._remember_processes()
         self.daemon.send_signal(number)
         return self.daemon.wait(15)
+
+    def wait_until_up(self, *, agent_too: bool = True) -> None:
+        """Wait until the daemon answers, and its agent, too."""
+        wait_until(lambda: self._is_up(agent_too), START_S_MAX, "the daemon and its agent")
 
     def _is_up(self, agents_too: bool) -> bool:
         if self.daemon is not None and self.daemon.poll() is not None:

@@ -130,6 +130,7 @@ def played(night: Night, cycle: Cycle) -> Cycle:
     try:
         _await_end(night, session)
         time.sleep(1.5)
+        night.wait_until_up()  # it may have been completed before the kill
     except AssertionError as error:
         cycle.problems.append(f"lost: {str(error).splitlines()[0]}")
     _judge(night, session, cycle)
