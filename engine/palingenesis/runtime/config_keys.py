@@ -172,7 +172,8 @@ SECTIONS: Mapping[str, Keys] = {
         "health_check_interval": Key(
             field="health_check_interval",
             kind=SPAN,
-            says="how long the server may be silent before it is asked whether it is well",
+            says="how long the server may be silent, beyond the 10 s between two heartbeats, "
+            "before it is asked whether it is well",
         ),
     },
     "monitoring": {

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,6 @@ from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.core.errors import AssistantError, AssistantUnreachableError
 from palingenesis.core.values import Way
 from palingenesis.processes.exits import Exit
-from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.config import Config, DaemonConfig, OpenCodeConfig
 from tests.runtime.loopback import START, JumpingClock
 from tests.torture.night.virtual import VirtualLoop
@@ -112,22 +111,7 @@ def test_a_silent_server_is_lost_when_two_questions_in_a_row_went_unanswered():
 
     assert error.message == "no answer"
     assert client.times == 5
-    assert clock.slept == [3.0] * 5
-
-
-def test_a_server_that_is_heard_of_is_not_asked():
-    async def story() -> int:
-        pulse = Pulse(Pace(health_s=0.01), SystemClock())
-        client = StandInClient()
-        waiting = asyncio.ensure_future(pulse.lost(client))  # type: ignore[arg-type]
-        for _ in range(200):
-            pulse.heard()
-            await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        return client.times
-
-    assert asyncio.run(story()) == 0
+    assert clock.slept == [13.0, 13.0, 3.0, 13.0, 3.0]
 
 
 def test_a_server_that_speaks_while_it_does_not_answer_lives():
@@ -141,7 +125,75 @@ def test_a_server_that_speaks_while_it_does_not_answer_lives():
 
     asyncio.run(pulse.lost(client))  # type: ignore[arg-type]
 
-    assert client.times == 4
+    assert client.times == 5  # three while it speaks, and two in a row while it does not
+
+
+class Silence:
+    """A server that says something at some moments and answers no question, in virtual time."""
+
+    def __init__(self, pace: Pace, *, speaks_at: tuple[float, ...] = ()) -> None:
+        self.loop = VirtualLoop()
+        self.asked_at: list[float] = []
+        self.lost_at: float | None = None
+        self._pulse = Pulse(pace, self)
+        for at in speaks_at:
+            self.loop.call_at(at, self._pulse.heard)
+        self._losing = self.loop.create_task(self._lose())
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.loop.now)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def version(self, *, timeout_s: float) -> str:
+        self.asked_at.append(self.loop.now)
+        await asyncio.sleep(timeout_s)
+        raise AssistantUnreachableError("no answer")
+
+    async def _lose(self) -> None:
+        await self._pulse.lost(self)  # type: ignore[arg-type]
+        self.lost_at = self.loop.now
+
+    def until(self, now: float) -> "Silence":
+        self.loop.run_ready()
+        while (due := self.loop.next_timer()) is not None and due <= now:
+            self.loop.advance(due)
+            self.loop.run_ready()
+        return self
+
+
+def test_a_server_whose_heartbeat_comes_is_never_asked():
+    heartbeats = tuple(float(at) for at in range(10, 3_600, 10))
+
+    assert Silence(Pace(), speaks_at=heartbeats).until(3_600).asked_at == []
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked_at", "lost_at"), [(5.0, [35.0, 48.0], 58.0), (1.0, [31.0, 42.0], 52.0)]
+)
+def test_a_server_that_hangs_is_asked_when_its_heartbeat_is_overdue_and_then_lost(
+    granted: float, asked_at: list[float], lost_at: float
+):
+    silence = Silence(Pace(health_s=granted), speaks_at=(10.0, 20.0)).until(3_600)
+
+    assert silence.asked_at == asked_at
+    assert silence.lost_at == lost_at
+
+
+def test_a_clock_that_is_set_back_puts_no_question_off():
+    clock, client = JumpingClock(), StandInClient(False, False)
+    pulse = Pulse(Pace(), clock)
+
+    async def story() -> None:
+        losing = asyncio.ensure_future(pulse.lost(client))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        clock.at -= timedelta(hours=2)
+        await losing
+
+    asyncio.run(story())
+
+    assert clock.slept == [15.0, 3.0]
 
 
 class Watch:

@@ -44,8 +44,10 @@ from palingenesis.wire.redaction import redact_to
 from palingenesis.wire.sse import ServerSentEvent
 
 USER_NAME = "opencode"
+HEARTBEAT_S = 10.0
+"""So often a server says on its stream that it lives."""
 HEARTBEAT_SILENCE_S = 25.0
-"""A heartbeat comes every 10 s; two missing ones and some patience: the stream is dead."""
+"""Two missing heartbeats and some patience: the stream is dead."""
 SESSIONS_MAX = 300
 _PAGE = 200
 _PAGES_MAX = 500

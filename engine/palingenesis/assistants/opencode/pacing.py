@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.client import HEARTBEAT_S, OpenCode
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running, Server
 from palingenesis.core.errors import AssistantError
 from palingenesis.processes.exits import Exit
@@ -18,6 +18,8 @@ from palingenesis.runtime.ports import Clock
 T = TypeVar("T")
 
 _ANSWERS_S: Final = 10.0
+_AGAIN_S: Final = 3.0
+"""So long after an unanswered question the next one comes, unless silence may last shorter."""
 QUIET_FACTOR: Final = 6
 """So many times as long are the pauses while nobody is at work."""
 _PATIENCE: Final = 2
@@ -31,7 +33,10 @@ class Pace:
     interval_s: float = 5.0
     """Between two reconciliations while something is going on."""
     health_s: float = 5.0
-    """How long the server may be silent before it is asked whether it is well."""
+    """How long the server may be silent before it is asked whether it is well.
+
+    It is not silent until its heartbeat is overdue.
+    """
     restart_delay_s: float = 0.0
     restarts: bool = True
     """Whether a server that is gone is started again."""
@@ -125,12 +130,16 @@ class Rounds:
 
 
 class Pulse:
-    """Whether the server has been heard of lately; if not, it is asked."""
+    """Whether the server has been heard of lately; if not, it is asked.
+
+    One whose heartbeat comes is never asked. One that hangs is lost when its heartbeat was due,
+    the silence it is granted is over, and two questions, 3 s apart, found no answer.
+    """
 
     def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace = pace
         self._clock = clock
-        self._heard = False
+        self._heard_at = clock.now()
 
     async def heard_out(
         self, stream: AsyncIterator[T], take: Callable[[T], None], client: OpenCode
@@ -161,21 +170,29 @@ class Pulse:
 
     def heard(self) -> None:
         """Something came from it."""
-        self._heard = True
+        self._heard_at = self._clock.now()
 
     async def lost(self, client: OpenCode) -> AssistantError:
         """Return as soon as it has been silent and has left several questions unanswered."""
+        self.heard()
         unanswered = 0
         while True:
-            self._heard = False
-            await self._clock.sleep(self._pace.health_s)
-            if self._heard:
+            if (rest_s := self._may_be_silent_s()) > 0:
                 unanswered = 0
+                await self._clock.sleep(rest_s)
                 continue
             try:
                 await client.version(timeout_s=_ANSWERS_S)
-                unanswered = 0
+                self.heard()
             except AssistantError as error:
                 unanswered += 1
-                if unanswered >= _PATIENCE and not self._heard:
+                if self._may_be_silent_s() > 0:
+                    continue
+                if unanswered >= _PATIENCE:
                     return error
+                await self._clock.sleep(min(_AGAIN_S, self._pace.health_s))
+
+    def _may_be_silent_s(self) -> float:
+        """How much longer, from now; a clock that was set back does not lengthen it."""
+        silent_s = (self._clock.now() - self._heard_at).total_seconds()
+        return HEARTBEAT_S + self._pace.health_s - silent_s if silent_s >= 0 else 0.0
