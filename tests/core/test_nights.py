@@ -333,6 +333,16 @@ def test_an_abort_right_after_her_own_command_is_hers_if_we_died_in_between():
     assert life.session.latched
 
 
+def test_an_abort_right_after_her_own_command_that_is_not_told_yet_is_told_as_maybe_hers():
+    life = Life(NIGHT) >> working >> told_to(commands.Skip(session=SES)) << "interrupt"
+
+    life >> passed(10) >> ended("interrupt", idle_since=at(0), again="yes", stop="msg_1:end")
+
+    life << "notify" << Status.WORKING
+    life >> stopped("user_abort", key="msg_1:end") << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_a_turn_that_ended_with_its_server_was_not_ended_by_our_interrupt():
     life = Life(SILENT) >> passed(615) << "interrupt" >> passed(5) >> agent_up
 

@@ -56,16 +56,17 @@ def interrupted(
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
     died = "cut_off" in event.data
-    maybe = event.data.get("again") and not died and not is_hers(plan)
-    ours = maybe and _was_at_once(session, since or "")
+    ours = event.data.get("again") and not died and _was_at_once(session, since or "")
+    unsure = ours and is_hers(plan)
     # Where it stands is told with both: the next step answers that.
-    if since is None or ours:
+    if since is None or (ours and not unsure):
         return _standing_at(session, event.data.get("stop", ""))
     if not session.aborting and is_ours(session.stop):
         _hers(draft, session, unsure="again" in event.data)
         return None
     session = replace(session, aborting=False)
-    if plan.event in _AT_REST and not (session.stop is not None and session.stop.retrying):
+    is_retrying = session.stop is not None and session.stop.retrying
+    if plan.event in _AT_REST and not (is_retrying or unsure):
         return session
     if session.status is not Status.PAUSED and _is_overdue(session, since):
         _untold(draft, session, event.data.get("stop", ""))
