@@ -343,6 +343,26 @@ def test_an_abort_right_after_her_own_command_that_is_not_told_yet_is_told_as_ma
     assert life.session.latched
 
 
+def test_a_prompt_that_is_told_after_her_stop_of_its_turn_does_not_end_that_stop():
+    life = Life(NIGHT) >> working >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> ended("interrupt", stop="msg_1:end") << Status.STOOD_DOWN
+
+    life >> person_prompts >> stopped("user_abort", key="msg_1:end")
+
+    life << Status.STOOD_DOWN
+    assert life.session.latched
+
+
+def test_a_prompt_after_her_stop_ends_it_however_often_the_stop_is_told():
+    life = Life(NIGHT) >> working >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> ended("interrupt", stop="msg_1:end") << Status.STOOD_DOWN
+
+    life >> person_prompts >> working >> stopped("user_abort", key="msg_1:end")
+
+    life << Status.WORKING
+    assert not life.session.latched
+
+
 def test_a_turn_that_ended_with_its_server_was_not_ended_by_our_interrupt():
     life = Life(SILENT) >> passed(615) << "interrupt" >> passed(5) >> agent_up
 

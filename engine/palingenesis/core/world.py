@@ -208,6 +208,8 @@ class Session:
     person_at: datetime | None = None
     latched: bool = False
     """The person said stop. Nothing is done until the person prompts again."""
+    reopened: bool = False
+    """A prompt ended that, and nothing shows yet that it is younger than her stop."""
     aborting: bool = False
     """We asked for an abort; the stop it causes is not the person's."""
 

@@ -95,7 +95,7 @@ class _Told:
 
     working: bool = False
     stop: str = ""
-    person: str = ""
+    persons: set[str] = field(default_factory=set)
     block: str = ""
     alive_at: datetime | None = None
 
@@ -207,8 +207,8 @@ class Sensor:
             case "turn":
                 self._emit(events.SessionProgressed(at=at, session=id_, what="turn"))
             case "person":
-                if told.person != data:
-                    told.person = data
+                if data not in told.persons:
+                    told.persons.add(data)
                     self._emit(events.PersonPrompted(at=at, session=id_, message=data))
             case "asked":
                 self._blocked(session, data)
@@ -287,6 +287,8 @@ class Sensor:
             return
         told.stop, told.working = stop.key, False
         at, id_ = self.doors.now(), SessionId(view.id)
+        if not stop.retrying:
+            self._tell_persons(view)
         left = view.done < view.total
         facts = {
             "work.state": "valid",
@@ -301,6 +303,17 @@ class Sensor:
                 at=at, session=id_, agent=AGENT, stop=_stop_of(stop, self.doors.house)
             )
         )
+
+    def _tell_persons(self, view: View) -> None:
+        """What the person wrote before the stop is told before it; what is old is only known."""
+        persons, told = [said.id for said in view.said if said.who == "person"], self._of(view.id)
+        if persons and told.persons and persons[-1] not in told.persons:
+            self._emit(
+                events.PersonPrompted(
+                    at=self.doors.now(), session=SessionId(view.id), message=persons[-1]
+                )
+            )
+        told.persons.update(persons)
 
 
 def _stop_of(stop: Stopped, house: House) -> Stop:

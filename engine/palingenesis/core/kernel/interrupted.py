@@ -91,6 +91,13 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
     draft.move(session, "superseded", detail)
 
 
+def stood_still(draft: Draft, session: Session, stop: Stop) -> None:
+    """Her prompt was told late: the session rests where she had stopped it, after that prompt."""
+    session = draft.put(replace(session, reopened=False))
+    if stop.reason is StopReason.USER_ABORT:
+        _hers(draft, session, unsure=False)
+
+
 def _was_at_once(session: Session, since: str) -> bool:
     """Whether it came to rest right after we ordered it: then a former run of ours did it."""
     try:

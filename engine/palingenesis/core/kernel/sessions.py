@@ -9,7 +9,7 @@ from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_asid
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.forgetting import forget_old
-from palingenesis.core.kernel.interrupted import is_ours, take_for_ours
+from palingenesis.core.kernel.interrupted import is_ours, stood_still, take_for_ours
 from palingenesis.core.kernel.owning import goes_on_elsewhere, may_own, rests, works
 from palingenesis.core.kernel.quota_keys import heading_of
 from palingenesis.core.kernel.touching import forget_touched
@@ -71,6 +71,7 @@ def session_working(draft: Draft, event: events.SessionWorking) -> None:
     session = works(draft, _known(draft, event), event.agent)
     if session.agent != event.agent:
         return  # its owner works on it; so does this one, beside it
+    session = draft.put(replace(session, reopened=False))
     if known is not None and known.agent != session.agent:
         session = _taken_over(draft, session)
     if session.aborting and not _is_being_interrupted(draft, session):
@@ -112,7 +113,7 @@ def session_alive(draft: Draft, event: events.SessionAlive) -> None:
     if session is None:
         return
     holds = tuple(hold for hold in session.holds if hold.event != "stalled")
-    session = draft.put(replace(session, alive_at=event.at, holds=holds))
+    session = draft.put(replace(session, alive_at=event.at, holds=holds, reopened=False))
     plan = session.plan
     if session.status is Status.VERIFYING and plan is not None:
         verified(draft, session)
@@ -170,7 +171,9 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
         if same or stop.retrying or not session.aborting or is_ours(before):
             if is_ours(before) and stop.reason is StopReason.USER_ABORT:
                 under_way = _is_being_interrupted(draft, session)
-                draft.put(replace(session, aborting=under_way))  # of the last one, all is told
+                session = draft.put(replace(session, aborting=under_way))  # of it, all is told
+            if session.reopened:
+                stood_still(draft, session, stop)
             return  # the same stop, seen again
     if stop.key in session.earlier and session.plan is not None and not stop.retrying:
         return  # an older stop, told again: the plan for the newer one stands
@@ -194,6 +197,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             aborting=False,
             driven=still_driven(session, before),
             latched=session.latched or person_said_stop,
+            reopened=False,
             holds=tuple(hold for hold in session.holds if hold.event == "stopped"),
         ),
         "stopped",
@@ -296,6 +300,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
         _answered(somebody_went_on(draft, session)),
         person_at=event.at,
         latched=False,
+        reopened=session.latched,
         aborting=False,
         supervised=session.parent is None,
         unproductive=0,
