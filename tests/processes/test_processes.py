@@ -5,14 +5,16 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from palingenesis.processes.children import Child
 from palingenesis.processes.exits import Exit, end, is_gone_within, wait_gone
-from palingenesis.processes.finding import carrying, descendants, of_this_user, started_at
+from palingenesis.processes.finding import Lookout, carrying, descendants, of_this_user, started_at
 from palingenesis.processes.identity import Identity, boot_id, identify, is_alive, send_signal
+from palingenesis.processes.seeing import newest_pid
 
 
 def child(tmp_path: Path, code: str, **env: str) -> Child:
@@ -171,3 +173,58 @@ def test_the_log_is_for_our_eyes_only(tmp_path: Path) -> None:
 
     assert (tmp_path / "log").read_text() == "x\n"
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_newest_id_is_no_older_than_a_process_that_was_just_begun(tmp_path: Path) -> None:
+    before = newest_pid()
+    sleeper = child(tmp_path, SLEEP)
+
+    try:
+        assert newest_pid() != before
+    finally:
+        ended(sleeper)
+
+
+def lookout_of(newest: Callable[[], int | None], *looked_at: int) -> Lookout:
+    """One that has looked at these twice."""
+    lookout = Lookout(["python"], pids=lambda: list(looked_at), newest=newest)
+    lookout.look()
+    assert lookout.is_due()  # who was new may have been its parent's copy
+    lookout.look()
+    return lookout
+
+
+def test_nobody_is_looked_for_as_long_as_nobody_was_begun() -> None:
+    newest = 7
+    lookout = lookout_of(lambda: newest, os.getpid())
+
+    assert not lookout.is_due()
+    newest = 8
+    assert lookout.is_due()
+
+
+def test_who_begins_while_we_look_is_looked_for_the_next_time() -> None:
+    newest = 7
+
+    def pids() -> list[int]:
+        nonlocal newest
+        newest += 1
+        return [os.getpid()]
+
+    lookout = Lookout(["python"], pids=pids, newest=lambda: newest)
+    for _ in range(3):
+        lookout.look()
+
+    assert lookout.is_due()
+
+
+def test_everybody_is_looked_at_again_after_a_while_although_nobody_was_begun() -> None:
+    lookout = lookout_of(lambda: 7, os.getpid())
+
+    due = [lookout.is_due() for _ in range(19)]
+
+    assert due == [False] * 18 + [True]
+
+
+def test_where_the_system_does_not_tell_who_was_begun_a_look_is_always_due() -> None:
+    assert lookout_of(lambda: None, os.getpid()).is_due()

@@ -1,11 +1,18 @@
 """Looking around: which processes there are, what they descend from, what they carry."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from palingenesis.processes.identity import Identity, identify
-from palingenesis.processes.seeing import Found, all_pids, look_at, name_of, when_started
+from palingenesis.processes.seeing import (
+    Found,
+    all_pids,
+    look_at,
+    name_of,
+    newest_pid,
+    when_started,
+)
 
 __all__ = [
     "Found",
@@ -18,6 +25,7 @@ __all__ = [
 ]
 
 _LOOKS = 2
+_ROUND = 20
 
 
 def of_this_user(names: Iterable[str]) -> list[Found]:
@@ -33,17 +41,41 @@ class Lookout:
 
     A newcomer is looked at twice, because a process is first its parent's copy and only then the
     program that it will be. Everybody is looked at again at every 20th time.
+
+    Args:
+        names: as for `of_this_user`.
+        pids: which processes there are.
+        newest: which id the system gave last.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        pids: Callable[[], list[int]] = all_pids,
+        newest: Callable[[], int | None] = newest_pid,
+    ) -> None:
         self._names = tuple(names)
+        self._pids = pids
+        self._newest = newest
+        self._newest_then: int | None = None
         self._looks: dict[int, int] = {}
         self._times = 0
 
+    def is_due(self) -> bool:
+        """Whether a look may show anything; asked each time before one, and cheap."""
+        if self._times % _ROUND == 0 or self._newest_then is None:
+            return True
+        if self._newest() != self._newest_then or min(self._looks.values(), default=0) < _LOOKS:
+            return True
+        self._times += 1
+        return False
+
     def look(self) -> list[Found]:
         """The processes of these names that are new, or that were found before and are due."""
-        pids = all_pids()
-        if self._times % 20 == 0:
+        self._newest_then = self._newest()  # whoever begins from here on is seen the next time
+        pids = self._pids()
+        if self._times % _ROUND == 0:
             self._looks.clear()
         self._times += 1
         looked = {pid: self._looks[pid] for pid in pids if pid in self._looks}

@@ -141,7 +141,8 @@ class ObservedSensor:
         self._emit = emit
         async with asyncio.TaskGroup() as group:
             while True:
-                for found in await asyncio.to_thread(self._lookout.look):
+                due = self._lookout.is_due()  # a quiet machine is not searched
+                for found in await asyncio.to_thread(self._lookout.look) if due else ():
                     program = read_command(found.command)
                     if program is None or found.identity in self._watched:
                         continue
