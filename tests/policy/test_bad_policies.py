@@ -390,6 +390,8 @@ EXPRESSIONS = {
         "give parts of it a name with 'define:', or write a second rule"),
     "stop.reason = 'crash'": (
         "E002", 23, "'=' is not an operator here", "use '==' to compare"),
+    "stop.retry_after =< 5m": ("E002", 28, "'=<' is not an operator here", "use '<='"),
+    "5m => stop.retry_after": ("E002", 14, "'=>' is not an operator here", "use '>='"),
     "work.done && agent.up": ("E002", 21, "'&&' is not an operator here", "use 'and'"),
     "work.done AND agent.up": ("E002", 21, "'AND' is not an operator here", "use 'and'"),
     "stop.reason is 'crash'": ("E002", 11, "'is' is not an operator here", "use '=='"),

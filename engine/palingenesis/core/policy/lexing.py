@@ -74,15 +74,18 @@ _TOKEN: Final = re.compile(
     | (?P<money>\$[0-9][0-9A-Za-z._]*)
     | (?P<number>[0-9][0-9A-Za-z._]*%?)
     | (?P<name>[A-Za-z][0-9A-Za-z_]*(?:\.[A-Za-z][0-9A-Za-z_]*)*)
-    | (?P<wrong>===|!==|&&|\|\||<>|=~|!~|=(?!=)|!(?!=)|&|\|)
+    | (?P<wrong>===|!==|&&|\|\||<>|=~|=<|=>|!~|=(?!=)|!(?!=)|&|\|)
     | (?P<operator>==|!=|<=|>=|:=|\*\*|//|[-+*/%@^~<>()\[\],.:;{}])
     """,
     re.VERBOSE | re.DOTALL,
 )
 _INSTEAD: Final = {
     "=": "==", "===": "==", "!==": "!=", "<>": "!=", "&&": "and", "&": "and", "||": "or",
-    "|": "or", "!": "not", "=~": "matches(text, 'pattern')", "!~": "not matches(…)",
+    "|": "or", "!": "not", "=<": "<=", "=>": ">=", "=~": "matches(text, 'pattern')",
+    "!~": "not matches(…)",
 }  # fmt: skip
+_MEANT: Final = frozenset({"==", "!=", "<=", ">=", "and", "or", "not"})
+"""Operators that are read on with, in the place of what was written."""
 _WORDS: Final = {"AND": "and", "OR": "or", "NOT": "not", "IN": "in"}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 
@@ -134,9 +137,7 @@ def _token(lexed: Lexed, kind: str, token: str, start: int, end: int) -> None:
         instead = _INSTEAD[token]
         advice = f"use '{instead}' to compare" if instead in {"==", "!="} else f"use '{instead}'"
         _mistake(lexed, "E002", message, advice, start, end)
-        lexed.put(
-            f" {instead} " if instead in {"==", "!=", "and", "or", "not"} else " ", start, end
-        )
+        lexed.put(f" {instead} " if instead in _MEANT else " ", start, end)
     elif token in _WORDS:
         _mistake(lexed, "E002", f"'{token}' is not an operator here", f"use '{token.lower()}'",
                  start, end)  # fmt: skip
