@@ -18,7 +18,7 @@ from palingenesis.core.facts import show, show_duration
 from palingenesis.core.plans import Ask, Delegate, Restart, Wait, word_of
 from palingenesis.core.record import from_plain
 from palingenesis.core.safety import touched
-from palingenesis.core.values import AgentId, DownCause, FactValue, Status
+from palingenesis.core.values import AgentId, DownCause, FactValue, Status, StopReason
 from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.runtime import door
 from palingenesis.runtime.command_words import typed
@@ -180,6 +180,7 @@ def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
 
     event = entry.event
     lines = [line.text for line in of_turn(event, (), (), World())]
+    lines = lines if not _is_old_news(entry) else ["interrupted: nothing new to decide"]
     own = next((d for d in entry.decisions if d.kind in {"decided", "revised"}), None)
     own = own or next(iter(entry.decisions), None)
     session = getattr(event, "session", None) or (own.session if own else None)
@@ -194,6 +195,15 @@ def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
         "effects": [name_of(effect) for effect in entry.effects],
         "data": data,
     }
+
+
+def _is_old_news(entry: Written) -> bool:
+    """Whether an abort is told that nothing is decided on: ours, or one that was told before."""
+    event = entry.event
+    aborted = (
+        isinstance(event, events.SessionStopped) and event.stop.reason is StopReason.USER_ABORT
+    )
+    return aborted and not entry.decisions
 
 
 def _summary(event: Event) -> str:
