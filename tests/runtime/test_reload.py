@@ -89,6 +89,51 @@ def test_the_first_look_adopts_what_is_there():
     )
 
 
+class Unhurried(Desk):
+    """One at which other tasks run while the clock goes on."""
+
+    def __init__(self, *states):
+        super().__init__(*states)
+        self.compiled_at = []
+
+    async def sleep(self, seconds):
+        await super().sleep(seconds)
+        await asyncio.sleep(0)
+
+    async def compile(self, data):
+        self.compiled_at.append(self.at)
+        return await super().compile(data)
+
+
+def test_the_first_look_compiles_while_the_content_settles_and_takes_it_if_it_stayed():
+    desk = Unhurried(text(b"good"))
+
+    assert desk.check().answer is Answer.ADOPTED
+    assert desk.compiled_at == [BEGIN + timedelta(seconds=0.1)]  # in the first pause
+    assert desk.at > desk.compiled_at[0]
+
+
+def test_what_was_compiled_meanwhile_is_nothing_if_the_content_changed():
+    desk = Unhurried(text(b"good, half"), (0.15, text(b"good, whole"), False))
+
+    desk.check()
+
+    assert desk.told() == [("PolicyAdopted", "digest of good, whole")]
+    assert desk.compiled == [b"good, half", b"good, whole"]
+
+
+def test_a_later_look_compiles_nothing_that_has_not_settled():
+    desk = Unhurried(text(b"good"))
+    desk.check()
+    desk.states.append((0.5, text(b"good, half"), False))
+    desk.states.append((0.7, text(b"good, whole"), False))
+    desk.at = BEGIN + timedelta(seconds=0.5)
+
+    desk.check()
+
+    assert desk.compiled == [b"good", b"good, whole"]
+
+
 def test_what_is_in_force_already_is_not_told_again():
     desk = Desk(text(b"good"), current="digest of good")
 

@@ -4,7 +4,7 @@ Theory of operation. Whatever hints that the file may have changed (a watcher, a
 only leads to a `check`, and a check that finds the same content does nothing. New content must
 first settle: nobody has it open for writing, and four reads 100 ms apart agree, because a writer
 may close it and come back; a file that is empty or gone gets two seconds to come back, because that
-is how many editors save. Then it is compiled,
+is how many editors save. Then it is compiled (at the start meanwhile, for the case that it stays),
 and adopted or refused as a whole. A refusal is told once per content, and the last good policy
 stays; when the good content returns after a refusal, that is told too.
 """
@@ -162,6 +162,7 @@ class Reload:
         self._seen: str | None = None
         self._problems: tuple[str, ...] = ()
         self._told: tuple[str, tuple[str, ...]] | None = None
+        self._is_first = True
         self._turn = asyncio.Lock()
 
     async def check(self, emit: Emit) -> Verdict:
@@ -170,24 +171,45 @@ class Reload:
             reading = self._source.read()
             if _key(reading) == self._seen:
                 return self._verdict(Answer.UNCHANGED)
-            settled = await settle(self._source, reading, self._clock)
-            if settled is None:
-                return self._verdict(Answer.BUSY)
-            key = _key(settled)
-            if key == self._seen:
-                return self._verdict(Answer.UNCHANGED)
-            if settled.content is None:
-                return self._refuse(emit, key, "", (settled.trouble,))
+            compiling = self._begin(reading)
+            try:
+                return await self._look(reading, compiling, emit)
+            finally:
+                if compiling is not None:
+                    compiling.cancel()
+                    await asyncio.gather(compiling, return_exceptions=True)
+
+    def _begin(self, reading: Reading) -> "asyncio.Future[Compiled] | None":
+        """Compile what was found at the start at once: it rarely changes while it settles."""
+        is_first, self._is_first = self._is_first, False
+        if not is_first or not reading.content:
+            return None
+        return asyncio.ensure_future(self._compile(reading.content))
+
+    async def _look(
+        self, reading: Reading, compiling: "asyncio.Future[Compiled] | None", emit: Emit
+    ) -> Verdict:
+        settled = await settle(self._source, reading, self._clock)
+        if settled is None:
+            return self._verdict(Answer.BUSY)
+        key = _key(settled)
+        if key == self._seen:
+            return self._verdict(Answer.UNCHANGED)
+        if settled.content is None:
+            return self._refuse(emit, key, "", (settled.trouble,))
+        if compiling is None or settled.content != reading.content:
             compiled = await self._compile(settled.content)
-            if not compiled.passing:
-                # A file that is new here changes the key, so the next check compiles once more:
-                # nobody knows whether it was read as it is now.
-                self._source.attend(compiled.files)
-            if compiled.resolved is None:
-                digest = hashlib.sha256(settled.content).hexdigest()
-                seen = None if compiled.passing else key
-                return self._refuse(emit, seen, digest, compiled.problems)
-            return self._adopt(emit, key, compiled.digest, compiled.resolved)
+        else:
+            compiled = await compiling
+        if not compiled.passing:
+            # A file that is new here changes the key, so the next check compiles once more:
+            # nobody knows whether it was read as it is now.
+            self._source.attend(compiled.files)
+        if compiled.resolved is None:
+            digest = hashlib.sha256(settled.content).hexdigest()
+            seen = None if compiled.passing else key
+            return self._refuse(emit, seen, digest, compiled.problems)
+        return self._adopt(emit, key, compiled.digest, compiled.resolved)
 
     def _adopt(self, emit: Emit, key: str, digest: str, resolved: Mapping[str, Any]) -> Verdict:
         changed = digest != self._current or self._refused
