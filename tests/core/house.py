@@ -38,10 +38,16 @@ def works(agent: AgentId, session: SessionId = SES) -> Act:
 
 
 def stops(
-    agent: AgentId, reason: str = "overloaded", *, key: str = "", session: SessionId = SES
+    agent: AgentId,
+    reason: str = "overloaded",
+    *,
+    key: str = "",
+    session: SessionId = SES,
+    retrying: bool = False,
 ) -> Act:
     def act(life: Life) -> events.Event:
-        stop = Stop(key=key or f"{agent}@{life.now.isoformat()}", reason=StopReason(reason))
+        name = key or f"{agent}@{life.now.isoformat()}"
+        stop = Stop(key=name, reason=StopReason(reason), retrying=retrying)
         return events.SessionStopped(at=life.now, session=session, agent=agent, stop=stop)
 
     return act

@@ -347,6 +347,29 @@ def test_one_that_ends_with_the_turn_that_we_have_ended_leaves_what_follows() ->
     assert resumed(life) == [OURS]
 
 
+@pytest.mark.parametrize("result", ["failed", "unknown", "ok"])
+def test_its_own_retry_that_we_have_ended_is_not_ended_once_more_on_our_server(
+    result: str,
+) -> None:
+    life = at_home(EAGER)
+
+    life >> stops(HERS, retrying=True) << "interrupt"
+    life >> down(HERS, DownCause.DONE) >> ended("interrupt", result)
+
+    assert life.names() == ["resume"]
+    assert resumed(life) == [OURS]
+
+
+def test_its_own_retry_is_over_with_it_and_nothing_is_to_be_ended_on_our_server() -> None:
+    life = at_home(CAREFUL)
+
+    life >> stops(HERS, retrying=True) << Status.WAITING >> down(HERS, DownCause.DONE)
+    life >> passed(600)
+
+    assert life.names() == ["resume"]
+    assert resumed(life) == [OURS]
+
+
 def test_without_a_server_of_ours_a_person_is_told_that_nobody_goes_on() -> None:
     life = at_home(GO_ON)
     agents = {name: agent for name, agent in life.world.agents.items() if name != OURS}

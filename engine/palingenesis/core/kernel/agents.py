@@ -124,6 +124,8 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         return  # it works on, where we do not see it; when it lets us in again, it is looked at
     for session in list(draft.sessions.values()):
         rests(draft, session, agent.id)
+    if gone.is_gone:
+        _retries_no_more(draft, gone)
     if event.cause is DownCause.STOPPED and not _is_restarted(draft, agent):
         if agent.stopped:
             _left_behind(draft, agent)
@@ -207,6 +209,13 @@ def _was_pending(session: Session) -> bool:
     (`opencode run` has one prompt to run) leaves what is pending as it is.
     """
     return session.supervised and (session.paused_from or session.status) in PLANNED
+
+
+def _retries_no_more(draft: Draft, agent: Agent) -> None:
+    """What it tried again by itself is over with it: nobody has to end that before a prompt."""
+    for session in _of(draft, agent):
+        if session.stop is not None and session.stop.retrying:
+            draft.put(replace(session, stop=replace(session.stop, retrying=False)))
 
 
 def _leave_for_good(draft: Draft, agent: Agent) -> None:
