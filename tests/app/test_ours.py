@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from palingenesis.app.ours import owned, remembered
+from palingenesis.app.ours import owned, remembered, under_way
 from palingenesis.core import events
-from palingenesis.core.values import DownCause, Way
-from tests.core.house import HERS, OURS, SEEN, at_home, down, up
-from tests.core.life import SES
+from palingenesis.core.values import DownCause, Status, Way
+from tests.core.house import HERS, OURS, SEEN, at_home, down, stops, up
+from tests.core.life import SES, passed
 from tests.core.policies import STUBBORN
+from tests.core.test_hers import CAREFUL
 
 
 def test_sessions_of_a_server_and_of_a_program_that_lets_us_in_are_not_told_from_outside():
@@ -31,14 +32,34 @@ def test_a_program_whose_link_is_lost_is_looked_for_when_we_start_again_and_one_
     life = at_home(STUBBORN, HERS)
     life.take(replace(up(HERS)(life), pid=100))
     (met,) = remembered(life.world)
-    assert met.pid == 100
+    assert (met.pid, met.is_up) == (100, True)
 
     life >> down(HERS, DownCause.UNREACHABLE)
-    assert remembered(life.world) == (met,)
+    lost = replace(met, is_up=False)
+    assert remembered(life.world) == (lost,)
     life.take(events.DaemonStarted(at=life.now, version="test", seed="5eed"))
-    assert remembered(life.world) == (met,)
+    assert remembered(life.world) == (lost,)
     life >> down(HERS, DownCause.ENDED)
     assert remembered(life.world) == ()
+
+
+def test_a_program_that_is_only_observed_is_remembered_as_well():
+    life = at_home(STUBBORN, SEEN)
+    life.take(replace(up(SEEN)(life), pid=300, ends_itself=True))
+
+    (met,) = remembered(life.world)
+    assert (met.pid, met.way, met.ends_itself) == (300, Way.OBSERVED, True)
+
+
+def test_in_a_session_that_waits_for_us_nothing_is_under_way():
+    life = at_home(CAREFUL, HERS)
+    assert under_way(life.world, HERS) == {SES}
+    assert under_way(life.world, OURS) == set()
+
+    life >> stops(HERS) << Status.WAITING
+    assert under_way(life.world, HERS) == set()
+    life >> passed(600) << Status.ACTING
+    assert under_way(life.world, HERS) == {SES}
 
 
 def test_those_of_a_server_that_is_down_are_still_its_own():

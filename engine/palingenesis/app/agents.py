@@ -8,16 +8,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.assistants.opencode.attached import AttachedServer
 from palingenesis.assistants.opencode.executable import database, find_executable
-from palingenesis.assistants.opencode.observed import ObservedSensor
+from palingenesis.assistants.opencode.missing import MissingPrograms, Remembered
+from palingenesis.assistants.opencode.observed import ObservedSensor, never, nobodys
 from palingenesis.assistants.opencode.pacing import Pace, PacedServer
 from palingenesis.assistants.opencode.plugin_place import is_in_place
-from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known, Remembered
+from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.core.values import AgentId, SessionId, Status, Way
 from palingenesis.core.world import World
+from palingenesis.processes.finding import Found
 from palingenesis.processes.identity import Identity
 from palingenesis.runtime import door
 from palingenesis.runtime.config import Config
@@ -88,11 +90,6 @@ class Agents:
         }
 
 
-def nowhere(_where: AgentId | None) -> Collection[SessionId]:
-    """Nobody was at work."""
-    return ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the agents of one daemon live in."""
@@ -105,10 +102,12 @@ class Surroundings:
     dice: Dice
     server_url: str | None = None
     """Somebody's server to attach to, instead of running one."""
-    at_work: Callable[[AgentId | None], Collection[SessionId]] = nowhere
+    at_work: Callable[[AgentId | None], Collection[SessionId]] = nobody
     """Sessions that were at work when we last ran: in that program of hers, or on our server."""
-    remembered: tuple[Remembered, ...] = ()
-    """Programs of hers that let us in when we last ran."""
+    remembered: Callable[[], Collection[Remembered]] = tuple
+    """Programs of hers that live, as far as we know."""
+    under_way: Callable[[AgentId], Collection[SessionId]] = nobody
+    """Sessions of an agent in which something may be under way."""
     believed: Callable[[AgentId], Collection[SessionId]] = nobody
     """Sessions of an agent that we take to be at work now."""
     owned: Callable[[], Collection[SessionId]] = tuple
@@ -159,12 +158,13 @@ def make_agents(around: Surroundings) -> Agents:
         actuators[agent] = OpenCodeActuator(
             server, around.work, clock, way=way, quiet=quiet, void=around.void
         )
-    integrated = _integrated(around, pace, server) if around.observes and watches else None
-    if integrated is not None:
-        sensors += [_observed(around, pace, integrated), integrated]
+    lets_in = watches and around.observes and config.opencode.mode == "managed"
+    integrated = _integrated(around, pace, server) if lets_in else None
+    if watches and around.observes:
+        sensors += _watching_hers(around, pace, integrated)
     return Agents(
         sensors=tuple(sensors),
-        integrated=integrated if config.opencode.mode == "managed" else None,
+        integrated=integrated,
         actuators=actuators,
         managed=managed,
         server=server,
@@ -173,7 +173,28 @@ def make_agents(around: Surroundings) -> Agents:
     )
 
 
-def _observed(around: Surroundings, pace: Pace, integrated: IntegratedPrograms) -> Sensor:
+def _watching_hers(
+    around: Surroundings, pace: Pace, integrated: IntegratedPrograms | None
+) -> list[Sensor]:
+    """What watches the person's own programs."""
+    outside = [_missing(around, pace), _observed(around, pace, integrated)]
+    return [*outside, integrated] if integrated is not None else outside
+
+
+def _missing(around: Surroundings, pace: Pace) -> Sensor:
+    """What tells the ends of the person's own programs that nobody saw."""
+    return MissingPrograms(
+        around.clock,
+        around.work,
+        data=database(around.environ),
+        known=around.remembered,
+        under_way=around.under_way,
+        pace=pace,
+        zones=zone,
+    )
+
+
+def _observed(around: Surroundings, pace: Pace, integrated: IntegratedPrograms | None) -> Sensor:
     """What sees the person's own programs that do not let us in."""
     return ObservedSensor(
         around.clock,
@@ -181,9 +202,13 @@ def _observed(around: Surroundings, pace: Pace, integrated: IntegratedPrograms) 
         owned=around.owned,
         data=database(around.environ),
         zones=zone,
-        claimed=integrated.claims,
-        may_let_in=lambda found: is_in_place(found.environment),
+        claimed=integrated.claims if integrated is not None else nobodys,
+        may_let_in=_may_let_in if integrated is not None else never,
     )
+
+
+def _may_let_in(found: Found) -> bool:
+    return is_in_place(found.environment)
 
 
 def _integrated(around: Surroundings, pace: Pace, server: Server | None) -> IntegratedPrograms:
@@ -196,13 +221,12 @@ def _integrated(around: Surroundings, pace: Pace, server: Server | None) -> Inte
     return IntegratedPrograms(
         around.clock,
         around.work,
-        data=database(around.environ),
         known=Known(
             supervised=around.at_work,
             believed=around.believed,
             void=around.void,
             served=served,
-            remembered=around.remembered,
+            remembered=around.remembered(),
         ),
         pace=pace,
         zones=zone,

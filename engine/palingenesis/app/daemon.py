@@ -17,7 +17,7 @@ from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
 from palingenesis.app.observing import Observing
-from palingenesis.app.ours import globs, owned, remembered, to_look_for
+from palingenesis.app.ours import globs, owned, remembered, to_look_for, under_way
 from palingenesis.app.own_policy import guarded
 from palingenesis.app.reconfiguring import (
     Adjustable,
@@ -118,7 +118,6 @@ class Daemon:
         self._broken = recovered.broken
         self._began = recovered.began
         self._at_start = to_look_for(recovered.world)
-        self._remembered = remembered(recovered.world)
 
     async def run(self, server_url: str | None) -> None:
         """Run until stopped.
@@ -184,7 +183,8 @@ class Daemon:
             dice=self._dice,
             server_url=server_url,
             at_work=lambda where: self._at_start.get(where, ()),
-            remembered=self._remembered,
+            remembered=lambda: remembered(self.loop.world),
+            under_way=lambda agent: under_way(self.loop.world, agent),
             believed=lambda agent: at_work(self.loop.world, agent),
             owned=lambda: owned(self.loop.world),
             void=self._why_void,

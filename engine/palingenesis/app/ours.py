@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from palingenesis.assistants.opencode.programs import Remembered
-from palingenesis.core.lifecycle import ACTIVE
+from palingenesis.assistants.opencode.missing import Remembered
+from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.values import AgentId, SessionId, Way
 from palingenesis.core.world import World
 from palingenesis.runtime.config import Config
@@ -25,11 +25,28 @@ def to_look_for(world: World) -> Mapping[AgentId | None, frozenset[SessionId]]:
 
 
 def remembered(world: World) -> tuple[Remembered, ...]:
-    """The programs that let us in when we last ran, as far as we know."""
+    """The programs of the person's own that live, as far as we know."""
     return tuple(
-        Remembered(pid=agent.pid, started_at=agent.started_at)
+        Remembered(
+            pid=agent.pid,
+            started_at=agent.started_at,
+            way=agent.way,
+            ends_itself=agent.ends_itself,
+            is_up=agent.up,
+        )
         for agent in world.agents.values()
-        if agent.way is Way.INTEGRATED and agent.is_live and agent.pid is not None
+        if agent.way.is_hers and agent.is_live and agent.pid is not None
+    )
+
+
+def under_way(world: World, agent: AgentId) -> frozenset[SessionId]:
+    """Sessions of an agent in which something may be under way: they do not wait for us."""
+    return frozenset(
+        session.id
+        for session in world.sessions.values()
+        if session.agent == agent
+        and session.supervised
+        and (session.paused_from or session.status) in ACTIVE - PLANNED
     )
 
 

@@ -187,6 +187,8 @@ class AgentUp(_Happened):
     started_at: datetime
     pid: int | None = None
     detail: str = ""
+    ends_itself: bool = False
+    """It has one prompt to run, and ends with that: its end is nobody's word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +211,7 @@ class SensorBroke(_Happened):
     """A sensor of ours broke: what it watches cannot be seen, so nothing may be done there."""
 
     sensor: str
-    """Its name: of an agent, or `host`, `programs`, `policy file`."""
+    """Its name: an agent's, or `host`, `programs`, `missing programs`, `plugins`, `policy file`."""
     detail: str = ""
 
 

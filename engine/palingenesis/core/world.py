@@ -39,6 +39,8 @@ class Agent:
     pid: int | None = None
     down: DownCause | None = None
     detail: str = ""
+    ends_itself: bool = False
+    """It has one prompt to run, and ends with that: its end is nobody's word."""
     restarts: tuple[datetime, ...] = ()
     """When we restarted it since it last made progress; the newest 50."""
     tripped: bool = False

@@ -10,23 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from palingenesis.assistants.opencode.integrated import IntegratedProgram, how_it_ended
+from palingenesis.assistants.opencode.ending import how_it_ended
+from palingenesis.assistants.opencode.executable import database as database_of
+from palingenesis.assistants.opencode.integrated import IntegratedProgram
+from palingenesis.assistants.opencode.missing import Remembered
 from palingenesis.assistants.opencode.plugged import Plugged
-from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known, Remembered
+from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.core import events as ev
 from palingenesis.core.errors import AssistantError, AssistantUnreachableError, PalingenesisError
-from palingenesis.core.values import AgentId, DownCause, SessionId, Way
+from palingenesis.core.values import AgentId, DownCause, SessionId, StopReason, Way
 from palingenesis.processes.exits import Exit
-from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity, identify
+from palingenesis.processes.seeing import look_at
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.linking import Caller
-from tests.opencode.live_adapter.fake import FakeWork, QuickClock, Told, answer, user
+from tests.opencode.live_adapter.fake import FakeWork, QuickClock, Told, answer, refused, user
 from tests.opencode.live_adapter.plugin_end import Line, Plugin, json_answer, settled
 from tests.opencode.live_adapter.test_observed import Database
 
 ONE = SessionId("ses_1")
+NOW = SystemClock().now()
 DEAD = Identity(pid=2**22 + 1, start_ticks=1, boot_id="b")
 
 
@@ -138,9 +142,9 @@ def test_it_is_given_up_only_when_its_plugin_stays_away(tmp_path: Path):
 def test_it_is_hers_to_end_and_to_start(tmp_path: Path):
     async def story() -> None:
         one = program(tmp_path)
-        for refused in (one.restart(1.0), one.stop(1.0)):
+        for asked in (one.restart(1.0), one.stop(1.0)):
             with pytest.raises(AssistantError, match="never restarted or ended by us"):
-                await refused
+                await asked
 
     play(story)
 
@@ -179,7 +183,7 @@ def test_its_last_word_and_its_last_turn_say_whose_doing_its_end_was(
 
     async def story() -> None:
         ending = await how_it_ended(
-            Storage(database.path), (ONE,), farewell=farewell, ends_itself=one_prompt
+            Storage(database.path), (ONE,), NOW, farewell=farewell, ends_itself=one_prompt
         )
         assert ending.cause is cause
         assert ending.detail
@@ -192,7 +196,7 @@ def test_without_a_database_what_was_seen_last_is_believed(
     tmp_path: Path, at_work: tuple[SessionId, ...], cause: DownCause
 ):
     async def story() -> None:
-        ending = await how_it_ended(Storage(tmp_path / "gone.db"), at_work)
+        ending = await how_it_ended(Storage(tmp_path / "gone.db"), at_work, NOW)
         assert ending.cause is cause
 
     play(story)
@@ -281,19 +285,20 @@ def somebody(environment: Mapping[str, str], program: Path | None = None) -> Ite
         child.kill()
 
 
-def programs(tmp_path: Path, **known: object) -> IntegratedPrograms:
-    data = tmp_path / "opencode.db"
-    return IntegratedPrograms(
-        SystemClock(),
-        FakeWork(),
-        data=data,
-        known=Known(**known),  # type: ignore[arg-type]
-    )
+def programs(**known: object) -> IntegratedPrograms:
+    return IntegratedPrograms(SystemClock(), FakeWork(), known=Known(**known))  # type: ignore[arg-type]
+
+
+def remembered(pid: int) -> Remembered:
+    """The process, as we knew it when we last ran."""
+    found = look_at(pid)
+    assert found is not None
+    return Remembered(pid=pid, started_at=found.started_at)
 
 
 def test_a_program_of_hers_is_let_in_claimed_and_acted_through(tmp_path: Path):
     with somebody({"HOME": str(tmp_path)}) as pid:
-        here = programs(tmp_path)
+        here = programs()
         who = identify(pid)
         assert who is not None
         assert not here.claims(who)
@@ -304,15 +309,15 @@ def test_a_program_of_hers_is_let_in_claimed_and_acted_through(tmp_path: Path):
         assert not actuator.offers.owns_process
 
 
-def test_who_is_no_program_of_hers_is_turned_away(tmp_path: Path):
-    here = programs(tmp_path)
+def test_who_is_no_program_of_hers_is_turned_away():
+    here = programs()
     with pytest.raises(PalingenesisError, match="none of this user"):
         here.admit(Caller(pid=DEAD.pid))
     tools = pytest.raises(PalingenesisError, match="an agent's own tool")
     with somebody({"OPENCODE_PID": "7"}) as pid, tools:
         here.admit(Caller(pid=pid))
     with somebody({}) as pid:
-        here = programs(tmp_path, served=lambda: (identify(pid),))
+        here = programs(served=lambda: (identify(pid),))
         with pytest.raises(PalingenesisError, match="another way"):
             here.admit(Caller(pid=pid))
 
@@ -322,85 +327,107 @@ def test_a_command_that_is_over_in_a_moment_is_no_program_of_hers(tmp_path: Path
     no_program = pytest.raises(PalingenesisError, match="has no sessions of its own")
 
     with somebody({}, tmp_path / word) as pid, no_program:
-        programs(tmp_path).admit(Caller(pid=pid))
+        programs().admit(Caller(pid=pid))
 
 
 @pytest.mark.parametrize("word", ["serve", "web", "acp", "run"])
 def test_a_server_and_a_single_run_of_hers_are_let_in(tmp_path: Path, word: str):
     with somebody({}, tmp_path / word) as pid:
-        here = programs(tmp_path)
+        here = programs()
         here.admit(Caller(pid=pid))
 
         assert here.actuator_of(AgentId(f"opencode-{pid}")) is not None
 
 
-def watching(here: IntegratedPrograms, until: Callable[[Told], bool]) -> Told:
-    """What is told until that is so."""
-    told = Told()
+def test_a_program_that_lives_on_is_claimed_until_its_plugin_comes_again():
+    with somebody({}) as pid:
+        who = identify(pid)
+        assert who is not None
+        here = programs(remembered=(remembered(pid),))
+        assert here.claims(who)
+
+        later = SystemClock().now()
+        another = Remembered(pid=pid, started_at=later.replace(year=later.year - 1))
+        assert not programs(remembered=(another,)).claims(who)
+
+
+def whole_life(here: IntegratedPrograms, pid: int) -> Told:
+    """What is told of a program that lets us in, and is killed once its work was looked at."""
+    join, told = here.admit(Caller(pid=pid, directories=("/p",), plugin="1")), Told()
+
+    def answers(ask: Line) -> Line:
+        if ask["path"] == "/global/health":
+            return healthy(ask)
+        looked.set()
+        return json_answer({} if ask["path"].startswith("/session/status") else [])
+
+    looked = asyncio.Event()
 
     async def story() -> None:
-        task = asyncio.ensure_future(here.watch(told))
-        while not until(told):
-            await asyncio.sleep(0.01)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        plugin = Plugin()
+        plugin.answers = answers
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(here.watch(told))
+            living = group.create_task(join(plugin))
+            await looked.wait()
+            await settled()
+            os.kill(pid, 9)
+            plugin.end()
+            await living
+            while not told.of(ev.AgentDown):
+                await asyncio.sleep(0.01)
+            while here.actuator_of(AgentId(f"opencode-{pid}")) is not None:
+                await asyncio.sleep(0.01)
+            watch.cancel()
 
     play(story)
     return told
 
 
-def test_a_program_that_ended_while_we_did_not_run_is_told_to_have_ended(tmp_path: Path):
-    at = SystemClock().now()
-    gone = Remembered(pid=DEAD.pid, started_at=at)
-    here = programs(tmp_path, remembered=(gone,), supervised=lambda _agent: (ONE,))
-    told = watching(here, lambda told: bool(told.of(ev.AgentDown)))
-    (down,) = told.of(ev.AgentDown)
-    assert (down.agent, down.cause) == (f"opencode-{DEAD.pid}", DownCause.EXITED)
-
-
-def test_a_program_that_lives_on_is_claimed_until_its_plugin_comes_again(tmp_path: Path):
-    with somebody({}) as pid:
-        who = identify(pid)
-        assert who is not None
-        began = started_at(who)
-        assert began is not None
-        here = programs(tmp_path, remembered=(Remembered(pid=pid, started_at=began),))
-        assert here.claims(who)
-
-        later = SystemClock().now()
-        another = Remembered(pid=pid, started_at=later.replace(year=later.year - 1))
-        assert not programs(tmp_path, remembered=(another,)).claims(who)
+def first_and_last(told: Told) -> tuple[ev.AgentUp, ev.AgentDown]:
+    (up,), (down,) = told.of(ev.AgentUp), told.of(ev.AgentDown)
+    assert told.events[-1] is down
+    return up, down
 
 
 def test_its_whole_life_is_told_from_the_first_word_to_the_end_of_its_process(tmp_path: Path):
     with somebody({"HOME": str(tmp_path)}) as pid:
-        here = programs(tmp_path)
-        join = here.admit(Caller(pid=pid, directories=("/p",), plugin="1"))
-        told = Told()
-
-        def answers(ask: Line) -> Line:
-            if ask["path"] == "/global/health":
-                return healthy(ask)
-            return json_answer({} if ask["path"] == "/session/status" else [])
-
-        async def story() -> None:
-            plugin = Plugin()
-            plugin.answers = answers
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(here.watch(told))
-                living = group.create_task(join(plugin))
-                while not told.of(ev.AgentUp):
-                    await asyncio.sleep(0.01)
-                os.kill(pid, 9)
-                plugin.end()
-                await living
-                while not told.of(ev.AgentDown):
-                    await asyncio.sleep(0.01)
-                while here.actuator_of(AgentId(f"opencode-{pid}")) is not None:
-                    await asyncio.sleep(0.01)
-                watch.cancel()
-
-        play(story)
-    (up,), (down,) = told.of(ev.AgentUp), told.of(ev.AgentDown)
+        up, down = first_and_last(whole_life(programs(), pid))
     assert (up.agent, up.way, up.pid) == (f"opencode-{pid}", Way.INTEGRATED, pid)
     assert (down.agent, down.cause) == (up.agent, DownCause.EXITED)
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_a_single_run_ends_by_itself_also_if_we_were_started_again_meanwhile(
+    tmp_path: Path, remembers: bool
+):
+    with somebody({"HOME": str(tmp_path)}, tmp_path / "run") as pid:
+        before = (remembered(pid),) if remembers else ()
+        up, down = first_and_last(whole_life(programs(remembered=before), pid))
+    assert up.ends_itself
+    assert down.cause is DownCause.DONE
+
+
+def test_a_tui_that_is_killed_after_we_were_started_again_was_not_left_by_her(tmp_path: Path):
+    with somebody({"HOME": str(tmp_path)}) as pid:
+        up, down = first_and_last(whole_life(programs(remembered=(remembered(pid),)), pid))
+    assert not up.ends_itself
+    assert down.cause is DownCause.EXITED
+
+
+def test_how_the_turn_of_a_single_run_ended_is_told_before_its_end(tmp_path: Path):
+    """It ends with its turn, so that nobody could be asked any more."""
+    environment = {"HOME": str(tmp_path)}
+    database = Database(database_of(environment))
+    database.session(tmp_path)
+    for message in [user(1), refused(2, 429, "slow down")]:
+        database.says(message)
+
+    with somebody(environment, tmp_path / "run") as pid:
+        told = whole_life(programs(believed=lambda _agent: (ONE,)), pid)
+
+    (stop,) = told.of(ev.SessionStopped)
+    assert (stop.session, stop.stop.reason) == (ONE, StopReason.RATE_LIMIT)
+    _, down = first_and_last(told)
+    assert (down.agent, down.cause) == (stop.agent, DownCause.DONE)
+    assert told.of(ev.FactsObserved)[-1].facts["agent.retrying"] is False

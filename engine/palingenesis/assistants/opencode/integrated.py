@@ -11,11 +11,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from typing import Final
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.assistants.opencode.ending import last_stops, left_unfinished
+from palingenesis.assistants.opencode.ending import how_it_ended
 from palingenesis.assistants.opencode.observed import agent_of
 from palingenesis.assistants.opencode.plugged import Plugged, PluggedOpenCode
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
@@ -23,7 +22,8 @@ from palingenesis.assistants.opencode.signals import Signal
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.assistants.opencode.versions import what_is_wrong
 from palingenesis.core.errors import AssistantError, AssistantUnreachableError
-from palingenesis.core.values import DownCause, Way
+from palingenesis.core.stops.times import Zones
+from palingenesis.core.values import Way
 from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import started_at
 from palingenesis.processes.identity import Identity
@@ -47,6 +47,7 @@ class IntegratedProgram:
         storage: the database that it keeps its sessions in.
         ends_itself: `opencode run`: it ends with its turn, and that is nobody's word.
         says_farewell: a TUI: whatever ends it but a kill, its plugin is told first.
+        zones: time-zone data, see `core.stops.times`.
     """
 
     way = Way.INTEGRATED
@@ -59,6 +60,7 @@ class IntegratedProgram:
         *,
         ends_itself: bool = False,
         says_farewell: bool = False,
+        zones: Zones | None = None,
     ) -> None:
         self.identity = identity
         self.agent = agent_of(identity.pid)
@@ -68,6 +70,7 @@ class IntegratedProgram:
         self._storage = storage
         self._ends_itself = ends_itself
         self._says_farewell = says_farewell
+        self._zones = zones
         self._heard_at = 0.0
         """When the plugin was there last, by the loop's clock."""
         self._plugged: Plugged | None = None
@@ -141,6 +144,7 @@ class IntegratedProgram:
             detail=what_is_wrong(version),
             directories=lambda: self._plugged.directories if self._plugged is not None else (),
             connect=self.client,
+            ends_itself=self._ends_itself,
         )
         return self._running
 
@@ -162,16 +166,14 @@ class IntegratedProgram:
             async with asyncio.timeout(_LAST_WORD_S):  # what it said last may not be read yet
                 while self.is_plugged:
                     await self._change.wait()
-        ending = await how_it_ended(
-            self._storage, at_work, farewell=self._farewell(), ends_itself=self._ends_itself
+        return await how_it_ended(
+            self._storage,
+            at_work,
+            self._clock.now(),
+            farewell=self._farewell(),
+            ends_itself=self._ends_itself,
+            zones=self._zones,
         )
-        if ending.cause is not DownCause.DONE:
-            return ending
-        with contextlib.suppress(AssistantError):  # cannot be asked: then nobody knows
-            now = self._clock.now()
-            stops = await asyncio.to_thread(last_stops, self._storage, at_work, now)
-            return replace(ending, stops=stops)
-        return ending
 
     def _farewell(self) -> bool | None:
         """Whether it said farewell; None: it may have, and we did not hear it, or it never does."""
@@ -215,33 +217,3 @@ class IntegratedProgram:
     @property
     def _origin(self) -> str:
         return f"http://{self.agent}"
-
-
-async def how_it_ended(
-    storage: Storage,
-    at_work: AtWork,
-    *,
-    farewell: bool | None = None,
-    ends_itself: bool = False,
-) -> Ending:
-    """Whose doing the end of a program was, as far as it can be told.
-
-    Args:
-        storage: the database that it kept its sessions in.
-        at_work: its sessions that worked when it was seen last.
-        farewell: whether it said farewell; None: that is not known.
-        ends_itself: `opencode run`.
-    """
-    if farewell and not ends_itself:
-        return Ending(cause=DownCause.ENDED, detail="it was closed")
-    try:
-        unfinished = await asyncio.to_thread(left_unfinished, storage, at_work)
-    except AssistantError:
-        unfinished = next(iter(at_work), None)  # cannot be asked: believe what was seen last
-    if unfinished is not None:
-        return Ending(cause=DownCause.EXITED, detail=f"it ended in the middle of {unfinished}")
-    if ends_itself:
-        return Ending(cause=DownCause.DONE, detail="its one prompt is over")
-    if farewell is None:
-        return Ending(cause=DownCause.ENDED, detail="it ended")
-    return Ending(cause=DownCause.EXITED, detail="it ended without a word, as a kill ends it")

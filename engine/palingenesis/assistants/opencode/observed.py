@@ -9,13 +9,12 @@ it could still finish what it was doing.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from palingenesis.assistants.opencode.ending import NEWEST, is_unfinished
+from palingenesis.assistants.opencode.ending import NEWEST, how_it_ended
 from palingenesis.assistants.opencode.executable import ask_version, database
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.reading import stop_of
@@ -25,7 +24,7 @@ from palingenesis.assistants.opencode.versions import is_supported, what_is_wron
 from palingenesis.core import events
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones
-from palingenesis.core.values import AgentId, DownCause, SessionId, Stop, Way
+from palingenesis.core.values import AgentId, SessionId, Stop, Way
 from palingenesis.processes.exits import wait_gone
 from palingenesis.processes.finding import Found, Lookout
 from palingenesis.processes.identity import Identity
@@ -275,11 +274,11 @@ class ObservedSensor:
             seen.maybe = stop
             return
         seen.is_working, seen.maybe, seen.told = False, None, stop.key
-        self._emit(
-            events.SessionStopped(
-                at=self._clock.now(), session=session, agent=watch.agent, stop=stop
-            )
-        )
+        self._tell_stop(watch, session, stop)
+
+    def _tell_stop(self, watch: _Watch, session: SessionId, stop: Stop) -> None:
+        at = self._clock.now()
+        self._emit(events.SessionStopped(at=at, session=session, agent=watch.agent, stop=stop))
 
     # ── the program itself ──
 
@@ -300,24 +299,25 @@ class ObservedSensor:
                 started_at=found.started_at,
                 pid=found.identity.pid,
                 detail=what_is_wrong(version) if version else "",
+                ends_itself=watch.program.is_run,
             )
         )
 
     async def _tell_down(self, watch: _Watch) -> None:
         """A program that could still finish, or mark its turn as aborted, was ended by her."""
-        unfinished = [s.row.info.title for s in watch.sessions.values() if s.is_working]
-        with contextlib.suppress(AssistantError):  # cannot be asked: believe the last look
-            unfinished = [
-                seen.row.info.title
-                for seen in watch.sessions.values()
-                if seen.is_working
-                and await asyncio.to_thread(is_unfinished, watch.storage, seen.row.info.id)
-            ]
-        cause = DownCause.EXITED if unfinished else DownCause.ENDED
-        detail = f"ended in the middle of {unfinished[0]!r}" if unfinished else "ended"
+        at_work = tuple(SessionId(key) for key, s in watch.sessions.items() if s.is_working)
+        ending = await how_it_ended(
+            watch.storage,
+            at_work,
+            self._clock.now(),
+            ends_itself=watch.program.is_run,
+            zones=self._zones,
+        )
+        for session, stop in ending.stops.items():
+            self._tell_stop(watch, session, stop)
         self._emit(
             events.AgentDown(
-                at=self._clock.now(), agent=watch.agent, cause=cause, detail=redact_to(detail, 500)
+                at=self._clock.now(), agent=watch.agent, cause=ending.cause, detail=ending.detail
             )
         )
 

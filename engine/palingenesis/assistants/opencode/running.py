@@ -32,6 +32,8 @@ class Running:
     """Where it works, if it tells; None: that is seen from its list of sessions."""
     connect: Callable[[], OpenCode] | None = field(default=None, repr=False)
     """Makes a client; None: one that speaks HTTP to the origin."""
+    ends_itself: bool = False
+    """`opencode run`: it ends with its turn, and that is nobody's word."""
 
     @property
     def began_at(self) -> datetime:

@@ -47,7 +47,7 @@ Its process lives, or its end is seen at once; and who is told to be out of reac
 _RETRY_START_S = 30.0
 
 
-def nobody(_agent: AgentId) -> Collection[SessionId]:
+def nobody(_agent: AgentId | None) -> Collection[SessionId]:
     """Nobody is taken to be at work."""
     return ()
 
@@ -138,6 +138,7 @@ class OpenCodeSensor:
                 started_at=running.began_at,
                 pid=running.identity.pid if running.identity is not None else None,
                 detail=running.detail,
+                ends_itself=running.ends_itself,
             )
         )
 

@@ -39,6 +39,7 @@ def agent_up(draft: Draft, event: events.AgentUp) -> None:
         started_at=event.started_at,
         pid=event.pid,
         detail=event.detail,
+        ends_itself=event.ends_itself,
         restarts=known.restarts if known else (),
         tripped=bool(known and known.tripped),
         stopped=known is not None and is_to_be_ended(draft, known),
