@@ -200,13 +200,15 @@ def test_her_program_is_told_from_its_work_to_its_stop(tmp_path: Path) -> None:
 class LetIn:
     """The programs that let us in, and how often somebody asked for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, from_the: int = 0) -> None:
         self.all: set[Identity] = set()
         self.asked = 0
+        self.from_the = from_the
+        """From this question on, all of them do; 0: nobody does by that."""
 
     def __call__(self, identity: Identity) -> bool:
         self.asked += 1
-        return identity in self.all
+        return identity in self.all or bool(self.from_the and self.asked >= self.from_the)
 
 
 def test_a_program_that_lets_us_in_meanwhile_is_told_about_by_nobody_twice(tmp_path: Path) -> None:
@@ -260,6 +262,38 @@ def test_a_program_that_lets_us_in_soon_after_its_start_is_never_told_as_only_se
                     let_in.all.add(child.identity)
                     asked = let_in.asked
                     while let_in.asked == asked:
+                        await asyncio.sleep(0.005)
+                watching.cancel()
+        finally:
+            send_signal(child.identity, signal.SIGKILL)
+            await child.wait()
+        assert told.events == []
+
+    asyncio.run(go())
+
+
+def test_a_program_that_lets_us_in_while_it_says_its_version_is_not_told_as_only_seen(
+    tmp_path: Path,
+) -> None:
+    """Otherwise it would be taken for observed from then on, for that is told later."""
+    let_in = LetIn(from_the=3)
+
+    async def go() -> None:
+        program = tmp_path / "opencode"
+        shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+        child = Child.start([str(program), "60"], cwd=tmp_path, env={}, log=tmp_path / "log")
+        assert child.identity is not None
+        told, mine = Told(), child.identity
+        sensor = ObservedSensor(
+            SystemClock(),
+            pace=Pace(interval_s=0.02),
+            claimed=lambda identity: identity != mine or let_in(identity),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(sensor.watch(Mine(told, child.pid)))
+                async with asyncio.timeout(5):
+                    while let_in.asked < 4 and not told.events:
                         await asyncio.sleep(0.005)
                 watching.cancel()
         finally:

@@ -143,6 +143,17 @@ def test_a_gap_ends_the_stream_so_that_everything_is_asked_for_again():
     play(scene)
 
 
+def test_the_plugin_s_own_word_that_it_could_not_send_one_ends_the_stream_too():
+    """It has the number of what is missing, so that no number is left out."""
+
+    async def scene(plugin: Plugin, plugged: Plugged) -> None:
+        lost: Line = {"seq": 6, "missed": True}
+        _, why = await heard(plugged, lambda: plugin.tell(idle(5), lost))
+        assert "missed" in why
+
+    play(scene)
+
+
 def test_what_is_said_in_no_known_shape_counts_as_missed_or_is_left_out():
     async def scene(plugin: Plugin, plugged: Plugged) -> None:
         def tell() -> None:

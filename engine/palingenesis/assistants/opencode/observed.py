@@ -177,7 +177,10 @@ class ObservedSensor:
 
     async def _live_with(self, watch: _Watch) -> None:
         found = watch.found
-        await self._tell_up(watch)
+        up = await self._up_of(watch)
+        if self._claimed(found.identity):
+            return  # while it said its version
+        self._emit(up)
         looking = asyncio.ensure_future(self._look_again_and_again(watch))
         ending = asyncio.ensure_future(wait_gone(found.identity))
         try:
@@ -282,25 +285,23 @@ class ObservedSensor:
 
     # ── the program itself ──
 
-    async def _tell_up(self, watch: _Watch) -> None:
+    async def _up_of(self, watch: _Watch) -> events.AgentUp:
         found = watch.found
         try:
             version = await asyncio.to_thread(ask_version, [found.executable], found.environment)
         except AssistantError:
             version = ""  # the program was replaced or removed while it runs
-        self._emit(
-            events.AgentUp(
-                at=self._clock.now(),
-                agent=watch.agent,
-                assistant="opencode",
-                way=Way.OBSERVED,
-                version=version or "unknown",
-                supported=is_supported(version),
-                started_at=found.started_at,
-                pid=found.identity.pid,
-                detail=what_is_wrong(version) if version else "",
-                ends_itself=watch.program.is_run,
-            )
+        return events.AgentUp(
+            at=self._clock.now(),
+            agent=watch.agent,
+            assistant="opencode",
+            way=Way.OBSERVED,
+            version=version or "unknown",
+            supported=is_supported(version),
+            started_at=found.started_at,
+            pid=found.identity.pid,
+            detail=what_is_wrong(version) if version else "",
+            ends_itself=watch.program.is_run,
         )
 
     async def _tell_down(self, watch: _Watch) -> None:

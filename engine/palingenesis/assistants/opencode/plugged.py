@@ -128,7 +128,7 @@ class Plugged:
         before, self._seq = self._seq, seq
         if self._heard is None:
             return
-        if before is not None and seq != before + 1:
+        if document.get("missed") or (before is not None and seq != before + 1):
             self._miss()
         elif (signal := read_payload(document)) is not None:
             try:
