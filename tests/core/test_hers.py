@@ -347,6 +347,42 @@ def test_one_that_ends_with_the_turn_that_we_have_ended_leaves_what_follows() ->
     assert resumed(life) == [OURS]
 
 
+@pytest.mark.parametrize("result", ["failed", "unknown"])
+def test_what_came_to_nothing_in_one_that_ended_by_itself_is_done_on_our_server(
+    result: str,
+) -> None:
+    life = at_home(EAGER)
+
+    life >> stops(HERS) << "resume" >> down(HERS, DownCause.DONE) >> ended("resume", result)
+
+    assert life.names() == ["resume"]
+    assert resumed(life) == [OURS]
+    assert len(life.session.prompts) == (1 if result == "failed" else 2)
+
+
+@pytest.mark.parametrize("result", ["failed", "ok"])
+def test_so_does_a_new_session_begin_there_whose_snapshot_was_under_way(result: str) -> None:
+    life = at_home(policy(rule("new", "stop.reason == 'quota'", {"new-session": {}})))
+
+    life >> stops(HERS, "quota") << "snapshot" >> down(HERS, DownCause.DONE)
+    life >> ended("snapshot", result, path="/b")
+
+    if result == "failed":
+        life << "snapshot" >> ended("snapshot", path="/b")
+    life << "new-session"
+    order = life.last["new-session"]
+    assert isinstance(order, effects.NewSession)
+    assert order.agent == OURS
+
+
+def test_what_the_person_has_gone_on_with_is_not_done_again_after_the_end_of_its_program() -> None:
+    life = at_home(EAGER)
+
+    life >> stops(HERS) << "resume" >> down(HERS, DownCause.DONE) >> ended("resume", "superseded")
+
+    life.claim_nothing_more() << Status.WORKING
+
+
 @pytest.mark.parametrize("result", ["failed", "unknown", "ok"])
 def test_its_own_retry_that_we_have_ended_is_not_ended_once_more_on_our_server(
     result: str,

@@ -16,7 +16,12 @@ from palingenesis.core.kernel.interrupted import interrupted, overtaken
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.operating import end_turn
 from palingenesis.core.kernel.owning import works
-from palingenesis.core.kernel.putting_off import not_before, put_off, put_off_until_back
+from palingenesis.core.kernel.putting_off import (
+    not_before,
+    once_more,
+    put_off,
+    put_off_until_back,
+)
 from palingenesis.core.kernel.spending import spent_in
 from palingenesis.core.kernel.touching import hand_on_touched
 from palingenesis.core.kernel.walking import verified, walk
@@ -136,13 +141,24 @@ def _ended_with(
     effect: effects.SessionEffect,
     event: events.EffectEnded,
 ) -> bool:
-    """Whether a program of hers has ended since the order; then that is what is decided about."""
+    """Whether a program of hers has ended since the order; then that is what is decided about.
+
+    Unless it ended with its one turn: that is no news, and what follows goes on without it.
+    """
     agent = draft.agents.get(session.agent)
     if agent is None or not agent.is_gone:
         return False
-    if agent.down is DownCause.DONE and isinstance(effect, effects.Interrupt):
-        walk(draft, _done(draft, session, plan, effect, event))  # it ended with its one turn
-        return True
+    if agent.down is DownCause.DONE:
+        is_kept = isinstance(effect, effects.Snapshot) and event.result is Result.OK
+        if is_kept or isinstance(effect, effects.Interrupt):
+            walk(draft, _done(draft, session, plan, effect, event))
+            return True
+        if event.result is Result.SUPERSEDED or _is_left(effect, event):
+            return False
+        if event.result is not Result.OK:
+            session, _ = once_more(draft, session, plan, effect, event)
+            walk(draft, session)
+            return True
     if event.result is Result.OK and isinstance(effect, effects.NewSession):
         _continued(draft, session, plan, event)
         heir = draft.sessions.get(SessionId(event.data.get("session", "")))

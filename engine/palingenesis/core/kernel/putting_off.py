@@ -31,8 +31,8 @@ def put_off(
     draft: Draft, session: Session, plan: Plan, effect: effects.Effect, until: datetime, why: str
 ) -> Session:
     """It counts as never ordered, and the step is taken again then."""
-    session, plan = _never_ordered(session, plan, effect)
-    session = _later(draft, session, plan, Later(until=until, rail=why))
+    session, plan = _about_to(draft, *_never_ordered(session, plan, effect))
+    session = postpone(draft, session, plan, Later(until=until, rail=why))
     assert session.plan is not None, "a step that is put off keeps its plan"
     # The assistant goes by the wall clock, whatever becomes of that.
     return draft.put(replace(session, plan=replace(session.plan, source=Source.DATE)))
@@ -47,10 +47,18 @@ def put_off_until_back(
     before it sends anything more.
     """
     agent = draft.agents[session.agent]
+    until = draft.at if agent.up and agent.way is Way.INTEGRATED else draft.at + RECHECK
+    session, plan = once_more(draft, session, plan, effect, event)
+    return postpone(draft, session, plan, Later(until=until, rail=no_answer(agent.id)))
+
+
+def once_more(
+    draft: Draft, session: Session, plan: Plan, effect: effects.Effect, event: events.EffectEnded
+) -> tuple[Session, Plan]:
+    """The session about to take the step again that came to nothing, wherever it can be taken."""
     if event.result is Result.FAILED:
         session, plan = _never_ordered(session, plan, effect)
-    until = draft.at if agent.up and agent.way is Way.INTEGRATED else draft.at + RECHECK
-    return _later(draft, session, plan, Later(until=until, rail=no_answer(agent.id)))
+    return _about_to(draft, session, plan)
 
 
 def _never_ordered(session: Session, plan: Plan, effect: effects.Effect) -> tuple[Session, Plan]:
@@ -66,7 +74,6 @@ def _never_ordered(session: Session, plan: Plan, effect: effects.Effect) -> tupl
     return session, replace(plan, acted=False, acted_at=None)
 
 
-def _later(draft: Draft, session: Session, plan: Plan, later: Later) -> Session:
+def _about_to(draft: Draft, session: Session, plan: Plan) -> tuple[Session, Plan]:
     plan = replace(plan, effect=None, vain=plan.vain + 1)
-    session = draft.to_deciding(draft.put(replace(session, plan=plan)))
-    return postpone(draft, session, plan, later)
+    return draft.to_deciding(draft.put(replace(session, plan=plan))), plan
