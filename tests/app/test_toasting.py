@@ -11,10 +11,23 @@ from palingenesis.core.values import Way
 from palingenesis.core.world import Session
 from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.ports import Entry
-from tests.core.life import AGENT, SES, START, Life, passed, stopped
+from tests.core.life import (
+    AGENT,
+    SES,
+    START,
+    Life,
+    ended,
+    passed,
+    person_prompts,
+    stopped,
+)
 from tests.core.policies import RATE, policy, rule
 
-POLICY = policy(RATE, rule("login", "stop.reason == 'auth'", {"attention": {"reason": "log in"}}))
+POLICY = policy(
+    RATE,
+    rule("login", "stop.reason == 'auth'", {"attention": {"reason": "log in"}}),
+    rule("new", "stop.reason == 'quota'", {"new-session": {}}),
+)
 
 
 def hers(**options: Any) -> Life:
@@ -100,6 +113,28 @@ def test_a_wait_that_follows_a_turn_without_a_word_about_the_session_is_shown_al
 def test_sessions_of_other_agents_are_nothing_for_her_screen():
     life = Life(POLICY, way=Way.MANAGED)
     assert shown_of(life, stopped("rate_limit", retry_after=90), passed(1), looked_at) == []
+
+
+def continued() -> Life:
+    """Her session, whose work goes on in a new one."""
+    life = hers() >> stopped("quota") >> ended("snapshot", path="/b")
+    return life >> ended("new-session", session="ses_2")
+
+
+def test_the_screen_goes_over_to_the_session_in_which_the_work_goes_on():
+    life = hers() >> stopped("quota") >> ended("snapshot", path="/b")
+    shown = shown_of(life, looked_at, ended("new-session", session="ses_2"), looked_at)
+    assert shown == ["the work goes on in a new session"]
+
+
+def test_it_does_not_go_over_once_more_when_we_were_started_again():
+    assert shown_of(continued(), looked_at) == []
+
+
+def test_where_she_goes_on_in_the_old_session_her_screen_stays_and_is_told_of_that_one():
+    life = continued()
+    shown = shown_of(life, person_prompts, stopped("auth"))
+    assert shown == ["needs you: log in"]
 
 
 def test_a_day_is_named_when_it_is_another_one():

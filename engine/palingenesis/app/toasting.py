@@ -68,7 +68,7 @@ class Toasting:
     def _noticed(self, _seq: int, entry: Entry, world: World) -> None:
         named = getattr(entry.event, "session", None)
         if named is not None and named not in self._shown:
-            self._shown[named] = None
+            self._shown[named] = self._told_before(world.sessions.get(named))
             if len(self._shown) > _REMEMBERED_MAX:
                 del self._shown[next(iter(self._shown))]
         for name, shown in self._shown.items():
@@ -80,6 +80,15 @@ class Toasting:
                 self._shown[name] = toast
                 if toast is not None and not self._waiting.full():
                     self._waiting.put_nowait(toast)
+
+    def _told_before(self, session: Session | None) -> Toast | None:
+        """What a session's screen was told before we met the session: where its work goes on.
+
+        Nobody's screen goes over to another session long after that happened.
+        """
+        if session is None or session.successor is None:
+            return None
+        return toast_of(session, self._local)
 
     def _local(self, session: Session) -> str:
         assert session.plan is not None
@@ -102,7 +111,7 @@ def is_in_her_screen(session: Session, world: World) -> bool:
 def toast_of(session: Session, local: Callable[[Session], str]) -> Toast | None:
     """What is worth a few words about a session as it stands; None: nothing."""
     plan = session.plan
-    if session.successor is not None:
+    if session.successor is not None and session.status is Status.COMPLETED:
         return Toast(
             agent=session.agent,
             message="the work goes on in a new session",
