@@ -17,8 +17,7 @@ from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
 from palingenesis.core.errors import PalingenesisError
-from palingenesis.core.values import AgentId, SessionId, Status, Way
-from palingenesis.core.world import World
+from palingenesis.core.values import AgentId, SessionId, Way
 from palingenesis.processes.finding import Found
 from palingenesis.processes.identity import Identity
 from palingenesis.runtime import door
@@ -230,17 +229,6 @@ def _integrated(around: Surroundings, pace: Pace, server: Server | None) -> Inte
         ),
         pace=pace,
         zones=zone,
-    )
-
-
-def at_work(world: World, agent: AgentId) -> frozenset[SessionId]:
-    """The sessions of an agent that work as far as the kernel knows."""
-    return frozenset(
-        session.id
-        for session in world.sessions.values()
-        if session.agent == agent
-        and session.supervised
-        and session.status in {Status.WORKING, Status.VERIFYING}
     )
 
 

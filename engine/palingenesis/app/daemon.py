@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from palingenesis import __version__, shipped
-from palingenesis.app.agents import Agents, Surroundings, at_work, make_agents
+from palingenesis.app.agents import Agents, Surroundings, make_agents
 from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Front
 from palingenesis.app.hooks import ConfiguredHooks
 from palingenesis.app.keeping import Keeping
 from palingenesis.app.liveness import Liveness
 from palingenesis.app.observing import Observing
-from palingenesis.app.ours import globs, owned, remembered, to_look_for, under_way
+from palingenesis.app.ours import at_work, globs, owned, remembered, to_look_for, under_way
 from palingenesis.app.own_policy import guarded
 from palingenesis.app.reconfiguring import (
     Adjustable,

@@ -1,11 +1,11 @@
 """Which sessions of a world are ours to care for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from palingenesis.assistants.opencode.missing import Remembered
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
-from palingenesis.core.values import AgentId, SessionId, Way
-from palingenesis.core.world import World
+from palingenesis.core.values import AgentId, SessionId, Status, Way
+from palingenesis.core.world import Session, World
 from palingenesis.runtime.config import Config
 
 
@@ -39,15 +39,22 @@ def remembered(world: World) -> tuple[Remembered, ...]:
     )
 
 
+def at_work(world: World, agent: AgentId) -> frozenset[SessionId]:
+    """The sessions of an agent that work as far as the kernel knows."""
+    status = {Status.WORKING, Status.VERIFYING}
+    return frozenset(one.id for one in _supervised(world, agent) if one.status in status)
+
+
 def under_way(world: World, agent: AgentId) -> frozenset[SessionId]:
     """Sessions of an agent in which something may be under way: they do not wait for us."""
-    return frozenset(
-        session.id
-        for session in world.sessions.values()
-        if session.agent == agent
-        and session.supervised
-        and (session.paused_from or session.status) in ACTIVE - PLANNED
-    )
+    status = ACTIVE - PLANNED
+    sessions = _supervised(world, agent)
+    return frozenset(one.id for one in sessions if (one.paused_from or one.status) in status)
+
+
+def _supervised(world: World, agent: AgentId) -> Iterator[Session]:
+    sessions = world.sessions.values()
+    return (one for one in sessions if one.agent == agent and one.supervised)
 
 
 def globs(config: Config) -> tuple[str, ...]:

@@ -142,7 +142,9 @@ def observed(tmp_path: Path, scene: Scene, **options: Any) -> None:
             [str(program), "60"], cwd=tmp_path, env=environment, log=tmp_path / "log"
         )
         told = Told()
-        sensor = ObservedSensor(SystemClock(), pace=Pace(interval_s=0.05), **options)
+        sensor = ObservedSensor(
+            SystemClock(), pace=Pace(interval_s=0.05), data=database.path, **options
+        )
         assert child.identity is not None
         try:
             async with asyncio.TaskGroup() as group:
@@ -235,41 +237,56 @@ def test_a_program_that_lets_us_in_meanwhile_is_told_about_by_nobody_twice(tmp_p
     observed(tmp_path, scene, claimed=let_in)
 
 
-def test_a_program_that_lets_us_in_soon_after_its_start_is_never_told_as_only_seen(
+def told_of_one(
     tmp_path: Path,
-) -> None:
-    let_in = LetIn()
+    look: Callable[[Identity], ObservedSensor],
+    until: Callable[[Identity, Told], Awaitable[None]],
+) -> list[ev.Event]:
+    """What a sensor tells until then of a program that does nothing."""
+    told = Told()
 
     async def go() -> None:
         program = tmp_path / "opencode"
         shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
         child = Child.start([str(program), "60"], cwd=tmp_path, env={}, log=tmp_path / "log")
         assert child.identity is not None
-        told = Told()
-        has_plugin = {child.identity}
-        sensor = ObservedSensor(
-            QuickClock(SystemClock().now()),
-            pace=Pace(interval_s=0.02),
-            claimed=let_in,
-            may_let_in=lambda found: found.identity in has_plugin,
-        )
         try:
             async with asyncio.TaskGroup() as group:
+                sensor = look(child.identity)
                 watching = group.create_task(sensor.watch(Mine(told, child.pid)))
                 async with asyncio.timeout(5):
-                    while not let_in.asked:
-                        await asyncio.sleep(0.005)
-                    let_in.all.add(child.identity)
-                    asked = let_in.asked
-                    while let_in.asked == asked:
-                        await asyncio.sleep(0.005)
+                    await until(child.identity, told)
                 watching.cancel()
         finally:
             send_signal(child.identity, signal.SIGKILL)
             await child.wait()
-        assert told.events == []
 
     asyncio.run(go())
+    return list(told.events)
+
+
+def test_a_program_that_lets_us_in_soon_after_its_start_is_never_told_as_only_seen(
+    tmp_path: Path,
+) -> None:
+    let_in = LetIn()
+
+    def look(who: Identity) -> ObservedSensor:
+        return ObservedSensor(
+            QuickClock(SystemClock().now()),
+            pace=Pace(interval_s=0.02),
+            claimed=let_in,
+            may_let_in=lambda found: found.identity == who,
+        )
+
+    async def until(who: Identity, _told: Told) -> None:
+        while not let_in.asked:
+            await asyncio.sleep(0.005)
+        let_in.all.add(who)
+        asked = let_in.asked
+        while let_in.asked == asked:
+            await asyncio.sleep(0.005)
+
+    assert told_of_one(tmp_path, look, until) == []
 
 
 def test_a_program_that_lets_us_in_while_it_says_its_version_is_not_told_as_only_seen(
@@ -278,30 +295,18 @@ def test_a_program_that_lets_us_in_while_it_says_its_version_is_not_told_as_only
     """Otherwise it would be taken for observed from then on, for that is told later."""
     let_in = LetIn(from_the=3)
 
-    async def go() -> None:
-        program = tmp_path / "opencode"
-        shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
-        child = Child.start([str(program), "60"], cwd=tmp_path, env={}, log=tmp_path / "log")
-        assert child.identity is not None
-        told, mine = Told(), child.identity
-        sensor = ObservedSensor(
+    def look(who: Identity) -> ObservedSensor:
+        return ObservedSensor(
             SystemClock(),
             pace=Pace(interval_s=0.02),
-            claimed=lambda identity: identity != mine or let_in(identity),
+            claimed=lambda one: one != who or let_in(one),
         )
-        try:
-            async with asyncio.TaskGroup() as group:
-                watching = group.create_task(sensor.watch(Mine(told, child.pid)))
-                async with asyncio.timeout(5):
-                    while let_in.asked < 4 and not told.events:
-                        await asyncio.sleep(0.005)
-                watching.cancel()
-        finally:
-            send_signal(child.identity, signal.SIGKILL)
-            await child.wait()
-        assert told.events == []
 
-    asyncio.run(go())
+    async def until(_who: Identity, told: Told) -> None:
+        while let_in.asked < 4 and not told.events:
+            await asyncio.sleep(0.005)
+
+    assert told_of_one(tmp_path, look, until) == []
 
 
 @pytest.mark.parametrize(
