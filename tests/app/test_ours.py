@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from palingenesis.app.ours import owned, remembered, under_way
+from palingenesis.app.ours import open_in, owned, remembered, under_way
 from palingenesis.core import events
 from palingenesis.core.values import DownCause, Status, Way
-from tests.core.house import HERS, OURS, SEEN, at_home, down, stops, up
+from tests.core.house import HERS, OTHER, OURS, SEEN, at_home, down, stops, up, works
 from tests.core.life import SES, passed
 from tests.core.policies import STUBBORN
 from tests.core.test_hers import CAREFUL
+from tests.core.test_owning import WAIT
 
 
 def test_sessions_of_a_server_and_of_a_program_that_lets_us_in_are_not_told_from_outside():
@@ -60,6 +61,32 @@ def test_in_a_session_that_waits_for_us_nothing_is_under_way():
     assert under_way(life.world, HERS) == set()
     life >> passed(600) << Status.ACTING
     assert under_way(life.world, HERS) == {SES}
+
+
+def test_a_session_is_open_in_a_program_of_hers_that_lets_us_in_until_that_has_ended():
+    life = at_home(STUBBORN, HERS) >> stops(HERS)
+    assert open_in(life.world, life.session) == life.world.agents[HERS]
+
+    life >> down(HERS, DownCause.UNREACHABLE)
+    assert open_in(life.world, life.session) == life.world.agents[HERS]
+    life >> down(HERS, DownCause.ENDED)
+    assert open_in(life.world, life.session) is None
+
+
+def test_in_one_that_is_only_observed_it_is_open_while_it_works_there():
+    life = at_home(WAIT, SEEN)
+    assert open_in(life.world, life.session) == life.world.agents[SEEN]
+
+    life >> stops(SEEN)
+    assert open_in(life.world, life.session) is None
+
+
+def test_it_is_open_also_where_somebody_works_on_it_beside_its_owner():
+    life = at_home(STUBBORN, OURS)
+    assert open_in(life.world, life.session) is None
+
+    life >> works(OTHER)
+    assert open_in(life.world, life.session) == life.world.agents[OTHER]
 
 
 def test_those_of_a_server_that_is_down_are_still_its_own():

@@ -13,13 +13,14 @@ from typing import Final, Protocol
 from palingenesis import __version__
 from palingenesis.app.answering import answer
 from palingenesis.app.candidates import Candidates
+from palingenesis.app.ours import open_in
 from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
 from palingenesis.core.effects import Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.policy.build import digest_of
 from palingenesis.core.policy.model import Policy
-from palingenesis.core.values import Result, SessionId, Way
+from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import SafeHold, Session, World
 from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import candidate, door, touched, views
@@ -302,8 +303,8 @@ class Front:
 
     def _must_not_be_open(self, session: Session) -> None:
         """One session never has two owners that live."""
-        agent = self._loop.world.agents.get(session.agent)
-        if agent is None or agent.way is not Way.INTEGRATED or not agent.is_live:
+        agent = open_in(self._loop.world, session)
+        if agent is None:
             return
         raise PalingenesisError(
             f"{session.title or session.id} is open in your own OpenCode (process {agent.pid})",

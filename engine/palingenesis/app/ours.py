@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from palingenesis.assistants.opencode.missing import Remembered
 from palingenesis.core.lifecycle import ACTIVE, PLANNED
 from palingenesis.core.values import AgentId, SessionId, Status, Way
-from palingenesis.core.world import Session, World
+from palingenesis.core.world import Agent, Session, World
 from palingenesis.runtime.config import Config
 
 
@@ -55,6 +55,20 @@ def under_way(world: World, agent: AgentId) -> frozenset[SessionId]:
 def _supervised(world: World, agent: AgentId) -> Iterator[Session]:
     sessions = world.sessions.values()
     return (one for one in sessions if one.agent == agent and one.supervised)
+
+
+def open_in(world: World, session: Session) -> Agent | None:
+    """The program of the person's own that has the session open, as far as that can be told.
+
+    Whoever only observes one sees no more than that it works there.
+    """
+    for name in (session.agent, *session.at_work):
+        agent = world.agents.get(name)
+        if agent is None or not agent.way.is_hers or not agent.is_live:
+            continue
+        if agent.way is Way.INTEGRATED or name in session.at_work:
+            return agent
+    return None
 
 
 def globs(config: Config) -> tuple[str, ...]:
