@@ -248,6 +248,29 @@ def test_after_a_crash_a_message_of_a_person_supersedes_and_silence_does_not() -
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("last", "result"),
+    [
+        (answer(2), Result.SUPERSEDED),
+        (answer(2, finish="length"), Result.SUPERSEDED),
+        (refused(2), Result.SUPERSEDED),
+        (answer(2, finish="tool-calls"), Result.OK),
+        (answer(2, finish="unknown"), Result.OK),
+        (user(2), Result.OK),
+    ],
+)
+def test_after_a_crash_a_turn_that_had_ended_before_is_not_gone_on_with(
+    last: dict[str, Any], result: Result
+) -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), last]
+        answers_at_once(fake)
+        after = replace(WORDS, stop="down:20991101T000000.000000Z")
+        assert (await actuator(fake).perform(after)).result is result
+
+    play(story)
+
+
 def test_our_own_unanswered_prompt_is_no_reason_to_stop() -> None:
     def before(fake: FakeOpenCode) -> None:
         ours = f"msg_{0x100000000000:012x}PALIN123456789"

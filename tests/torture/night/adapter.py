@@ -31,6 +31,7 @@ from tests.torture.night.house import House, Stopped
 from tests.torture.night.requests import View, moved_on
 
 AGENT = AgentId("opencode")
+_HAD_ENDED = "its turn had come to an end before the server died"
 _WORDS = frozenset({"context_exhausted", "output_limit", "completed", "crash", "user_abort"})
 
 
@@ -108,6 +109,8 @@ class Sensor:
     server: ServerDoor
     tasks: asyncio.TaskGroup
     at_start: Collection[SessionId]
+    believed: Callable[[], Collection[SessionId]] = tuple
+    """Who is taken to be at work now."""
     quiet: set[str] = field(default_factory=set)
     _emit: Emit = lambda _event: None
     _told: dict[str, _Told] = field(default_factory=dict)
@@ -186,6 +189,8 @@ class Sensor:
             if view.doing == "blocked" and told.block != view.block:
                 self._blocked(view.id, view.block)
             expected = first and SessionId(view.id) in self.at_start
+            if view.id in self.believed() and not told.working:
+                expected, told.stop = True, ""
             if view.doing in {"rest", "retry"} and (told.working or expected):
                 self._tell_stop(view)
 
@@ -413,6 +418,8 @@ class Actuator:
         if view is None:
             return _superseded("the session was deleted")
         if self.fresh and (why := _stale(view, effect.stop, self.doors.house)):
+            if why == _HAD_ENDED:
+                self.doors.house.later(5.0, "poll")  # whoever is believed at work is asked about
             return _superseded(why)
         if why := self._void(effect):
             return _failed(why)
@@ -501,7 +508,10 @@ def _stale(view: View, stop: str, house: House) -> str:
         return "the session works again"
     if view.block:
         return "a permission waits for a person"
-    return moved_on(view, stop, _wall_of(stop, house))
+    down = _wall_of(stop, house)
+    if down is not None and view.stop and view.stop.wall <= down and _ended_by_itself(view):
+        return _HAD_ENDED
+    return moved_on(view, stop, down)
 
 
 def _is_over(view: View, stop: str, house: House) -> str:

@@ -43,13 +43,19 @@ def judge(evidence: Evidence) -> list[Violation]:
 
 
 def one_run_for_one_stop(evidence: Evidence) -> Iterator[Violation]:
-    """I1: no two runs of ours for one stop, and none that joins a turn under way."""
+    """I1: no two runs of ours for one stop, none that joins a turn under way, or follows one that
+    had come to its end before its server died.
+    """
     answered: dict[tuple[str, str], Mark] = {}
     alive: dict[str, list[float]] = {}
     for mark in evidence.all("alive"):
         alive.setdefault(mark.key, []).append(mark.at)
     begun: dict[str, float] = {}
-    for mark in evidence.all("run", "joined", "person-run", "own-run"):
+    rests: dict[str, str] = {}
+    for mark in evidence.all("run", "joined", "person-run", "own-run", "stop"):
+        if mark.what == "stop":
+            rests[mark.session] = mark.more
+            continue
         if mark.what == "joined":
             if mark.at - begun.get(mark.session, -1e9) > WINDOW_S:
                 yield Violation("I1", mark.at, f"{mark.key} joined a turn of {mark.session}")
@@ -66,6 +72,8 @@ def one_run_for_one_stop(evidence: Evidence) -> Iterator[Violation]:
                 "I1", mark.at, f"{meant} was answered by {before.key}, and again by {mark.key}"
             )
         answered[mark.session, meant] = mark
+        if meant.startswith("down:") and rests.get(mark.session) == "completed":
+            yield Violation("I1", mark.at, f"{mark.key}: it had finished before the server died")
     made: dict[str, Mark] = {}
     for mark in evidence.all("create"):
         if mark.key in made:

@@ -1,7 +1,7 @@
 """The daemon: one run of it, from recovery to its end, wired as `app.daemon` wires it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from json import dumps
 from typing import Any
@@ -10,7 +10,7 @@ from palingenesis.core.events import DaemonStarted, PolicyAdopted, Ticked
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.record import to_plain
 from palingenesis.core.safety import why_void
-from palingenesis.core.values import AgentId
+from palingenesis.core.values import AgentId, SessionId, Status
 from palingenesis.runtime import loop as loops
 from palingenesis.runtime import recovery
 from palingenesis.runtime.dispatch import Dispatch
@@ -105,8 +105,12 @@ class Machine:
         def void(effect: Any) -> str:
             return why_void(loop.world, effect)
 
+        def at_work() -> Collection[SessionId]:
+            working = (Status.WORKING, Status.VERIFYING)
+            return [s.id for s in loop.world.sessions.values() if s.status in working]
+
         async with asyncio.TaskGroup() as tasks:
-            self.sensor = sensor = Sensor(doors, server, tasks, at_start)
+            self.sensor = sensor = Sensor(doors, server, tasks, at_start, at_work)
             actuator = Actuator(
                 doors, server, void, sensor.quiet, fresh=design.fresh, keyed=design.keyed
             )

@@ -31,6 +31,9 @@ _MESSAGE = re.compile(r"msg_([0-9a-f]{12})\w*")
 _ATTEMPT = re.compile(r":retry-(\d+)$")
 _ABORTED = "MessageAbortedError"
 _PROMPTED = "somebody has prompted it since"
+_HAD_ENDED = "its turn had come to an end before the server died"
+_GOES_ON = frozenset({"", "tool-calls", "unknown"})
+"""How an answer ends that another one follows in the same turn, or that has no end."""
 _DOWN = re.compile(r"down:(\d{8}T\d{6}\.\d{6})Z")
 
 
@@ -222,11 +225,20 @@ def _moved_on(said: tuple[Message, ...], stop_key: str) -> str:
         if went_down is None:
             return ""  # no message to compare with: a retry before the first answer
         later = [m for m in said if m.created is not None and m.created > went_down]
-        return _what_came(later, "")
+        return _what_came(later, "") or _had_ended(said)
     place = next((i for i, message in enumerate(said) if message.id == anchor[0]), None)
     if place is None:
         return "what it was decided about is no longer among the newest messages"
     return _what_came(list(said[place + 1 :]), anchor[0])
+
+
+def _had_ended(said: tuple[Message, ...]) -> str:
+    """Why nothing was cut off when the server died: the turn had come to its end, untold yet."""
+    last = said[-1] if said else None
+    if last is None or last.role != "assistant" or last.summary or last.completed is None:
+        return ""
+    failed = last.failure is not None and last.failure.name != _ABORTED
+    return _HAD_ENDED if failed or last.finish not in _GOES_ON else ""
 
 
 def _what_came(later: list[Message], anchor: str) -> str:
