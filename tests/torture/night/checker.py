@@ -135,7 +135,8 @@ _STOPS: Final = frozenset({"Hold", "Abort", "Detach"})
 def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
     """I2: nothing is done to a session after the person ended, held or aborted it."""
     unread = {m.at for m in evidence.all("person-abort") if _died_at_once(evidence, m)}
-    hers = [word for word in _her_words(evidence) if not (word[1] and word[0] in unread)]
+    words = _her_words(evidence)
+    hers = [w for w in words if not (w[1] and (w[0] in unread or _in_one_breath(words, w)))]
     for mark in evidence.all("run", "joined", "create", "abort", "hook"):
         session = mark.more if mark.what == "create" else mark.session
         last = None
@@ -163,6 +164,17 @@ def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
         stops, session = command["is"] in _STOPS, command.get("session") or ""
         words.append((line.at, stops, session, f"command {command['is']}"))
     return sorted(words, key=lambda word: word[0])
+
+
+def _in_one_breath(
+    words: list[tuple[float, bool, str, str]], stop: tuple[float, bool, str, str]
+) -> bool:
+    """Whether she prompted in the very moment before that command: nobody can tell the order."""
+    at, _, whose, what = stop
+    return what.startswith("command") and any(
+        0.0 <= at - other < WINDOW_S and whose in {"", session} and said.startswith("person-prompt")
+        for other, _, session, said in words
+    )
 
 
 def _died_at_once(evidence: Evidence, abort: Mark) -> bool:
