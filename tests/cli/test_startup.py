@@ -78,3 +78,24 @@ def test_a_tab_imports_only_the_command_that_is_completed(tmp_path: Path, daemon
     modules = set(said.stderr.splitlines()[-1].split())
     assert said.stdout.split() == ["plain,start", "plain,status", "plain,stop"]
     assert sorted(modules.intersection({*HEAVY} - {"subprocess"})) == []
+
+
+def test_garbage_is_looked_for_while_a_command_runs_but_not_in_what_was_imported_for_all():
+    program = (
+        "import atexit, gc, sys; sys.argv = ['palingenesis', '--version'];"
+        "from palingenesis.surfaces.cli import main;"
+        "atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000));"
+        "main()"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": "engine"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.splitlines()[-1] == "True True"

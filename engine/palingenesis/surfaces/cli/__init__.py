@@ -1,5 +1,6 @@
 """The command line: a client of the control door that speaks the glossary's words."""
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     args = sys.argv[1:]
     if args[:2] != _STAYS:
-        import palingenesis.surfaces.cli.program  # noqa: F401  while the signal ends it
+        _prepare()
     try:
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,6 +30,19 @@ def main() -> None:
     if ours:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
+
+
+def _prepare() -> None:
+    """Import what every command needs, while the signal still ends it.
+
+    None of it ever becomes garbage: looking for some in it meanwhile, again while the command runs,
+    and at the end takes a seventh of the time that a `status` takes.
+    """
+    gc.disable()
+    import palingenesis.surfaces.cli.program  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
 
 
 def _run(args: Sequence[str]) -> int:
