@@ -1,5 +1,6 @@
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -520,9 +521,31 @@ def test_the_real_program_answers(tmp_path: Path, daemon: Served):
 def test_open_becomes_the_other_program_with_the_password_in_its_environment(
     tmp_path: Path, daemon: Served
 ):
+    main, side = pty.openpty()
+    said = subprocess.run(
+        [sys.executable, "-m", "palingenesis", "open"],
+        env={**environment(tmp_path), "PYTHONPATH": "engine"},
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        timeout=60,
+        check=False,
+    )
+    shown = os.read(main, 65536)
+    os.close(main)
+    os.close(side)
+
+    assert (said.returncode, shown) == (0, b"opened with pa55word\r\n")
+
+
+def test_open_shows_no_screen_where_there_is_no_terminal(tmp_path: Path, daemon: Served):
     said = in_a_process(tmp_path, "open")
 
-    assert (said.returncode, said.stdout) == (0, "opened with pa55word\n")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        "error: OpenCode's screen needs a terminal, and this is none\n"
+        "hint: `palingenesis open --print` tells the command, password included\n"
+    )
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path, daemon: Served):

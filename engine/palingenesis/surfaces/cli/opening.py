@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -47,6 +48,7 @@ def open_session(desk: Desk, session: str | None, only_print: bool, as_json: boo
         return
     if not argv:
         raise PalingenesisError("the daemon does not know how to open this session")
+    _check_terminal()
     try:
         if entrance["directory"]:
             os.chdir(entrance["directory"])
@@ -54,6 +56,19 @@ def open_session(desk: Desk, session: str | None, only_print: bool, as_json: boo
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise PalingenesisError(f"cannot run {argv[0]}: {reason}") from error
+
+
+def _check_terminal() -> None:
+    """OpenCode draws its screen into whatever it is given, a pipe too, and waits for keys.
+
+    Raises:
+        PalingenesisError: there is no terminal.
+    """
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        raise PalingenesisError(
+            "OpenCode's screen needs a terminal, and this is none",
+            "`palingenesis open --print` tells the command, password included",
+        )
 
 
 def _here() -> str:
