@@ -55,6 +55,19 @@ def test_events_are_chosen_by_type(say: Say, daemon: Served):
         assert [row["seq"] for row in document["events"]] == [2]
 
 
+def test_what_was_ordered_is_set_apart_from_what_happened_also_without_a_rule(
+    say: Say, daemon: Served
+):
+    ordered = {**a_row(1, summary="ok interrupted"), "rule": None, "effects": ["resume"]}
+    daemon.door.rows = [ordered, {**a_row(2), "effects": []}, {**ordered, "effects": []}]
+
+    lines = say("events").out.splitlines()
+
+    assert lines[0].endswith("ok interrupted → resume")
+    assert lines[1].endswith("stopped → rate-limit")
+    assert lines[2].endswith("ok interrupted")
+
+
 def test_a_type_that_is_none_is_told_which_might_be_meant(say: Say, daemon: Served):
     said = say("events", "--filter", "session-stoped")
 

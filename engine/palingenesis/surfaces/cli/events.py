@@ -201,8 +201,10 @@ def _line(row: EventRow) -> str:
     when = f"{at.astimezone():%Y-%m-%d %H:%M:%S}" if at else plain(row["at"])
     parts = [f"{when}  {plain(row['kind']):18} {plain(row['session'] or '-', 14):14}"]
     parts.append(plain(row["summary"], 120))
+    if row["rule"] or row["effects"]:
+        parts.append("→")
     if row["rule"]:
-        parts.append(click.style(f"→ {plain(row['rule'])}", fg="cyan"))
+        parts.append(click.style(plain(row["rule"]), fg="cyan"))
     if row["effects"]:
         parts.append(click.style(plain(", ".join(row["effects"]), 120), fg="green"))
     return " ".join(part for part in parts if part).rstrip()
