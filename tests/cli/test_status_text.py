@@ -48,6 +48,20 @@ def test_what_is_blocked_says_where_it_is_answered(say: Say, daemon: Served):
     assert line.endswith("answer it: palingenesis open ses_1abc")
 
 
+def test_what_was_said_already_is_not_said_again(say: Say, daemon: Served):
+    refused = {"reason": "auth", "message": "Incorrect API key."}
+    daemon.door.listed = [
+        a_session(status="paused", **{"for": "paused"}, reason="crash"),
+        a_session(status="attention", **{"for": "auth: Incorrect API key."}, **refused),
+    ]
+
+    paused, attention = say("status").out.splitlines()[1:3]
+
+    assert "): paused · crash · " in paused
+    assert paused.endswith("act again: palingenesis resume ses_1abc")
+    assert attention.count("Incorrect API key.") == 1
+
+
 def test_the_first_line_agrees_with_health(say: Say, daemon: Served):
     for changes in ({}, {"up": False}):
         daemon.door.agent_changes = changes

@@ -133,6 +133,8 @@ def _way_out(row: SessionStatus, short: str) -> list[str]:
             out = f"when that is mended: palingenesis resume {plain(short)}"
         case "blocked":
             out = f"answer it: palingenesis open {plain(short)}"
+        case "paused" if row["for"] == "paused":  # by a person, not because we hold ourselves
+            out = f"act again: palingenesis resume {plain(short)}"
         case _:
             return []
     return [click.style(out, bold=True)]
@@ -140,7 +142,7 @@ def _way_out(row: SessionStatus, short: str) -> list[str]:
 
 def _pending(row: SessionStatus, now: datetime) -> str:
     joint = " for " if row["status"] in {"waiting", "holding", "asking"} else ": "
-    text = f"{joint}{plain(row['for'])}" if row["for"] else ""
+    text = f"{joint}{plain(row['for'])}" if row["for"] not in {None, "", row["status"]} else ""
     if (until := read_time(row["until"])) is not None:
         left = f"in {say_span(until - now)}" if until > now else "now due"
         text += f" until {say_time(until, now)} ({left})"
@@ -152,4 +154,5 @@ def _because(row: SessionStatus) -> str | None:
     if not row["reason"]:
         return None
     message = f": {plain(row['message'], 80)}" if row["message"] else ""
-    return f"{plain(row['reason'])}{message}"
+    said = f"{plain(row['reason'])}{message}"
+    return said if said != plain(row["for"] or "") else None
