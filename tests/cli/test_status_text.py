@@ -143,6 +143,22 @@ def test_the_first_look_names_what_was_found_and_the_next_command(say: Say, tmp_
     assert lines[lines.index("", 2) + 1].split("  ")[1] == "palingenesis daemon start"
 
 
+def test_the_first_look_tells_how_it_is_let_into_an_opencode_until_it_is(say: Say, tmp_path: Path):
+    program = tmp_path / "bin" / "opencode"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    plugin = tmp_path / "their config" / "opencode" / "plugin" / "palingenesis.js"
+    theirs = {"PATH": str(program.parent), "XDG_CONFIG_HOME": str(tmp_path / "their config")}
+
+    assert "  palingenesis integrate opencode " in say(**theirs).out
+
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    assert "integrate" not in say(**theirs).out
+    assert "integrate" not in say(PATH="/nonexistent").out
+
+
 def test_the_first_look_without_opencode_begins_with_what_works_without(say: Say):
     lines = say(PATH="/nonexistent").out.splitlines()
 

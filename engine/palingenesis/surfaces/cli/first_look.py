@@ -26,8 +26,9 @@ def show_first_look(desk: Desk) -> None:
     if ran_before:
         _say("journal", f"{plain(str(paths.journal), 200)}, from an earlier run", True)
     click.echo()
-    for command, told in _next(program=bool(program), ran_before=ran_before):
-        click.echo(f"  {click.style(f'{command:31}', bold=True)} {told}")
+    lets_in = _lets_in(desk)
+    for command, told in _next(program=bool(program), ran_before=ran_before, lets_in=lets_in):
+        click.echo(f"  {click.style(f'{command:32}', bold=True)} {told}")
 
 
 def _say(name: str, told: str, good: bool) -> None:
@@ -35,7 +36,7 @@ def _say(name: str, told: str, good: bool) -> None:
     click.echo(f"  {mark} {name:9} {told}")
 
 
-def _next(*, program: bool, ran_before: bool) -> list[tuple[str, str]]:
+def _next(*, program: bool, ran_before: bool, lets_in: bool) -> list[tuple[str, str]]:
     begin = ("palingenesis daemon start", "begin to watch")
     demo = ("palingenesis demo", "see a whole night in under a minute")
     if ran_before:
@@ -44,11 +45,20 @@ def _next(*, program: bool, ran_before: bool) -> list[tuple[str, str]]:
         first = [begin, demo]
     else:
         first = [demo, ("palingenesis doctor", "what is missing, and how to get it"), begin]
+    if program and not lets_in:
+        first.append(("palingenesis integrate opencode", "let it into the one in your terminal"))
     return [
         *first,
         ("palingenesis open", "work in OpenCode on the watched server"),
         ("palingenesis --help", "everything else"),
     ]
+
+
+def _lets_in(desk: Desk) -> bool:
+    """Whether an OpenCode that is started in a terminal loads our plugin."""
+    from palingenesis.assistants.opencode.plugin_place import is_in_place
+
+    return is_in_place(desk.environ)
 
 
 def _program(desk: Desk) -> str | None:
