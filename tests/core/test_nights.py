@@ -428,6 +428,30 @@ def test_an_abort_while_our_interrupt_was_overtaken_by_a_prompt_of_hers_is_hers(
     assert life.session.latched
 
 
+def test_an_abort_after_our_interrupt_came_too_late_is_hers():
+    life = Life(policy(rule("always", "", "resume")))
+    life >> stopped("rate_limit", key="m:retry-1", retry_after=2, retrying=True) << "interrupt"
+    life >> working >> ended("interrupt", "superseded") << Status.WORKING
+
+    life >> stopped("user_abort", key="n:end") << Status.STOOD_DOWN
+
+    assert life.session.latched
+
+
+def test_each_prompt_is_excused_once_however_often_the_provider_refuses_after_it():
+    life = Life(policy(rule("on", "not stop.retrying", "resume"), rule("own", "", "stand-down")))
+    for number in (1, 2):
+        life >> stopped("crash", key=f"m{number}:end") << "resume"
+        life >> ended("resume") >> working >> alive
+    assert life.session.unproductive == 2
+
+    for attempt in (1, 2, 3):
+        life >> stopped("rate_limit", key=f"n:retry-{attempt}", retry_after=60, retrying=True)
+        life >> working
+
+    assert life.session.unproductive == 1
+
+
 def test_an_abort_that_may_be_hers_is_hers_and_is_told():
     life = Life(SILENT) >> passed(615) << "interrupt"
 

@@ -239,6 +239,8 @@ class Session:
     """Until when the provider has asked to wait; None: it has not since it answered last."""
     unproductive: int = 0
     """Our prompts in a row after which nothing was achieved."""
+    unjudged: bool = False
+    """No stop has told yet what the newest of them came to."""
     rails: tuple[str, ...] = ()
     """Rails that are touched now, in words."""
     predecessor: SessionId | None = None

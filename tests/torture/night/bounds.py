@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.torture.night.evidence import EARLY_S, LATE_S, PROMPTS, Evidence, Line, Violation
+from tests.torture.night.evidence import (
+    EARLY_S,
+    LATE_S,
+    PROMPTS,
+    Evidence,
+    Intent,
+    Line,
+    Violation,
+)
 
 _BURST, _WITHIN_S, _BREAKER_S = 5, 600.0, 1800.0
 
@@ -111,18 +119,38 @@ _NOT_NOW: Final = frozenset(
 _IN_VAIN: Final = 3
 
 
+def _came_to(evidence: Evidence, prompt: Intent) -> str:
+    """The reason of the first stop that was told of its session after it."""
+    return next(
+        (
+            str(line.event["stop"]["reason"])
+            for line in evidence.lines[prompt.line.seq :]
+            if line.kind == "SessionStopped" and line.event["session"] == prompt.effect["session"]
+        ),
+        "",
+    )
+
+
 def not_in_vain(evidence: Evidence) -> Iterator[Violation]:
-    """I7: three prompts in a row that achieve nothing, and a person has to look."""
+    """I7: three prompts in a row that achieve nothing, and a person has to look.
+
+    That a provider refuses for now says nothing about the prompt that it refuses.
+    """
     seen = {"SessionProgressed", "PersonPrompted", "CommandGiven"}
     good = [
         (line.at, line.event.get("session", "")) for line in evidence.lines if line.kind in seen
     ]
     sent: dict[str, list[float]] = {}
+    refused = {
+        intent.id
+        for intent in evidence.intents.values()
+        if intent.kind in PROMPTS and _came_to(evidence, intent) in _NOT_NOW
+    }
     for intent in evidence.intents.values():
         decided = evidence.decisions.get(intent.effect["decision"])
         if intent.kind not in PROMPTS or decided is None or decided.plain["event"] == "operator":
             continue
-        if decided.plain["facts"].get("stop.reason") in _NOT_NOW:
+        if decided.plain["facts"].get("stop.reason") in _NOT_NOW or intent.id in refused:
             continue
         session, at = intent.effect["session"], intent.line.at
         before = sent.setdefault(session, [])

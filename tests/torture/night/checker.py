@@ -367,6 +367,18 @@ def _told_of_silence(evidence: Evidence, session: str, since: float) -> bool:
     )
 
 
+def _was_clock_set(evidence: Evidence, session: str, last: Decided | None) -> bool:
+    """Whether the clock was set between an abort of ours and what was decided of it.
+
+    An abort of a former run is known by its time only, and then nobody knows the time.
+    """
+    return last is not None and any(
+        mark.session == session and mark.at <= step.at <= last.line.at
+        for mark in evidence.all("abort")
+        for step in evidence.all("step")
+    )
+
+
 def left_for_a_reason(evidence: Evidence, statuses: dict[str, str]) -> Iterator[Violation]:
     """I3: nobody is left alone for a stop of the person's that she never said."""
     hers = {word[2] for word in _her_words(evidence) if word[1]}
@@ -379,7 +391,11 @@ def left_for_a_reason(evidence: Evidence, statuses: dict[str, str]) -> Iterator[
             for mark in evidence.all("abort")
             for spoke in evidence.all("person-prompt")
         )
-        told = met or any("the person's stop" in one.plain["why"] for one in decided)
+        told = (
+            met
+            or _was_clock_set(evidence, id_, last)
+            or any("the person's stop" in one.plain["why"] for one in decided)
+        )
         if status == "stood_down" and reason == "user_abort" and not (told or hers & {id_, ""}):
             text = f"{id_} is left alone for an abort that was not the person's"
             yield Violation("I3", evidence.until, text)

@@ -49,10 +49,16 @@ def begin_episode(draft: Draft, session: Session, reason: StopReason) -> Session
         trouble = reason not in _NO_TROUBLE
         episode = Episode(started_at=draft.at, first_reason=reason) if trouble else None
     unproductive = session.unproductive
-    if reason in PROVIDER_REFUSED and unproductive:
+    if reason in PROVIDER_REFUSED and session.unjudged and unproductive:
         unproductive -= 1  # the provider's "not now" says nothing about the prompt
     return draft.put(
-        replace(session, episode=episode, healthy_since=None, unproductive=unproductive)
+        replace(
+            session,
+            episode=episode,
+            healthy_since=None,
+            unproductive=unproductive,
+            unjudged=False,
+        )
     )
 
 

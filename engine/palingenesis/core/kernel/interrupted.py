@@ -88,7 +88,8 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
         _hers(draft, session, unsure=True)
         return
     session = cancel(draft, session, detail or "the session has moved on")
-    draft.move(session, "superseded", detail)
+    # What is aborted from now on, is not aborted by us.
+    draft.move(draft.put(replace(session, aborting=False)), "superseded", detail)
 
 
 def stood_still(draft: Draft, session: Session, stop: Stop) -> None:

@@ -144,6 +144,7 @@ def _tried(session: Session) -> Session:
     return replace(
         session,
         unproductive=session.unproductive + 1,
+        unjudged=True,
         episode=replace(episode, attempts=episode.attempts + 1) if episode else None,
     )
 

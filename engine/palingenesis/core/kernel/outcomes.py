@@ -288,6 +288,7 @@ def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
         decided=(*session.decided, *known.decided)[-200:],
         prompts=(*session.prompts, *known.prompts)[-50:],
         unproductive=session.unproductive + known.unproductive,
+        unjudged=session.unjudged or known.unjudged,
         repeats=session.repeats + known.repeats,
         floor=session.floor,
         spent_before=spent_in(session) or 0.0,

@@ -69,6 +69,7 @@ def _never_ordered(session: Session, plan: Plan, effect: effects.Effect) -> tupl
         session,
         prompts=session.prompts[:-1],
         unproductive=max(session.unproductive - 1, 0),
+        unjudged=False,
         episode=replace(episode, attempts=max(episode.attempts - 1, 0)) if episode else None,
     )
     return session, replace(plan, acted=False, acted_at=None)
