@@ -436,6 +436,20 @@ def test_our_server_is_not_ended_for_a_session_whose_own_program_has_ended() -> 
     assert life.world.agents[OURS].up
 
 
+@pytest.mark.parametrize("cause", [DownCause.UNREACHABLE, DownCause.ENDED, DownCause.DONE])
+def test_nobody_is_told_of_a_program_that_was_gone_before_it_had_answered(cause) -> None:
+    life, brief = at_home(CAREFUL), AgentId("opencode-400")
+
+    life.take(
+        events.AgentDown(
+            at=life.now, agent=brief, cause=cause, assistant="opencode", way=Way.INTEGRATED
+        )
+    )
+
+    life.claim_nothing_more()
+    assert brief not in life.world.agents
+
+
 def test_its_end_after_its_link_was_lost_is_its_end() -> None:
     life = at_home(GO_ON)
 

@@ -4,10 +4,11 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
-from palingenesis.demo.replies import Text, rate_limited
+from palingenesis.demo.replies import Stall, Text, rate_limited
 from tests.live.bench import free_port
 from tests.live.calls import ServerCalls
 from tests.live.night import TAKES_OVER_SOON, Night, default_policy
@@ -98,3 +99,23 @@ def test_what_waits_after_the_end_of_a_run_goes_on_once_on_the_managed_server(op
             assert [one.session for one in night.provider.requests] == [session, session]
             assert night.session(session)["agent"] == "opencode"
             assert night.rules(session) == ["own-retry-long", "finished"]
+
+
+def test_a_run_that_ends_well_without_a_daemon_was_not_left_by_her(opencode: Path):
+    with Night(opencode) as night:
+        plug_in(night)
+        night.provider.script(Stall(text="painting "))
+        with started(night, opencode, "run", "paint it") as run:
+            night.wait(lambda: sessions_of(night, run.pid), PATIENT_S, lambda: "its session")
+            session = str(sessions_of(night, run.pid)[0]["id"])
+            night.wait_for(session, "working", timeout_s=PATIENT_S)
+            night.stop(SIGTERM)
+            night.provider.release()
+            run.communicate(timeout=PATIENT_S)
+            night.start()
+
+            night.wait_for(session, "completed", timeout_s=PATIENT_S)
+            night.claim_quiet()
+            assert len(night.provider.requests) == 1
+            assert night.rules(session) == ["finished"]
+            assert night.alarms() == []

@@ -17,7 +17,7 @@ from typing import Final
 
 from palingenesis.assistants.opencode.ending import how_it_ended
 from palingenesis.assistants.opencode.observed import agent_of
-from palingenesis.assistants.opencode.pacing import Pace
+from palingenesis.assistants.opencode.pacing import QUIET_FACTOR, Pace
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.assistants.opencode.transcript import read_transcript
@@ -92,11 +92,12 @@ class MissingPrograms:
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
         while True:
-            missing = {_name_of(one): one for one in self._known() if _is_gone(one)}
+            known = self._known()
+            missing = {_name_of(one): one for one in known if _is_gone(one)}
             for name in self._missed & missing.keys():
                 await self._tell(missing[name], emit)
             self._missed = frozenset(missing)
-            await self._clock.sleep(self._pace.interval_s)
+            await self._clock.sleep(self._pace.interval_s * (1 if known else QUIET_FACTOR))
 
     async def _tell(self, one: Remembered, emit: Emit) -> None:
         agent = agent_of(one.pid)

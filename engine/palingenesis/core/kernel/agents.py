@@ -155,8 +155,11 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
 
 
 def _never_came_up(draft: Draft, event: events.AgentDown) -> None:
-    """An agent that was to be there is not: list it, and say so once."""
-    if event.way is None:
+    """An agent that was to be there is not: list it, and say so once.
+
+    Nobody counts on a program of the person's own; one may be gone before it has answered.
+    """
+    if event.way is None or event.way.is_hers:
         return
     draft.agents[event.agent] = Agent(
         id=event.agent,
