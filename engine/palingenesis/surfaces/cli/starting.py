@@ -71,7 +71,7 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
             told = client.status()
             attends = config.opencode.mode == "managed" or "--server" in flags
             if attends and config.monitoring.has_somebody:
-                told = _once_an_agentis_told(client, told, child)
+                told = _once_an_agent_is_told(client, told, child)
                 if child.poll() is not None:
                     failure = _failed_start(paths, begin, child.returncode)
                     return _pid_of_another(client, failure), True
@@ -116,7 +116,7 @@ def _warn_about_start(told: Status) -> None:
             click.echo("hint: it is tried again by itself; palingenesis status", err=True)
 
 
-def _once_an_agentis_told(
+def _once_an_agent_is_told(
     client: ControlClient, told: Status, child: "subprocess.Popen[bytes]"
 ) -> Status:
     """The status once our OpenCode runs, or it is known that it does not."""
