@@ -22,6 +22,7 @@ from palingenesis.core.values import DownCause, StopReason, Way
 from palingenesis.processes.children import Child
 from palingenesis.processes.identity import Identity, send_signal
 from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.ports import Emit, Sensor
 from tests.opencode.live_adapter.fake import START, Json, QuickClock, Told, answer, user
 
 SCHEMA = """
@@ -239,7 +240,7 @@ def test_a_program_that_lets_us_in_meanwhile_is_told_about_by_nobody_twice(tmp_p
 
 def told_of_one(
     tmp_path: Path,
-    look: Callable[[Identity], ObservedSensor],
+    look: Callable[[Identity], Sensor],
     until: Callable[[Identity, Told], Awaitable[None]],
 ) -> list[ev.Event]:
     """What a sensor tells until then of a program that does nothing."""
@@ -307,6 +308,40 @@ def test_a_program_that_lets_us_in_while_it_says_its_version_is_not_told_as_only
             await asyncio.sleep(0.005)
 
     assert told_of_one(tmp_path, look, until) == []
+
+
+class BegunAnew:
+    """A sensor that is begun anew after a mistake."""
+
+    name = "programs"
+
+    def __init__(self, sensor: ObservedSensor) -> None:
+        self.sensor = sensor
+
+    async def watch(self, emit: Emit) -> None:
+        try:
+            await self.sensor.watch(emit)
+        except* ZeroDivisionError:
+            await self.sensor.watch(emit)
+
+
+def test_a_sensor_that_made_a_mistake_sees_the_same_programs_when_it_is_begun_anew(
+    tmp_path: Path,
+) -> None:
+    asked = 0
+
+    def look(who: Identity) -> BegunAnew:
+        def claimed(one: Identity) -> bool:
+            nonlocal asked
+            asked += one == who
+            return one != who or bool(asked == 4 and 1 / 0)
+
+        return BegunAnew(ObservedSensor(SystemClock(), pace=Pace(interval_s=0.02), claimed=claimed))
+
+    async def until(_who: Identity, told: Told) -> None:
+        await told.wait(ev.AgentUp, 2)
+
+    assert len(told_of_one(tmp_path, look, until)) == 2
 
 
 @pytest.mark.parametrize(

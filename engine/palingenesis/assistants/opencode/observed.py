@@ -138,6 +138,8 @@ class ObservedSensor:
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
         self._emit = emit
+        self._watched.clear()  # begun anew after a mistake: all of them
+        self._lookout = Lookout(NAMES)
         async with asyncio.TaskGroup() as group:
             while True:
                 due = self._lookout.is_due()  # a quiet machine is not searched
