@@ -173,11 +173,12 @@ class IntegratedPrograms:
         tasks = (watching, over, away)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # At once: a plugin that comes again from now on is another one's to look after.
+            self._programs.pop(program.identity, None)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        self._programs.pop(program.identity, None)
         if identify(program.identity.pid) == program.identity:
             log.info("the plugin in process %d is gone; it is observed", program.identity.pid)
 
