@@ -109,6 +109,7 @@ def test_a_run_that_ends_well_without_a_daemon_was_not_left_by_her(opencode: Pat
             night.wait(lambda: sessions_of(night, run.pid), PATIENT_S, lambda: "its session")
             session = str(sessions_of(night, run.pid)[0]["id"])
             night.wait_for(session, "working", timeout_s=PATIENT_S)
+            night.wait_for_requests(1, timeout_s=PATIENT_S)
             night.stop(SIGTERM)
             night.provider.release()
             run.communicate(timeout=PATIENT_S)
@@ -117,5 +118,5 @@ def test_a_run_that_ends_well_without_a_daemon_was_not_left_by_her(opencode: Pat
             night.wait_for(session, "completed", timeout_s=PATIENT_S)
             night.claim_quiet()
             assert len(night.provider.requests) == 1
-            assert night.rules(session) == ["finished"]
+            assert night.rules(session) == ["finished-in-sight"]
             assert night.alarms() == []
