@@ -188,6 +188,7 @@ def test_the_newest_id_is_no_older_than_a_process_that_was_just_begun(tmp_path: 
 def lookout_of(newest: Callable[[], int | None], *looked_at: int) -> Lookout:
     """One that has looked at these twice."""
     lookout = Lookout(["python"], pids=lambda: list(looked_at), newest=newest)
+    assert lookout.is_due()
     lookout.look()
     assert lookout.is_due()  # who was new may have been its parent's copy
     lookout.look()
@@ -213,6 +214,7 @@ def test_who_begins_while_we_look_is_looked_for_the_next_time() -> None:
 
     lookout = Lookout(["python"], pids=pids, newest=lambda: newest)
     for _ in range(3):
+        assert lookout.is_due()
         lookout.look()
 
     assert lookout.is_due()

@@ -58,22 +58,24 @@ class Lookout:
         self._names = tuple(names)
         self._pids = pids
         self._newest = newest
+        self._newest_now: int | None = None
         self._newest_then: int | None = None
         self._looks: dict[int, int] = {}
         self._times = 0
 
     def is_due(self) -> bool:
         """Whether a look may show anything; asked each time before one, and cheap."""
+        self._newest_now = self._newest()  # whoever begins from here on is seen the next time
         if self._times % _ROUND == 0 or self._newest_then is None:
             return True
-        if self._newest() != self._newest_then or min(self._looks.values(), default=0) < _LOOKS:
+        if self._newest_now != self._newest_then or min(self._looks.values(), default=0) < _LOOKS:
             return True
         self._times += 1
         return False
 
     def look(self) -> list[Found]:
         """The processes of these names that are new, or that were found before and are due."""
-        self._newest_then = self._newest()  # whoever begins from here on is seen the next time
+        self._newest_then = self._newest_now
         pids = self._pids()
         if self._times % _ROUND == 0:
             self._looks.clear()

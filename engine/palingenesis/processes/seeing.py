@@ -46,7 +46,8 @@ def newest_pid() -> int | None:
     As long as it stays the same nothing was begun. See proc_loadavg(5), the last field.
     """
     try:
-        return int((_PROC / "loadavg").read_bytes().split()[-1])
+        with open("/proc/loadavg", "rb", buffering=0) as file:  # noqa: PTH123 - cheaper
+            return int(file.read(128).split()[-1])
     except (OSError, ValueError, IndexError):
         return None
 
