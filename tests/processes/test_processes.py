@@ -228,5 +228,19 @@ def test_everybody_is_looked_at_again_after_a_while_although_nobody_was_begun() 
     assert due == [False] * 18 + [True]
 
 
+def test_a_glance_is_quick_among_few_processes_that_are_known() -> None:
+    few = Lookout(["python"], pids=lambda: [os.getpid()], newest=lambda: 7)
+    assert not few.is_quick()  # everybody is unknown
+    few.look()
+    assert few.is_quick()
+    for _ in range(19):
+        few.look()
+    assert not few.is_quick()  # everybody is looked at again
+
+    many = Lookout(["python"], pids=lambda: list(range(2**22, 2**22 + 2_000)), newest=lambda: 7)
+    many.look()
+    assert not many.is_quick()
+
+
 def test_where_the_system_does_not_tell_who_was_begun_a_look_is_always_due() -> None:
     assert lookout_of(lambda: None, os.getpid()).is_due()

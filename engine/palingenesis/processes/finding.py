@@ -26,6 +26,7 @@ __all__ = [
 
 _LOOKS = 2
 _ROUND = 20
+_FEW = 1_000
 
 
 def of_this_user(names: Iterable[str]) -> list[Found]:
@@ -33,7 +34,8 @@ def of_this_user(names: Iterable[str]) -> list[Found]:
 
     The name is the kernel's: what was executed, without its directory, cut to 15 characters.
     """
-    return _found(all_pids(), names)
+    names = tuple(names)
+    return _closely(_named(all_pids(), names), names)
 
 
 class Lookout:
@@ -73,24 +75,40 @@ class Lookout:
         self._times += 1
         return False
 
+    def is_quick(self) -> bool:
+        """Whether the next glance takes a moment only: few processes, and hardly one unknown."""
+        return self._times % _ROUND != 0 and 0 < len(self._looks) <= _FEW
+
     def look(self) -> list[Found]:
         """The processes of these names that are new, or that were found before and are due."""
+        return self.closely(self.glance())
+
+    def glance(self) -> list[int]:
+        """Their ids, by their names alone: this waits for no process, whatever state it is in."""
         self._newest_then = self._newest_now
         pids = self._pids()
         if self._times % _ROUND == 0:
             self._looks.clear()
         self._times += 1
         looked = {pid: self._looks[pid] for pid in pids if pid in self._looks}
-        found = _found([pid for pid in pids if looked.get(pid, 0) < _LOOKS], self._names)
         self._looks = {pid: looked.get(pid, 0) + 1 for pid in pids}
-        return found
+        return _named([pid for pid in pids if looked.get(pid, 0) < _LOOKS], self._names)
+
+    def closely(self, pids: Iterable[int]) -> list[Found]:
+        """Those of a glance that are of this user, looked at closely."""
+        return _closely(pids, self._names)
 
 
-def _found(pids: Iterable[int], names: Iterable[str]) -> list[Found]:
+def _named(pids: Iterable[int], names: Iterable[str]) -> list[int]:
     wanted = {name[:15] for name in names}
-    seen = (look_at(pid) for pid in pids if name_of(pid) in wanted)
+    return [pid for pid in pids if name_of(pid) in wanted]
+
+
+def _closely(pids: Iterable[int], names: Iterable[str]) -> list[Found]:
+    seen = [one for pid in pids if (one := look_at(pid)) is not None]
     # Asked again: a child that becomes another program meanwhile was looked at half and half.
-    return [one for one in seen if one is not None and name_of(one.identity.pid) in wanted]
+    still = set(_named([one.identity.pid for one in seen], names))
+    return [one for one in seen if one.identity.pid in still]
 
 
 def started_at(identity: Identity) -> datetime | None:

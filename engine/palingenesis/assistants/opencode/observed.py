@@ -142,8 +142,7 @@ class ObservedSensor:
         self._lookout = Lookout(NAMES)
         async with asyncio.TaskGroup() as group:
             while True:
-                due = self._lookout.is_due()  # a quiet machine is not searched
-                for found in await asyncio.to_thread(self._lookout.look) if due else ():
+                for found in await self._look_around():
                     program = read_command(found.command)
                     if program is None or found.identity in self._watched:
                         continue
@@ -155,6 +154,15 @@ class ObservedSensor:
                         continue
                     group.create_task(self._observe(found, program))
                 await self._clock.sleep(self._pace.interval_s)
+
+    async def _look_around(self) -> list[Found]:
+        """Who may be new. A thread costs more than a glance at few processes does."""
+        lookout = self._lookout
+        if not lookout.is_due():
+            return []
+        quick = lookout.is_quick()
+        pids = lookout.glance() if quick else await asyncio.to_thread(lookout.glance)
+        return await asyncio.to_thread(lookout.closely, pids) if pids else []
 
     async def _observe(self, found: Found, program: Program) -> None:
         """One program, from now to its end, or until it lets us in."""
