@@ -48,6 +48,26 @@ def test_what_is_blocked_says_where_it_is_answered(say: Say, daemon: Served):
     assert line.endswith("answer it: palingenesis open ses_1abc")
 
 
+def test_what_died_with_her_program_says_how_it_goes_on(say: Say, daemon: Served):
+    daemon.door.listed = [
+        a_session(status="stood_down", reason="crash"),
+        a_session(status="stood_down", reason="user_exit"),
+    ]
+
+    died, left = say("status").out.splitlines()[1:3]
+
+    assert died.endswith("go on with it: palingenesis open ses_1abc")
+    assert "palingenesis open" not in left
+
+
+def test_programs_of_hers_are_told_apart_by_their_process(say: Say, daemon: Served):
+    daemon.door.agent_changes = {"way": "integrated", "pid": 4242}
+    assert " · integrated · process 4242 · up" in say("status").out
+
+    daemon.door.agent_changes = {"way": "managed", "pid": 4242}
+    assert "process 4242" not in say("status").out
+
+
 def test_what_was_said_already_is_not_said_again(say: Say, daemon: Served):
     refused = {"reason": "auth", "message": "Incorrect API key."}
     daemon.door.listed = [

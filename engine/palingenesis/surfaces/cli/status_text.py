@@ -160,7 +160,9 @@ def _say_agents(told: Status, now: datetime) -> None:
     for agent in told["agents"]:
         up = click.style("up", fg="green") if agent["up"] else click.style("down", fg="red")
         name = f"{plain(agent['assistant'])} {plain(agent['version'])}".rstrip()
-        line = f"{name} · {agent['way']} · {up}{_ago(agent['since'], now)}"
+        hers = agent["way"] in {"integrated", "observed"} and agent["pid"] is not None
+        which = f" · process {agent['pid']}" if hers else ""
+        line = f"{name} · {agent['way']}{which} · {up}{_ago(agent['since'], now)}"
         if not agent["supported"]:
             line += " · this version is only watched, never acted on"
         click.echo(line + (f" · {plain(agent['detail'])}" if agent["detail"] else ""))

@@ -135,6 +135,8 @@ def _way_out(row: SessionStatus, short: str) -> list[str]:
             out = f"answer it: palingenesis open {plain(short)}"
         case "paused" if row["for"] == "paused":  # by a person, not because we hold ourselves
             out = f"act again: palingenesis resume {plain(short)}"
+        case "stood_down" if row["reason"] == "crash":  # not her doing, so she may not know it
+            out = f"go on with it: palingenesis open {plain(short)}"
         case _:
             return []
     return [click.style(out, bold=True)]
