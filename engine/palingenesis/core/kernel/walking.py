@@ -148,7 +148,7 @@ def _delegate(draft: Draft, session: Session, plan: Plan, step: plans.Delegate) 
     deadline = min(stop.retry_at + _DELEGATE_GRACE, begun + WAIT_MAX)
     if deadline <= draft.at:
         return onward(draft, session, plan)
-    because = "the assistant tries again by itself"
+    because = "the assistant, which tries again by itself"
     waiting = replace(
         plan,
         wait_from=begun,
