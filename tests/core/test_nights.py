@@ -333,10 +333,11 @@ def test_an_abort_right_after_her_own_command_is_hers_if_we_died_in_between():
     assert life.session.latched
 
 
-def test_an_abort_right_after_her_own_command_that_is_not_told_yet_is_told_as_maybe_hers():
+@pytest.mark.parametrize("after", [0, 15])
+def test_an_abort_after_her_own_command_that_is_not_told_yet_is_told_as_maybe_hers(after: int):
     life = Life(NIGHT) >> working >> told_to(commands.Skip(session=SES)) << "interrupt"
 
-    life >> passed(10) >> ended("interrupt", idle_since=at(0), again="yes", stop="msg_1:end")
+    life >> passed(20) >> ended("interrupt", idle_since=at(after), again="yes", stop="msg_1:end")
 
     life << "notify" << Status.WORKING
     life >> stopped("user_abort", key="msg_1:end") << Status.STOOD_DOWN

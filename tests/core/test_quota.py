@@ -228,6 +228,19 @@ def test_a_pause_of_seconds_is_not_expected_as_late_as_the_last_reset():
     assert deadline(ships, 0) == pause
 
 
+def test_two_pauses_in_a_row_are_no_reset_that_one_learns_from():
+    ships = Fleet(NIGHT, 2)
+    ships.refuse(0, resets=ships.now + 4 * MINUTE)
+    ships.after(210)
+    pause = ships.now + 2 * MINUTE
+    ships.refuse(1, resets=pause)
+
+    probes(ships, until=pause + 30 * MINUTE, opens=pause + 5 * MINUTE)
+
+    assert not ships.ledger.closed
+    assert ships.ledger.drift == timedelta(0)
+
+
 def test_others_wait_no_longer_for_a_pause_of_seconds_than_was_asked_for():
     ships = Fleet(NIGHT, 3)
     late_by(ships, 7 * MINUTE)

@@ -29,6 +29,8 @@ class Quota:
     refusals: int = 1
     shown: datetime | None = None
     """The reset that the provider displays."""
+    shown_at: datetime | None = None
+    """When it was displayed first; None: when the limit was closed, in an older journal."""
     dated: bool = False
     """That is a date by the provider's clock, which nothing could be held against."""
     again_at: datetime | None = None

@@ -56,10 +56,11 @@ def interrupted(
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
     died = "cut_off" in event.data
-    ours = event.data.get("again") and not died and _was_at_once(session, since or "")
-    unsure = ours and is_hers(plan)
+    again = bool(event.data.get("again")) and not died
+    unsure = again and is_hers(plan) and _rested(session, since or "") >= timedelta(0)
+    ours = again and not unsure and timedelta(0) <= _rested(session, since or "") <= _AT_ONCE
     # Where it stands is told with both: the next step answers that.
-    if since is None or (ours and not unsure):
+    if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
     if not session.aborting and is_ours(session.stop):
         _hers(draft, session, unsure="again" in event.data)
@@ -99,13 +100,12 @@ def stood_still(draft: Draft, session: Session, stop: Stop) -> None:
         _hers(draft, session, unsure=False)
 
 
-def _was_at_once(session: Session, since: str) -> bool:
-    """Whether it came to rest right after we ordered it: then a former run of ours did it."""
+def _rested(session: Session, since: str) -> timedelta:
+    """How long after our order it came to rest; below zero: before it, or nobody can tell."""
     try:
-        idle_since = datetime.fromisoformat(since)
+        return datetime.fromisoformat(since) - session.since
     except ValueError:
-        return False
-    return timedelta(0) <= idle_since - session.since <= _AT_ONCE
+        return timedelta.min
 
 
 def _is_overdue(session: Session, since: str) -> bool:

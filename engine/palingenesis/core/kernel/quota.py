@@ -159,9 +159,14 @@ def floor_of(quota: Quota) -> datetime | None:
 
 def expected_at(quota: Quota) -> datetime | None:
     """When the displayed reset is expected: as late as it was before, unless it is a pause."""
-    if quota.shown is None or quota.shown - quota.closed_at < _DISPLAYED:
+    if quota.shown is None or _is_pause(quota, quota.shown):
         return quota.shown
     return quota.shown + quota.drift
+
+
+def _is_pause(quota: Quota, shown: datetime) -> bool:
+    """Whether so short a wait was asked for that it is none that one learns from."""
+    return shown - (quota.shown_at or quota.closed_at) < _DISPLAYED
 
 
 def drift_of(world: World, session: Session) -> timedelta:
@@ -252,6 +257,7 @@ def _closed(at: datetime, place: Place, window: str, stop: Stop, before: Quota |
         closed_at=at,
         refused_at=at,
         shown=shown,
+        shown_at=at,
         dated=_is_dated(stop),
         again_at=None if shown else at + rung(_ladder(window), 0),
         answered_at=before.answered_at if before else None,
@@ -269,11 +275,14 @@ def _refused_again(draft: Draft, before: Quota, session: Session, stop: Stop) ->
     asked = _probe_of(draft, before, session)
     if asked is None:
         later = shown is not None and (before.shown is None or shown > before.shown)
-        return replace(quota, shown=shown, dated=_is_dated(stop)) if later else quota
+        dated = _is_dated(stop)
+        return replace(quota, shown=shown, shown_at=at, dated=dated) if later else quota
     quota = replace(quota, probe=session.id, probed_at=asked)
     if shown is not None and shown - at >= DRIFT_MAX:
         dated = _is_dated(stop)
-        return replace(quota, shown=shown, dated=dated, again_at=None, probes=0, late=0)
+        return replace(
+            quota, shown=shown, shown_at=at, dated=dated, again_at=None, probes=0, late=0
+        )
     if asked == before.probed_at:  # the assistant itself has tried again
         again_at = max(before.again_at or at, shown or at)
         return replace(quota, again_at=again_at)
@@ -376,7 +385,7 @@ def _opened(draft: Draft, key: str, quota: Quota) -> Quota:
 def _learnt(quota: Quota, at: datetime) -> tuple[timedelta, int]:
     """The drift from now on, and how many resets in a row came in time."""
     shown = quota.shown
-    if shown is None or at < shown or shown - quota.closed_at < _DISPLAYED:
+    if shown is None or at < shown or _is_pause(quota, shown):
         return quota.drift, quota.on_time
     if quota.late:
         return min(timedelta(seconds=ceil((at - shown).total_seconds())), DRIFT_MAX), 0
