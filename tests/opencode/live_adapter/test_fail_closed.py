@@ -11,7 +11,7 @@ import pytest
 from palingenesis.core import effects as ef
 from palingenesis.core.values import Result
 from palingenesis.runtime.ports import Outcome
-from tests.opencode.live_adapter.fake import FakeOpenCode, user
+from tests.opencode.live_adapter.fake import FakeOpenCode, answer, user
 from tests.opencode.live_adapter.test_actuator import (
     BASE,
     NEW,
@@ -34,6 +34,12 @@ ACTING = (
     ef.NewSession(**BASE, id="7.6", stop=DOWN, source="auto", if_missing="summary"),
     ef.Compact(**BASE, id="7.7", stop=DOWN),
 )
+
+
+def stands_for(fake: FakeOpenCode, effect: ef.Effect) -> None:
+    """Let the session stand where that was decided: cut off, if its server went down."""
+    if getattr(effect, "stop", "") == DOWN:
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
 
 
 def answered(body: str, status: int = 200, kind: str = "application/json") -> bytes:
@@ -88,7 +94,8 @@ def test_nothing_is_sent_when_the_state_cannot_be_read(place: str, nonsense: str
         acting = actuator(fake)
         fake.raw[place] = PLACES[place][nonsense]
         for effect in ACTING:
-            outcomes.append(await acting.perform(effect))  # noqa: PERF401
+            stands_for(fake, effect)
+            outcomes.append(await acting.perform(effect))
         posted = [path for method, path in fake.asked if method == "POST"]
         assert posted == []
 
@@ -106,6 +113,7 @@ def test_all_of_them_are_sent_when_everything_can_be_read() -> None:
 
         async def story(fake: FakeOpenCode, effect: ef.Effect = effect) -> None:
             answers_at_once(fake)
+            stands_for(fake, effect)
             outcome = await actuator(fake).perform(effect)
             assert outcome.result is Result.OK, outcome
 
