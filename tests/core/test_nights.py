@@ -354,6 +354,18 @@ def test_a_prompt_that_is_told_after_her_stop_of_its_turn_does_not_end_that_stop
     assert life.session.latched
 
 
+def test_a_prompt_from_before_her_command_does_not_end_it():
+    life = Life(NIGHT) >> working
+    prompt = person_prompts(life)  # told, and not yet written down: the disk is full
+
+    life >> passed(30) >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> ended("interrupt", stop="msg_1:end") << Status.STOOD_DOWN
+    life >> (lambda _: prompt) >> stopped("auth", key="msg_1:end")
+
+    life << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_a_prompt_after_her_stop_ends_it_however_often_the_stop_is_told():
     life = Life(NIGHT) >> working >> told_to(commands.Abort(session=SES)) << "interrupt"
     life >> ended("interrupt", stop="msg_1:end") << Status.STOOD_DOWN

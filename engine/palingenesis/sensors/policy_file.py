@@ -200,7 +200,7 @@ class CompilerProcess:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-                await process.wait()
+                await process.communicate()  # to the end of its pipes: none is left open
         if process.returncode != 0:
             last = errors.decode(errors="replace").strip().rpartition("\n")[2][:300]
             return _trouble(f"the compiler ended with {process.returncode}: {last}")

@@ -295,6 +295,8 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
     session = draft.sessions.get(event.session)
     if session is None or session.status is Status.DETACHED:
         return
+    if session.latched and session.person_at is not None and event.at < session.person_at:
+        return  # it is older than the command that stopped it, and was told late
     forget_touched(draft, session.id)
     session = replace(
         _answered(somebody_went_on(draft, session)),
