@@ -27,6 +27,7 @@ from tests.opencode.live_adapter.fake import (
     QuickClock,
     answer,
     message_key,
+    ms,
     play,
     refused,
     user,
@@ -253,6 +254,7 @@ def test_after_a_crash_a_message_of_a_person_supersedes_and_silence_does_not() -
     [
         (answer(2), Result.SUPERSEDED),
         (answer(2, finish="length"), Result.SUPERSEDED),
+        (answer(2, time={"created": ms(START) + 2_000}), Result.SUPERSEDED),
         (refused(2), Result.SUPERSEDED),
         (answer(2, finish="tool-calls"), Result.OK),
         (answer(2, finish="unknown"), Result.OK),

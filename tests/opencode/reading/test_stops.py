@@ -135,6 +135,24 @@ def test_a_crash_says_where_it_hit_and_whether_words_are_needed(
     assert stop.evidence["died_in"] == place
 
 
+@pytest.mark.parametrize(
+    ("finish", "reason"),
+    [
+        ("stop", StopReason.COMPLETED),
+        ("length", StopReason.OUTPUT_LIMIT),
+        ("tool-calls", StopReason.CRASH),
+        ("unknown", StopReason.CRASH),
+    ],
+)
+def test_a_server_that_dies_between_the_end_of_an_answer_and_its_completion_cuts_nothing_off(
+    finish: str, reason: StopReason
+) -> None:
+    stop = stop_of(answer(completed=False, finish=finish), at=AT, owner=Owner(dead=True))
+
+    assert stop is not None
+    assert stop.reason is reason
+
+
 def test_a_turn_younger_than_the_server_is_still_its_own() -> None:
     unfinished = answer(completed=False)
     created = AT - timedelta(minutes=1)

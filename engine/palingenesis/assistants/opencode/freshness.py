@@ -32,8 +32,6 @@ _ATTEMPT = re.compile(r":retry-(\d+)$")
 _ABORTED = "MessageAbortedError"
 _PROMPTED = "somebody has prompted it since"
 _HAD_ENDED = "its turn had come to an end before the server died"
-_GOES_ON = frozenset({"", "tool-calls", "unknown"})
-"""How an answer ends that another one follows in the same turn, or that has no end."""
 _DOWN = re.compile(r"down:(\d{8}T\d{6}\.\d{6})Z")
 
 
@@ -235,10 +233,10 @@ def _moved_on(said: tuple[Message, ...], stop_key: str) -> str:
 def _had_ended(said: tuple[Message, ...]) -> str:
     """Why nothing was cut off when the server died: the turn had come to its end, untold yet."""
     last = said[-1] if said else None
-    if last is None or last.role != "assistant" or last.summary or last.completed is None:
+    if last is None or last.role != "assistant" or last.summary:
         return ""
     failed = last.failure is not None and last.failure.name != _ABORTED
-    return _HAD_ENDED if failed or last.finish not in _GOES_ON else ""
+    return _HAD_ENDED if (failed and last.completed is not None) or last.is_final else ""
 
 
 def _what_came(later: list[Message], anchor: str) -> str:

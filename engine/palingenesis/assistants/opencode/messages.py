@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from palingenesis.assistants.opencode.ids import is_ours
 from palingenesis.assistants.opencode.untrusted import (
@@ -103,6 +103,10 @@ class Part:
     tool: Tool | None = None
 
 
+_GOES_ON: Final = frozenset({"", "tool-calls", "unknown"})
+"""How an answer ends that another one follows in the same turn, or that has no end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What one side said."""
@@ -124,6 +128,12 @@ class Message:
     touched: bool = False
     """A user message that OpenCode has worked on and stored again; never true of a new one."""
     parts: tuple[Part, ...] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the answer says how its turn ended; a moment later it is completed, too."""
+        final = self.role == "assistant" and not self.summary and self.failure is None
+        return final and self.finish not in _GOES_ON
 
     @property
     def ours(self) -> bool:

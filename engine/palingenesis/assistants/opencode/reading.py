@@ -81,7 +81,10 @@ def stop_of(
             return _told(transcript.user, abort, told, kind="end", words=False)
         return _unanswered(transcript, failure, owner, at, zones)
     if answer.completed is None:
-        return _crashed(answer, owner) if _is_orphan(answer, owner) else None
+        if not _is_orphan(answer, owner):
+            return None
+        if not answer.is_final:  # or its server died between its end and its completion
+            return _crashed(answer, owner)
     return _ended(answer, failure, at, zones)
 
 
