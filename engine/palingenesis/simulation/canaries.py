@@ -90,6 +90,8 @@ class Canaries:
                 self._asked[session] = replace(asked, limit=limit)  # it is known only now
             self._answered(session, event.at, surely=True)
         self._over([session])
+        if stop.retrying:
+            self._began[session] = event.at  # its assistant asks again by itself
         if stop.reason in PROVIDER_REFUSED:
             self._closed[limit] = event.at
 
