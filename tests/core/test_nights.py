@@ -366,6 +366,14 @@ def test_a_prompt_from_before_her_command_does_not_end_it():
     assert life.session.latched
 
 
+def test_a_session_that_she_detaches_after_her_prompt_stays_detached():
+    life = Life(NIGHT) >> working >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> ended("interrupt", stop="msg_1:end") >> person_prompts
+    life >> told_to(commands.Detach(session=SES))
+
+    life >> stopped("user_abort", key="msg_1:end") << Status.DETACHED
+
+
 def test_a_prompt_after_her_stop_ends_it_however_often_the_stop_is_told():
     life = Life(NIGHT) >> working >> told_to(commands.Abort(session=SES)) << "interrupt"
     life >> ended("interrupt", stop="msg_1:end") << Status.STOOD_DOWN

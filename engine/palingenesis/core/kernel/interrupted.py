@@ -96,7 +96,8 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
 def stood_still(draft: Draft, session: Session, stop: Stop) -> None:
     """Her prompt was told late: the session rests where she had stopped it, after that prompt."""
     session = draft.put(replace(session, reopened=False))
-    if stop.reason is StopReason.USER_ABORT:
+    believed = session.status in {Status.WORKING, Status.PAUSED}
+    if believed and stop.reason is StopReason.USER_ABORT:
         _hers(draft, session, unsure=False)
 
 
