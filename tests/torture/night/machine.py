@@ -1,16 +1,17 @@
 """The daemon: one run of it, from recovery to its end, wired as `app.daemon` wires it."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from json import dumps
 from typing import Any
 
+from palingenesis.app.ours import at_work
 from palingenesis.core.events import DaemonStarted, PolicyAdopted, Ticked
 from palingenesis.core.lifecycle import ACTIVE
 from palingenesis.core.record import to_plain
 from palingenesis.core.safety import why_void
-from palingenesis.core.values import AgentId, SessionId, Status
+from palingenesis.core.values import AgentId
 from palingenesis.runtime import loop as loops
 from palingenesis.runtime import recovery
 from palingenesis.runtime.dispatch import Dispatch
@@ -105,12 +106,10 @@ class Machine:
         def void(effect: Any) -> str:
             return why_void(loop.world, effect)
 
-        def at_work() -> Collection[SessionId]:
-            working = (Status.WORKING, Status.VERIFYING)
-            return [s.id for s in loop.world.sessions.values() if s.status in working]
-
         async with asyncio.TaskGroup() as tasks:
-            self.sensor = sensor = Sensor(doors, server, tasks, at_start, at_work)
+            self.sensor = sensor = Sensor(
+                doors, server, tasks, at_start, lambda: at_work(loop.world, AGENT)
+            )
             actuator = Actuator(
                 doors, server, void, sensor.quiet, fresh=design.fresh, keyed=design.keyed
             )

@@ -57,8 +57,9 @@ def interrupted(
     since = event.data.get("idle_since")
     died = "cut_off" in event.data
     again = bool(event.data.get("again")) and not died
-    unsure = again and is_hers(plan) and _rested(session, since or "") >= timedelta(0)
-    ours = again and not unsure and timedelta(0) <= _rested(session, since or "") <= _AT_ONCE
+    after = _rested(session, since or "")
+    unsure = again and is_hers(plan) and after >= timedelta(0)
+    ours = again and not unsure and timedelta(0) <= after <= _AT_ONCE
     # Where it stands is told with both: the next step answers that.
     if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
