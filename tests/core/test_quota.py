@@ -22,6 +22,14 @@ NUDGING = policy(
     rule("quota", "stop.reason == 'quota'", {"wait": {"until": "retry_after"}}, {"resume": {}}),
     rule("open", "stop.reason == 'completed'", {"resume": {}}),
 )
+TIRELESS = policy(
+    rule(
+        "limits",
+        "stop.reason in ['quota', 'rate_limit']",
+        {"wait": {"until": "retry_after", "else": "20s"}},
+        {"resume": {}},
+    ),
+)
 CHANGING = policy(
     rule(
         "other",
@@ -379,6 +387,21 @@ def test_a_session_that_stopped_for_something_else_waits_for_the_reset_too():
     assert deadline(ships, 2) == REOPENS
     ships.until(REOPENS)
     assert ships.asked_since(START) == [0]
+
+
+def test_one_that_waits_for_the_reset_holds_up_nobody_who_may_ask_before_it():
+    ships = Fleet(TIRELESS, 3)
+    ships.refuse(0)
+    ships.refuse(1, resets=REOPENS)
+    ships.take(events.PersonPrompted(at=ships.now, session=ships.id(2), message="msg_person"))
+    ships.refuse(2, "rate_limit")
+
+    ships.until(START + 5 * MINUTE)
+
+    assert deadline(ships, 2) == REOPENS  # it would go before the others, at the reset
+    assert ships.asked_since(START)[0] == 0
+    ticks = [one for one in ships.told if isinstance(one, events.Ticked)]
+    assert len(ticks) < 10
 
 
 def test_sessions_of_other_models_do_not_wait_for_each_other():

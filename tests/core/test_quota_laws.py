@@ -32,6 +32,8 @@ DELEGATING = policy(
 )
 POLICIES = {"night": NIGHT, "stubborn": STUBBORN, "delegating": DELEGATING}
 LONGEST_IN_LINE = timedelta(days=8)
+OFTEN_AN_HOUR = 10
+"""A wait of a minute that is armed anew, and what is said of it, is not reached by this."""
 
 Act = Callable[[Fleet], None]
 
@@ -259,3 +261,15 @@ def test_what_the_person_asks_for_is_never_in_line(night, number):
     agent = ships.world.agents[ships.agent(number)]
     if session is not None and agent.up and session.block is None:
         assert is_done_already or len(ships.asked) > before
+
+
+@settings(max_examples=100, deadline=None)
+@given(NIGHTS)
+def test_an_hour_in_which_nothing_happens_has_few_deadlines(night):
+    ships, _ = lived(night)
+    ships.told.clear()
+
+    ships.after(3600)
+
+    ticks = sum(isinstance(one, events.Ticked) for one in ships.told)
+    assert ticks <= COUNT * OFTEN_AN_HOUR

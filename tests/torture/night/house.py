@@ -251,11 +251,10 @@ class House:
         self.signal("alive", id_)
 
     def _answer(self, talk: Talk) -> str:
-        """The assistant's message of this run begins."""
+        """The assistant's message of this run begins: whatever was said by then, is answered."""
         parent = next((s.id for s in reversed(talk.said) if s.who != "assistant"), "")
         if talk.key and talk.key in talk.keys:
-            parent = talk.keys[talk.key][0]
-            talk.keys[talk.key] = (parent, True)
+            talk.keys[talk.key] = (talk.keys[talk.key][0], True)
         return self.say(talk, "assistant", parent)
 
     def on_beat(self, id_: str, run: int) -> None:
