@@ -17,7 +17,7 @@ from tests.live.plugging import (
     plug_in,
     until_over,
 )
-from tests.live.tui import Tui
+from tests.live.tui import Tui, by_closing_the_terminal, by_hammering_control_c
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "policies" / "19-own-program.yaml"
 CONTINUES = EXAMPLE.read_text(encoding="utf-8").replace("wait: {for: 30s}", "wait: {for: 2s}")
@@ -31,10 +31,6 @@ def by_control_c(tui: Tui) -> None:
 def by_exit(tui: Tui) -> None:
     tui.enter("/exit")
     tui.press_until(b"\r", lambda: tui.has_ended)
-
-
-def by_closing_the_terminal(tui: Tui) -> None:
-    tui.end(signal.SIGHUP)
 
 
 def test_a_tui_that_is_killed_in_a_turn_is_told_and_nothing_is_sent(opencode: Path):
@@ -81,7 +77,9 @@ def test_a_policy_may_go_on_with_it_on_the_managed_server_once(opencode: Path):
             assert f"--session {session}" in opened.stdout
 
 
-@pytest.mark.parametrize("leave", [by_control_c, by_exit, by_closing_the_terminal])
+@pytest.mark.parametrize(
+    "leave", [by_control_c, by_hammering_control_c, by_exit, by_closing_the_terminal]
+)
 def test_her_leave_during_our_wait_ends_the_wait(opencode: Path, leave: Callable[[Tui], None]):
     with a_wait(opencode, 20) as (night, tui, session, waits):
         told = len(night.told.texts())
@@ -109,14 +107,15 @@ def test_a_kill_during_our_wait_is_told_and_ends_the_wait(opencode: Path):
         assert night.rules(session) == ["own-retry-long", "own-program-died"], night.story()
 
 
-def test_a_closed_terminal_in_a_turn_is_her_stop(opencode: Path):
+@pytest.mark.parametrize("leave", [by_hammering_control_c, by_closing_the_terminal])
+def test_her_leave_in_a_turn_is_her_stop(opencode: Path, leave: Callable[[Tui], None]):
     with Night(opencode) as night:
         plug_in(night)
         night.provider.default(Stall(text="painting "))
         with a_tui(night, opencode) as tui:
             session = at_work(night, tui)
             night.settle()
-            tui.end(signal.SIGHUP)
+            leave(tui)
 
             night.wait_for(session, "stood_down", timeout_s=PATIENT_S)
             night.claim_quiet()

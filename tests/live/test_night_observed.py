@@ -1,11 +1,14 @@
 """Her own TUI listens on no port: it is watched and told about, and touched only after its end."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from palingenesis.demo.replies import Stall, Text, unauthorized
 from tests.live.night import Night
-from tests.live.tui import Tui
+from tests.live.tui import Tui, by_closing_the_terminal, by_hammering_control_c
 
 CONTINUES = """version: 1
 rules:
@@ -53,12 +56,13 @@ def test_her_own_program_is_watched_and_a_crash_of_it_is_told_and_nothing_is_don
             assert night.rules(session) == ["observed"]
 
 
-def test_her_own_exit_is_respected_in_silence(opencode: Path):
+@pytest.mark.parametrize("leave", [by_hammering_control_c, by_closing_the_terminal])
+def test_her_own_exit_is_respected_in_silence(opencode: Path, leave: Callable[[Tui], None]):
     with Night(opencode) as night:
         night.provider.default(Stall(text="painting "))
         with a_tui(night, opencode) as tui:
             session = seen_working(night)
-            tui.end(signal.SIGHUP)
+            leave(tui)
 
             night.wait_for(session, "stood_down")
             night.claim_quiet()

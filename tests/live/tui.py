@@ -21,6 +21,7 @@ COLUMNS: Final = 120
 KEY_S = 0.3
 """Between two keys, so that a lone Escape is not taken for the begin of a sequence."""
 KEYS_MAX = 60
+IMPATIENT_S: Final = 0.05
 
 
 class Tui:
@@ -71,13 +72,15 @@ class Tui:
             self.type(key)
             time.sleep(KEY_S)
 
-    def press_until(self, key: bytes, happened: Callable[[], bool]) -> None:
+    def press_until(
+        self, key: bytes, happened: Callable[[], bool], *, every_s: float = KEY_S
+    ) -> None:
         """Press one key again and again, as a person does who is not heard at once."""
         for _ in range(KEYS_MAX):
             if happened():
                 return
             self.type(key)
-            time.sleep(KEY_S)
+            time.sleep(every_s)
         raise AssertionError(f"{key!r} was pressed {KEYS_MAX} times in vain")
 
     @property
@@ -108,3 +111,12 @@ class Tui:
             if not data:
                 return
             self.screen += data
+
+
+def by_hammering_control_c(tui: Tui) -> None:
+    """The second one comes as SIGINT, before the program could say farewell or mark its turn."""
+    tui.press_until(b"\x03", lambda: tui.has_ended, every_s=IMPATIENT_S)
+
+
+def by_closing_the_terminal(tui: Tui) -> None:
+    tui.end(signal.SIGHUP)

@@ -1,16 +1,28 @@
 """Noticing at once that a process has ended, and how, where the system tells.
 
 A pidfd becomes readable at the exit of its process, child or not, within about a millisecond.
-How it ended is known for our own children only; for others an `Exit` has neither code nor signal.
+How a child of ours ended, `waitpid` tells. Of any other process Linux tells it through the pidfd
+(PIDFD_GET_INFO, since 6.15) once its parent has waited for it, and until then in its remains in
+/proc; where neither is there, an `Exit` has neither code nor signal.
 """
 
 import asyncio
+import fcntl
 import os
 import signal
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from palingenesis.processes.identity import Identity, open_pidfd, send_signal
+from palingenesis.processes.identity import Identity, open_pidfd, read_remains, send_signal
+
+_INFO_SIZE: Final = 64
+_GET_INFO: Final = 3 << 30 | _INFO_SIZE << 16 | 0xFF << 8 | 11
+"""PIDFD_GET_INFO of <linux/pidfd.h>: fills a `struct pidfd_info`, which begins with a mask of what
+is asked for, and then of what is told, and ends with the wait status."""
+_INFO_EXIT: Final = 1 << 3
+_BY_HAND: Final = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +32,11 @@ class Exit:
     code: int | None = None
     signal: str | None = None
     """`SIGKILL`; a number as text where it has no name."""
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether it was asked to end, by a key, a closed terminal, or a polite signal."""
+        return self.signal in _BY_HAND
 
     def __str__(self) -> str:
         if self.signal is not None:
@@ -33,11 +50,11 @@ def read_wait_status(status: int) -> Exit:
     return Exit(signal=_signal_name(-code)) if code < 0 else Exit(code=code)
 
 
-async def wait_gone(identity: Identity) -> None:
-    """Return as soon as exactly this process has ended (also if it ended long ago)."""
+async def wait_gone(identity: Identity) -> Exit:
+    """Return as soon as exactly this process has ended (also if it ended long ago), and how."""
     fd = open_pidfd(identity)
     if fd is None:
-        return
+        return Exit()
     loop = asyncio.get_running_loop()
     gone = loop.create_future()
 
@@ -49,6 +66,7 @@ async def wait_gone(identity: Identity) -> None:
     loop.add_reader(fd, readable)
     try:
         await gone
+        return _how_it_ended(fd, identity)
     finally:
         loop.remove_reader(fd)
         os.close(fd)
@@ -81,6 +99,27 @@ async def end(identities: Iterable[Identity], *, grace_s: float) -> list[Identit
 async def _end_one(identity: Identity, grace_s: float) -> None:
     if not await is_gone_within(identity, grace_s) and send_signal(identity, signal.SIGKILL):
         await is_gone_within(identity, 5.0)
+
+
+def _how_it_ended(pidfd: int, identity: Identity) -> Exit:
+    """Of a process that has ended. Its remains first: what is not there yet, the pidfd tells."""
+    status = read_remains(identity)
+    if status is None:
+        status = _ask_pidfd(pidfd)
+    return read_wait_status(status) if status is not None else Exit()
+
+
+def _ask_pidfd(pidfd: int) -> int | None:
+    """The wait status that the kernel keeps for whoever holds a pidfd; None: it does not tell."""
+    info = bytearray(_INFO_SIZE)
+    struct.pack_into("Q", info, 0, _INFO_EXIT)
+    try:
+        fcntl.ioctl(pidfd, _GET_INFO, info)
+    except OSError:
+        return None  # older than Linux 6.13; from there to 6.15 the mask says that it was not told
+    (told,) = struct.unpack_from("Q", info, 0)
+    (status,) = struct.unpack_from("i", info, _INFO_SIZE - 4)
+    return int(status) if told & _INFO_EXIT else None
 
 
 def _signal_name(number: int) -> str:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _START_FIELD = 19  # of what follows the command's name in /proc/PID/stat: field 22 of all
+_STATUS_FIELD = 49  # field 52: the wait status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,9 @@ def boot_id() -> str:
 def identify(pid: int) -> Identity | None:
     """The process that has this pid now; None when there is none, or only its remains."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = _stat(pid)
     except OSError:
         return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
-    fields = stat.rpartition(")")[2].split()
     if len(fields) <= _START_FIELD or fields[0] in "ZX":
         return None
     return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=boot_id())
@@ -62,6 +62,17 @@ def open_pidfd(identity: Identity) -> int | None:
     return None
 
 
+def read_remains(identity: Identity) -> int | None:
+    """The wait status of a process whose parent has not waited for it yet; None: not to be had."""
+    try:
+        fields = _stat(identity.pid)
+    except OSError:
+        return None
+    if len(fields) <= _STATUS_FIELD or fields[0] != "Z":
+        return None
+    return int(fields[_STATUS_FIELD]) if int(fields[_START_FIELD]) == identity.start_ticks else None
+
+
 def send_signal(identity: Identity, number: signal.Signals) -> bool:
     """Signal exactly this process; False when it is gone."""
     fd = open_pidfd(identity)
@@ -75,6 +86,16 @@ def send_signal(identity: Identity, number: signal.Signals) -> bool:
         return True
     finally:
         os.close(fd)
+
+
+def _stat(pid: int) -> list[str]:
+    """What follows the command's name in /proc/PID/stat.
+
+    Raises:
+        OSError: there is no such process, or no such file.
+    """
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return stat.rpartition(")")[2].split()
 
 
 def _identify_elsewhere(pid: int) -> Identity | None:

@@ -191,6 +191,30 @@ def test_its_last_word_and_its_last_turn_say_whose_doing_its_end_was(
     play(story)
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGHUP", "SIGTERM", "SIGQUIT"])
+@pytest.mark.parametrize("one_prompt", [False, True])
+def test_a_key_or_a_closed_terminal_that_left_no_time_for_a_farewell_is_her_doing(
+    tmp_path: Path, number: str, one_prompt: bool
+):
+    database = Database(tmp_path / "opencode.db")
+    database.session(tmp_path)
+    for message in WORKING:
+        database.says(message)
+
+    async def story() -> None:
+        ending = await how_it_ended(
+            Storage(database.path),
+            (ONE,),
+            NOW,
+            ended=Exit(signal=number),
+            farewell=False,
+            ends_itself=one_prompt,
+        )
+        assert (ending.cause, ending.detail) == (DownCause.ENDED, f"ended by {number}")
+
+    play(story)
+
+
 @pytest.mark.parametrize(("at_work", "cause"), [((ONE,), DownCause.EXITED), ((), DownCause.ENDED)])
 def test_without_a_database_what_was_seen_last_is_believed(
     tmp_path: Path, at_work: tuple[SessionId, ...], cause: DownCause

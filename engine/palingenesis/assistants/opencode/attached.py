@@ -63,12 +63,11 @@ class AttachedServer:
         return self._running
 
     async def gone(self, running: Running) -> Exit:
-        """See `Server`. How it ended cannot be known: it is not our child."""
+        """See `Server`."""
         if running.identity is None:
             await asyncio.get_running_loop().create_future()
-        else:
-            await wait_gone(running.identity)
-        return Exit()
+            raise AssertionError("what cannot be seen does not end")
+        return await wait_gone(running.identity)
 
     async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""

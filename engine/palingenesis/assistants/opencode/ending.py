@@ -14,7 +14,9 @@ from palingenesis.assistants.opencode.transcript import read_transcript
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import DownCause, SessionId, Stop
+from palingenesis.processes.exits import Exit
 
+UNKNOWN: Final = Exit()
 NEWEST: Final = 30
 """So many messages tell how the last turn ended."""
 
@@ -24,6 +26,7 @@ async def how_it_ended(
     at_work: AtWork,
     at: datetime,
     *,
+    ended: Exit = UNKNOWN,
     farewell: bool | None = None,
     ends_itself: bool = False,
     zones: Zones | None = None,
@@ -34,12 +37,15 @@ async def how_it_ended(
         storage: the database that it kept its sessions in.
         at_work: its sessions that worked when it was seen last.
         at: what time it is.
+        ended: how its process ended, where the system tells.
         farewell: whether it said farewell; None: that is not known.
         ends_itself: `opencode run`.
         zones: time-zone data, see `core.stops.times`.
     """
     if farewell and not ends_itself:
         return Ending(cause=DownCause.ENDED, detail="it was closed")
+    if ended.is_by_hand:  # a second Ctrl+C ends it before it can say farewell or mark its turn
+        return Ending(cause=DownCause.ENDED, detail=str(ended))
     try:
         unfinished = await asyncio.to_thread(left_unfinished, storage, at_work)
     except AssistantError:

@@ -3,8 +3,9 @@
 Theory of operation: the plugin comes to us, never the other way round. Each program is a `Server`
 whose connection may come and go while its process lives; to sensor and actuator it looks like a
 server that is out of reach for a moment. Its process is seen through a pidfd. How it ended is put
-together from the plugin's last word, the kind of program, and what its sessions look like in the
-database: a turn that was left without any mark did not end by her will.
+together from the plugin's last word, the signal that ended it, the kind of program, and what its
+sessions look like in the database: a turn that was left without any mark did not end by her will,
+unless her key or her closed terminal was quicker than the mark.
 """
 
 import asyncio
@@ -149,19 +150,18 @@ class IntegratedProgram:
         return self._running
 
     async def gone(self, running: Running) -> Exit:
-        """See `Server`. How it ended is not told to us: it is not our child."""
-        await wait_gone(self.identity)
-        return Exit()
+        """See `Server`."""
+        return await wait_gone(self.identity)
 
     async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         """See `Server`."""
-        ending = await self._ending(at_work)
+        ending = await self._ending(ended, at_work)
         self._told = True
         self._changed()
         asyncio.get_running_loop().call_soon(self.over.set)  # when whoever asks has told it
         return ending
 
-    async def _ending(self, at_work: AtWork) -> Ending:
+    async def _ending(self, ended: Exit, at_work: AtWork) -> Ending:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORD_S):  # what it said last may not be read yet
                 while self.is_plugged:
@@ -170,6 +170,7 @@ class IntegratedProgram:
             self._storage,
             at_work,
             self._clock.now(),
+            ended=ended,
             farewell=self._farewell(),
             ends_itself=self._ends_itself,
             zones=self._zones,

@@ -3,9 +3,9 @@
 Theory of operation: a program is found among her processes and its end is seen through a pidfd.
 Its sessions are those of its directory that the database saw change since it started. Whether one
 works can only be told from its messages, and a turn that seems to have ended may be between two
-steps: a stop is told when two looks in a row find the same one. How the program ended is not
-known either (a closed terminal and a polite exit look the same); the last message tells whether
-it could still finish what it was doing.
+steps: a stop is told when two looks in a row find the same one. Whose doing its end was, is told
+by the signal that ended it, where the system tells, and else by the last message: whether it
+could still finish what it was doing.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from palingenesis.core import events
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import AgentId, SessionId, Stop, Way
-from palingenesis.processes.exits import wait_gone
+from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import Found, Lookout
 from palingenesis.processes.identity import Identity
 from palingenesis.runtime.ports import Clock, Emit
@@ -201,8 +201,8 @@ class ObservedSensor:
             looking.cancel()
             ending.cancel()
             await asyncio.gather(looking, ending, return_exceptions=True)
-        if not self._claimed(found.identity):
-            await self._tell_down(watch)
+        if not ending.cancelled() and not self._claimed(found.identity):
+            await self._tell_down(watch, ending.result())
 
     async def _look_again_and_again(self, watch: _Watch) -> None:
         while not self._claimed(watch.found.identity):
@@ -314,13 +314,14 @@ class ObservedSensor:
             ends_itself=watch.program.is_run,
         )
 
-    async def _tell_down(self, watch: _Watch) -> None:
+    async def _tell_down(self, watch: _Watch, ended: Exit) -> None:
         """A program that could still finish, or mark its turn as aborted, was ended by her."""
         at_work = tuple(SessionId(key) for key, s in watch.sessions.items() if s.is_working)
         ending = await how_it_ended(
             watch.storage,
             at_work,
             self._clock.now(),
+            ended=ended,
             ends_itself=watch.program.is_run,
             zones=self._zones,
         )
