@@ -160,6 +160,8 @@ def test_following_ends_with_the_daemon(say: Say, tmp_path: Path):
         here.append(a_row(3))
         here.append({**a_row(4), "kind": "agent-up"})
         assert json.loads(child.stdout.readline())["seq"] == 4
+        here.append({**a_row(5), "kind": "agent-up"})  # this one can only come by the stream
+        assert json.loads(child.stdout.readline())["seq"] == 5
     _, err = child.communicate(timeout=60)
 
     assert child.returncode == 3

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,23 @@ def test_a_daemon_that_hangs_is_told_from_one_that_is_gone(tmp_path: Path):
 
         with pytest.raises(DeadlineError):
             ControlClient(tmp_path / "control.sock", timeout_s=0.2).status()
+
+
+def test_a_daemon_that_falls_silent_while_it_is_followed_has_been_silent_for_so_long(
+    tmp_path: Path,
+):
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor(1) as somebody:
+        listening.bind(str(path))
+        listening.listen()
+        rows = ControlClient(path, timeout_s=5.0, stream_s=0.25).follow(after=0)
+        first = somebody.submit(next, rows)
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+
+            with pytest.raises(DeadlineError, match=r"did not answer within 0\.25 s"):
+                first.result(timeout=60)
 
 
 def test_the_socket_is_ours_alone_and_goes_with_the_server(tmp_path: Path):

@@ -110,6 +110,11 @@ def test_a_run_that_ends_well_without_a_daemon_was_not_left_by_her(opencode: Pat
             session = str(sessions_of(night, run.pid)[0]["id"])
             night.wait_for(session, "working", timeout_s=PATIENT_S)
             night.wait_for_requests(1, timeout_s=PATIENT_S)
+            night.wait(
+                lambda: night.control.events(session=session, kinds=["person-prompted"]),
+                PATIENT_S,
+                lambda: "her prompt",
+            )
             night.stop(SIGTERM)
             night.provider.release()
             run.communicate(timeout=PATIENT_S)

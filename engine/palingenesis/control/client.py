@@ -49,11 +49,14 @@ class ControlClient:
     Args:
         path: the control socket.
         timeout_s: longest silence that is borne.
+        stream_s: the same while what happens is followed: a heartbeat comes every 15 s, and three
+            missing ones mean that nobody is there.
     """
 
-    def __init__(self, path: Path, *, timeout_s: float = 6.0) -> None:
+    def __init__(self, path: Path, *, timeout_s: float = 6.0, stream_s: float = 45.0) -> None:
         self._path = path
         self._timeout_s = timeout_s
+        self._stream_s = stream_s
 
     def status(self) -> Status:
         """Everything at one glance."""
@@ -180,8 +183,8 @@ class ControlClient:
                     )
                 connection.sendall(_question(method, target, body))
                 if path.endswith("/stream"):
-                    # A heartbeat comes every 15 s; three missing ones mean that nobody is there.
-                    connection.settimeout(45.0)
+                    timeout_s = self._stream_s
+                    connection.settimeout(timeout_s)
                 with connection.makefile("rb") as answer:
                     if _status(answer) != _OK:
                         raise decode_error(_document(answer))

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+import pytest
 
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
@@ -23,6 +25,7 @@ from tests.opencode.live_adapter.fake import (
     QuickClock,
     Told,
     answer,
+    message_key,
     play,
     refused,
     user,
@@ -202,6 +205,42 @@ def test_what_is_found_at_work_at_the_start_is_told_as_working() -> None:
 
     recently = {"updated": int(LATER.timestamp() * 1000), "created": 1}
     watched(scene, before=lambda f: (before(f), f.sessions["ses_1"].update(time=recently))[0])
+
+
+@pytest.mark.parametrize(
+    ("running", "said_at", "told_of"),
+    [
+        ({"adopted": False}, LATER - timedelta(seconds=1), [message_key(1)]),
+        ({"adopted": False}, LATER - timedelta(minutes=2), []),  # not just now
+        ({"adopted": False, "started_at": LATER}, LATER - timedelta(seconds=1), []),
+        ({"adopted": True}, LATER - timedelta(seconds=1), []),  # it may have been told before
+    ],
+)
+@pytest.mark.parametrize("status", ["busy", "idle"])
+def test_what_she_began_a_new_program_with_is_told_although_nobody_listened_yet(
+    running: dict[str, Any], said_at: datetime, told_of: list[str], status: str
+) -> None:
+    created = int(said_at.timestamp() * 1000)
+
+    def before(fake: FakeOpenCode) -> None:
+        said = user(1, time={"created": created})
+        fake.messages["ses_1"] = [said, answer(2, finish="stop" if status == "idle" else None)]
+        fake.sessions["ses_1"]["time"] = {"created": created, "updated": created}
+        fake.status["ses_1"] = {"type": "busy"}
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        fake.busy()
+        await told.wait(ev.SessionWorking)
+        if status == "idle":
+            fake.idle()
+            await told.wait(ev.SessionStopped)
+        speaks(fake, answer(2, finish=None))
+        await told.wait(ev.SessionAlive)
+        await asyncio.sleep(0.05)
+
+        assert [event.message for event in told.of(ev.PersonPrompted)] == told_of
+
+    watched(scene, before=before, running=running)
 
 
 def test_what_became_of_a_supervised_session_while_we_were_away_is_told() -> None:

@@ -46,6 +46,7 @@ class IntegratedProgram:
         identity: its process.
         clock: what time it is.
         storage: the database that it keeps its sessions in.
+        adopted: it lived when we last ran, and what she said to it may have been told by then.
         ends_itself: `opencode run`: it ends with its turn, and that is nobody's word.
         says_farewell: a TUI: whatever ends it but a kill, its plugin is told first.
         zones: time-zone data, see `core.stops.times`.
@@ -59,6 +60,7 @@ class IntegratedProgram:
         clock: Clock,
         storage: Storage,
         *,
+        adopted: bool = True,
         ends_itself: bool = False,
         says_farewell: bool = False,
         zones: Zones | None = None,
@@ -69,6 +71,7 @@ class IntegratedProgram:
         """Its end was told."""
         self._clock = clock
         self._storage = storage
+        self._adopted = adopted
         self._ends_itself = ends_itself
         self._says_farewell = says_farewell
         self._zones = zones
@@ -142,6 +145,7 @@ class IntegratedProgram:
             version=version,
             started_at=began,
             identity=self.identity,
+            adopted=self._adopted,
             detail=what_is_wrong(version),
             directories=lambda: self._plugged.directories if self._plugged is not None else (),
             connect=self.client,

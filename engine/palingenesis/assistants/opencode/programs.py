@@ -188,14 +188,15 @@ class IntegratedPrograms:
         """Its plugin comes again in a moment, if it still runs."""
         found = look_at(one.pid)
         if one.way is Way.INTEGRATED and found is not None and one.is_started(found.started_at):
-            self._add(found)
+            self._add(found, adopted=True)
 
-    def _add(self, found: Found) -> _LetIn:
+    def _add(self, found: Found, *, adopted: bool = False) -> _LetIn:
         command = read_command(found.command)
         program = IntegratedProgram(
             found.identity,
             self._clock,
             Storage(database(found.environment)),
+            adopted=adopted,
             ends_itself=command is not None and command.is_run,
             says_farewell=command is not None and not command.is_run,
             zones=self._zones,

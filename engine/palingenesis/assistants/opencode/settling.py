@@ -95,7 +95,7 @@ class Settling:
         try:
             match errand:
                 case Began(watched):
-                    await self._began(watched, client)
+                    await self._began(watched, client, running)
                 case Identify(session):
                     await self._identify(session, client)
                 case Settle(watched):
@@ -121,12 +121,12 @@ class Settling:
         if info is not None:
             self._book.list_session(info)
 
-    async def _began(self, watched: Watched, client: OpenCode) -> None:
+    async def _began(self, watched: Watched, client: OpenCode, running: Running) -> None:
         await client.limits(watched.info.directory)
-        await self._read_history(watched, client)
+        await self._read_history(watched, client, running)
         self.look_at_work(watched)
 
-    async def _read_history(self, watched: Watched, client: OpenCode) -> None:
+    async def _read_history(self, watched: Watched, client: OpenCode, running: Running) -> None:
         """Everything it wrote so far binds documents to it; read once, then kept up to date."""
         if watched.history_read:
             return
@@ -135,12 +135,25 @@ class Settling:
         transcript = transcript_of(said)
         watched.written = {**dict.fromkeys((*before, *transcript.written)), **watched.written}
         watched.messages |= {message.id for message in said}
-        if not watched.person and transcript.person is not None:
-            watched.person = transcript.person.id
+        self._meet_person(watched, transcript, running)
         if watched.is_at_work:
             tools = watched.life.tools | _running_tools(said)
             watched.life = replace(watched.life, tools=tools)
         watched.history_read = True
+
+    def _meet_person(self, watched: Watched, transcript: Transcript, running: Running) -> None:
+        """Her latest message, when none was known.
+
+        What an `opencode run` begins with may be there before anybody listens: of a program that
+        is younger than we are it is told. What an older one was told, was told before.
+        """
+        said = transcript.person
+        if watched.person or said is None:
+            return
+        missed = said is transcript.user and said.id > watched.life.user and not running.adopted
+        if missed and said.created is not None and said.created >= running.began_at:
+            self._book.overheard(watched, said)
+        watched.person = said.id
 
     async def _tell_retry(self, watched: Watched, retry: Retry, client: OpenCode) -> None:
         transcript = transcript_of(await self._newest(watched, client))
@@ -167,18 +180,24 @@ class Settling:
             begun = watched.life.begun if idle_s >= _EARLY_ABORT_S else ""
             stop = self._stop_of(watched, said, owner, self._clock.now(), begun=begun)
             if stop is not None:
-                await self._finish(watched, said, stop, client)
+                await self._finish(watched, said, stop, client, running)
                 return
 
     async def _finish(
-        self, watched: Watched, said: tuple[Message, ...], stop: Stop, client: OpenCode
+        self,
+        watched: Watched,
+        said: tuple[Message, ...],
+        stop: Stop,
+        client: OpenCode,
+        running: Running,
     ) -> None:
         if stop.key == watched.told:
             return
         transcript = transcript_of(said)
+        self._meet_person(watched, transcript, running)
         if transcript.person is not None:
             self._book.spoke(watched, transcript.person.id)
-        await self._read_history(watched, client)
+        await self._read_history(watched, client, running)
         await self._tell_facts(watched, transcript, client, retrying=False)
         if watched.is_at_work:
             return

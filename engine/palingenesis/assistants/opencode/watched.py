@@ -11,6 +11,7 @@ from typing import assert_never
 
 from palingenesis.assistants.opencode import life as lives
 from palingenesis.assistants.opencode.life import Activity, Life, fold, root_of
+from palingenesis.assistants.opencode.messages import Message
 from palingenesis.assistants.opencode.signals import (
     Asked,
     Busy,
@@ -199,6 +200,13 @@ class Book:
         if message and watched.person and message > watched.person:
             self._emit(events.PersonPrompted(at=self._now(), session=watched.id, message=message))
         watched.person = max(watched.person, message)
+
+    def overheard(self, watched: Watched, said: Message) -> None:
+        """A person's message was written before anybody listened; told if that was just now."""
+        if said.created is None or abs(self._now() - said.created) >= _JUST_NOW:
+            return
+        watched.life = replace(watched.life, user=said.id)
+        self._emit(events.PersonPrompted(at=self._now(), session=watched.id, message=said.id))
 
     def all_stopped(self) -> None:
         """The process behind all of them has ended: nobody works any more; nothing is told."""
