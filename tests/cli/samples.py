@@ -41,6 +41,8 @@ SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "daemon start": ("",),
     "daemon status": ("", "DOWN"),
     "daemon stop": ("DOWN",),
+    "service install": ("--dry-run",),
+    "service uninstall": ("", "--dry-run"),
     "service status": (),
     "config show": ("", "--origin"),
     "config path": ("",),
@@ -75,6 +77,7 @@ SAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "policy lint": ("default", "{here}/policy.yaml", "default --overlaps"),
     "policy prove": ("{here}/policy.yaml --budget 2s",),
     "policy test": ("{here}/policy.test.yaml", "{here}/policy.test.yaml --coverage"),
+    "policy record": ("", "--last 8760h"),
     "policy coverage": ("{here}/policy.yaml",),
     "policy simulate": (
         "{here}/scenario.yaml --policy {here}/policy.yaml",

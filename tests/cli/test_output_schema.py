@@ -31,11 +31,8 @@ WITHOUT_JSON = {
     "attach",  # `status --json` has the same facts
     "metrics export",  # --format json
     "daemon run",
-    "service install",  # `service status --json` tells what it came to
-    "service uninstall",
     "config schema",  # is JSON
     "config edit",
-    "policy record",  # is a YAML file
     "help",
     "man",
     "completion",

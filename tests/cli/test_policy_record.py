@@ -1,5 +1,6 @@
 """`policy record`: what happened becomes a test that plays as the journal says."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -208,6 +209,20 @@ def test_everything_lately_becomes_one_test_a_session(say: Say, night: Night):
     said = say("policy", "record", "--last", "876000h")
 
     assert (said.code, said.out.count("- name:")) == (0, 1)
+
+
+def test_the_same_test_comes_as_json_with_where_it_is_from(say: Say, night: Night, tmp_path: Path):
+    night.stop("rate_limit", retry_at=BEGAN + 3 * MINUTE)
+    text = recorded(say, night)
+
+    said = say("policy", "record", "--json")
+
+    assert (said.code, said.err) == (0, "")
+    told = json.loads(said.out)
+    assert told["test"] == text
+    assert told["sessions"] == [SESSION]
+    assert told["policy"] == {"name": "default", "digest": DEFAULT.digest, "used": "default"}
+    assert told["differences"] == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -29,6 +29,7 @@ from palingenesis.surfaces.cli.service_texts import (
     property_list,
     unit,
 )
+from tests.cli.test_output_schema import validator_of
 from tests.systemd_user import UserManager, needed
 
 OBSERVED = '[opencode]\nmode = "observed"\n'
@@ -115,6 +116,13 @@ def bare(root: Path, capsys: pytest.CaptureFixture[str]) -> Home:
     return home
 
 
+def fitting(command: str, said: Said) -> dict[str, Any]:
+    """What was printed as JSON, after a look whether it is what the schema promises."""
+    document: dict[str, Any] = json.loads(said.out)
+    validator_of(command).validate(document)
+    return document
+
+
 # ── under a real systemd ──────────────────────────────────────────────────────────────────────
 
 
@@ -154,6 +162,31 @@ def test_a_service_lives_from_its_installation_to_its_end(home: Home):
     assert not home.answers()
     assert home.say("service", "uninstall").out.startswith("no service is installed")
     assert home.say("service", "status").code == 3
+
+
+def test_a_script_is_told_in_one_document_what_was_installed_and_what_was_removed(home: Home):
+    home.environ["ANTHROPIC_API_KEY"] = "sk-of-the-shell"
+
+    installed = home.say("service", "install", "--json")
+    again = home.say("service", "install", "--json")
+    removed = home.say("service", "uninstall", "--json")
+    nothing = home.say("service", "uninstall", "--json")
+
+    assert [one.code for one in (installed, again, removed, nothing)] == [0, 0, 0, 0]
+    assert [one.err for one in (installed, again, removed, nothing)] == [""] * 4
+    first, second = fitting("service install", installed), fitting("service install", again)
+    assert (first["file"], first["changed"], first["dry_run"]) == ("absent", True, False)
+    assert str(first["active"]).startswith("active (running, pid ")
+    assert first["left_out"] == ["ANTHROPIC_API_KEY"]
+    assert "sk-of-the-shell" not in installed.out
+    assert (second["file"], second["changed"], second["difference"]) == ("same", False, [])
+    third, fourth = fitting("service uninstall", removed), fitting("service uninstall", nothing)
+    assert (third["file"], third["changed"]) == ("same", True)
+    assert third["orders"] == [
+        f"systemctl --user disable --now {UNIT}",
+        "systemctl --user daemon-reload",
+    ]
+    assert (fourth["file"], fourth["changed"], fourth["orders"]) == ("absent", False, [])
 
 
 def test_whoever_removes_the_service_is_told_of_the_plugin_that_stays(home: Home):
@@ -217,6 +250,29 @@ def test_a_dry_run_shows_what_would_be_written_and_run_and_does_nothing(bare: Ho
     ]
     assert f'daemon run --policy "{Path.cwd() / "my night.yaml"}"' in said.out
     assert not bare.unit.exists()
+
+
+def test_a_dry_run_tells_a_script_the_file_line_by_line_and_every_order(bare: Home):
+    told = fitting("service install", bare.say("service", "install", "--dry-run", "--json"))
+
+    assert (told["path"], told["file"], told["changed"]) == (str(bare.unit), "absent", False)
+    assert "+WatchdogSec=60" in told["difference"]
+    assert told["orders"][-1] == f"systemctl --user restart {UNIT}"
+    assert told["active"] is None
+    assert not bare.unit.exists()
+
+
+def test_json_stays_alone_on_stdout_where_a_file_of_others_is_left(bare: Home):
+    bare.unit.parent.mkdir(parents=True)
+    bare.unit.write_text("[Service]\nExecStart=/bin/true\n")
+
+    told = fitting("service install", bare.say("service", "install", "--dry-run", "--json"))
+    refused = bare.say("service", "uninstall", "--json")
+
+    assert told["file"] == "foreign"
+    assert "-ExecStart=/bin/true" in told["difference"]
+    assert (refused.code, refused.out) == (1, "")
+    assert "hint: say --force" in refused.err
 
 
 def test_a_file_of_others_and_one_that_was_changed_are_left_and_the_difference_is_shown(bare: Home):

@@ -12,6 +12,7 @@ from palingenesis.core.errors import ExitCode, JournalError, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.span import Span
+from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from palingenesis.simulation.testing.incidents import Moment
     from palingenesis.simulation.testing.recording import Draft
 
+SCHEMA_VERSION = 1
 _LOOKED_BACK = 20_000
 """Entries of the journal that are searched."""
 _BEGINNINGS = 12
@@ -31,6 +33,7 @@ Examples:
   palingenesis policy record > night.test.yaml
   palingenesis policy record --decision 4812 > incident.test.yaml
   palingenesis policy record --last 8h > tonight.test.yaml
+  palingenesis policy record --json | jq -r '.differences[]'
 """
 
 
@@ -38,9 +41,14 @@ Examples:
 @click.option("--session", metavar="SESSION", help="The last trouble of this session.")
 @click.option("--last", type=Span(), metavar="SPAN", help="Every session's trouble since then.")
 @click.option("--decision", type=click.IntRange(1), help="The trouble this decision belongs to.")
+@click.option("--json", "as_json", is_flag=True, help="The test, and where it is from, as JSON.")
 @click.pass_context
 def record(
-    ctx: click.Context, session: str | None, last: timedelta | None, decision: int | None
+    ctx: click.Context,
+    session: str | None,
+    last: timedelta | None,
+    decision: int | None,
+    as_json: bool,
 ) -> None:
     """Write a test of what happened: the last trouble, or that of a session or a decision.
 
@@ -58,13 +66,22 @@ def record(
         recorded = _Recorded(journal, moments, desk)
         for one in wanted:
             recorded.add(one, decision)
-    text, differing = recorded.finish()
-    click.echo(text, nl=False)
-    for line in differing:
-        click.echo(f"warning: {line}", err=True)
-    if differing:
-        click.echo("hint: what was counted before the test begins may be missing in it", err=True)
+    document = recorded.finish()
+    if as_json:
+        say_json(document)
+    else:
+        _say(document)
+    if document["differences"]:
         ctx.exit(ExitCode.FAILURE)
+
+
+def _say(document: Mapping[str, Any]) -> None:
+    """The test on stdout, that it may become a file; remarks beside it."""
+    click.echo(document["test"], nl=False)
+    for line in document["differences"]:
+        click.echo(f"warning: {line}", err=True)
+    if document["differences"]:
+        click.echo("hint: what was counted before the test begins may be missing in it", err=True)
 
 
 def _moments(journal: "ReadOnlyJournal") -> "Sequence[Moment]":
@@ -120,6 +137,7 @@ class _Recorded:
         self._digest = ""
         self._policy: Policy | None = None
         self._made: list[Draft] = []
+        self._recorded: list[SessionId] = []
         self._differing: list[str] = []
 
     def add(self, session: "SessionId", number: int | None) -> None:
@@ -141,10 +159,11 @@ class _Recorded:
                 break
         if best is not None:
             self._made.append(best[0])
+            self._recorded.append(session)
             self._differing += [f"{plain(str(session), 40)}: {line}" for line in best[1]]
 
-    def finish(self) -> tuple[str, list[str]]:
-        """The file, its blanks filled in; and where it differs from the journal."""
+    def finish(self) -> dict[str, Any]:
+        """The file, its blanks filled in; where it is from, and where it differs from that."""
         from palingenesis.simulation.testing.reading import read_tests
         from palingenesis.simulation.testing.recording import file_of
         from palingenesis.simulation.testing.running import run
@@ -162,7 +181,13 @@ class _Recorded:
         read = read_tests(text)
         assert read.file is not None, read.diagnostics
         results = run(read.file, self._policy)
-        return update(text, results, only_blank=True).text, self._differing
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "test": update(text, results, only_blank=True).text,
+            "sessions": [str(one) for one in self._recorded],
+            "policy": {"name": self._policy.name, "digest": self._digest, "used": name},
+            "differences": self._differing,
+        }
 
     def _policy_of(self, moments: "Sequence[Moment]") -> "Policy":
         from palingenesis.core.policy.build import build

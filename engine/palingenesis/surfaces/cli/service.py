@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,8 +15,8 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.examples import examples
 from palingenesis.surfaces.cli.integrate import plugin_of
 from palingenesis.surfaces.cli.running import with_policy, with_server
-from palingenesis.surfaces.cli.service_file import ServiceFile
-from palingenesis.surfaces.cli.service_report import LOG, Report, report
+from palingenesis.surfaces.cli.service_file import ServiceFile, Standing
+from palingenesis.surfaces.cli.service_report import LOG, SCHEMA_VERSION, Report, report
 from palingenesis.surfaces.cli.service_texts import (
     LABEL,
     UNIT,
@@ -52,69 +53,72 @@ def service() -> None:
 @click.option("--strict", is_flag=True, help="Shut the daemon and its agents in: see the manual.")
 @click.option("--force", is_flag=True, help="Replace a file that others wrote or changed.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written and run; do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_obj
 def install(
-    desk: Desk, policy: Path | None, server: str | None, strict: bool, force: bool, dry_run: bool
+    desk: Desk,
+    policy: Path | None,
+    server: str | None,
+    strict: bool,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Write the service's file, switch it on and start it; twice does no harm."""
     flags = ["--policy", str(policy.expanduser().absolute())] if policy else []
     flags += ["--server", server] if server else []
     program = program_here(desk.environ, desk.paths, tuple(flags), strict=strict)
     file, orders = _wanted(desk, program)
-    standing = file.standing()
-    if dry_run:
+    standing, difference = file.standing(), file.difference()
+    left = _NOTHING_LEFT
+    if not dry_run:
+        _check_before(desk, policy)
+        _put(file, standing, force=force, as_json=as_json)
+        try:
+            _obey(desk, orders)
+        except PalingenesisError as error:
+            raise _why_it_does_not_run(desk, file) or error from error
+        left = _what_is_left(desk, file)
+    if as_json:
+        told = _told_of(file, standing, orders, changed=standing != "same", dry_run=dry_run)
+        say_json({**told, "difference": difference.splitlines(), **left.document()})
+    elif dry_run:
         _show(file, orders, written=standing != "same")
-        return
-    _check_before(desk, policy)
-    if standing in ("edited", "foreign") and not force:
-        click.echo(file.difference())
-        whose = "was changed by hand" if standing == "edited" else "is not ours"
-        raise PalingenesisError(
-            f"{file.path} {whose}, and is left as it is",
-            hint="say --force to replace it; changes of your own belong into"
-            " `systemctl --user edit palingenesis`",
-        )
-    if standing == "ours":
-        click.echo(file.difference())
-    if standing != "same":
-        file.write()
-        click.echo(f"wrote {file.path}")
-    try:
-        _obey(desk, orders)
-    except PalingenesisError as error:
-        raise _why_it_does_not_run(desk, file) or error from error
-    _say_what_is_left(desk, file)
+    else:
+        _say_what_is_left(desk, left)
 
 
 @service.command(epilog=examples("service uninstall", "service uninstall --dry-run"))
 @click.option("--force", is_flag=True, help="Remove a file that others wrote or changed, too.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run and removed; do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_obj
-def uninstall(desk: Desk, force: bool, dry_run: bool) -> None:
+def uninstall(desk: Desk, force: bool, dry_run: bool, as_json: bool) -> None:
     """Stop the service and remove its file. Agents and all that was recorded stay."""
     program = program_here(desk.environ, desk.paths, (), strict=False)
     file, _ = _wanted(desk, program)
     standing = file.standing()
-    before, after = _ending(file)
-    if standing == "absent":
-        click.echo(f"no service is installed: there is no {file.path}")
-        return
+    before, after = _ending(file) if standing != "absent" else ([], [])
     if standing in ("edited", "foreign") and not force and not dry_run:
         raise PalingenesisError(
             f"{file.path} is not as we wrote it, and is left as it is", hint="say --force"
         )
-    if dry_run:
+    if standing != "absent" and not dry_run:
+        _obey(desk, before)
+        file.remove()
+        _obey(desk, after)
+    if as_json:
+        orders, there = [*before, *after], standing != "absent"
+        told = _told_of(file, standing, orders, changed=there, dry_run=dry_run)
+        say_json({**told, "plugin_stays": plugin_of(desk) is not None})
+    elif standing == "absent":
+        click.echo(f"no service is installed: there is no {file.path}")
+    elif dry_run:
         _show_orders(before)
         click.echo(f"would remove {file.path}")
         _show_orders(after)
-        return
-    _obey(desk, before)
-    file.remove()
-    _obey(desk, after)
-    click.echo(f"removed {file.path}; the daemon has stopped, its OpenCode server runs on")
-    if plugin_of(desk) is not None:
-        click.echo("the plugin in your own OpenCode stays, and is silent; to remove it:", err=True)
-        click.echo("hint: palingenesis integrate opencode --remove", err=True)
+    else:
+        _say_removed(desk, file)
 
 
 @service.command(epilog=examples("service status", "service status --json | jq -r .next"))
@@ -192,6 +196,28 @@ def _ending(file: ServiceFile) -> tuple[list[list[str]], list[list[str]]]:
     return [[*systemctl, "disable", "--now", UNIT]], [[*systemctl, "daemon-reload"]]
 
 
+def _put(file: ServiceFile, standing: Standing, *, force: bool, as_json: bool) -> None:
+    """Write the file where it is not as it should be, and say so; on stdout JSON stays alone.
+
+    Raises:
+        PalingenesisError: it is somebody else's, or cannot be written.
+    """
+    if standing in ("edited", "foreign") and not force:
+        click.echo(file.difference(), err=as_json)
+        whose = "was changed by hand" if standing == "edited" else "is not ours"
+        raise PalingenesisError(
+            f"{file.path} {whose}, and is left as it is",
+            hint="say --force to replace it; changes of your own belong into"
+            " `systemctl --user edit palingenesis`",
+        )
+    if standing == "ours" and not as_json:
+        click.echo(file.difference())
+    if standing != "same":
+        file.write()
+        if not as_json:
+            click.echo(f"wrote {file.path}")
+
+
 def _show(file: ServiceFile, orders: Sequence[Sequence[str]], *, written: bool) -> None:
     if written:
         click.echo(f"would write {file.path}:")
@@ -264,23 +290,79 @@ def _why_it_does_not_run(desk: Desk, file: ServiceFile) -> PalingenesisError | N
     return PalingenesisError(f"the service did not start: {told.last_exit}", hint=LOG)
 
 
-def _say_what_is_left(desk: Desk, file: ServiceFile) -> None:
-    """How it went, and what else there is to know."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Left:
+    """How the service came up, and what is left to its person."""
+
+    active: str | None
+    """In words; None where it was not started, or launchd does not tell."""
+    lingers: bool | None
+    left_out: tuple[str, ...]
+    """Variables with a provider's key that are set here, and that the service does not have."""
+
+    def document(self) -> dict[str, object]:
+        """For scripts."""
+        return {"active": self.active, "lingers": self.lingers, "left_out": list(self.left_out)}
+
+
+_NOTHING_LEFT = _Left(active=None, lingers=None, left_out=())
+
+
+def _what_is_left(desk: Desk, file: ServiceFile) -> _Left:
+    """One look at the service that was started.
+
+    Raises:
+        PalingenesisError: systemd does not answer.
+    """
     if sys.platform == "darwin":
-        click.echo("launchd runs it from now on")
-        return
+        return _NOTHING_LEFT
     systemd = Systemd(desk.environ)
     told = report(file, systemd)
-    click.echo(f"the service is {told.active}")
-    for name in _left_out(desk, systemd.variables()):
+    left_out = tuple(_left_out(desk, systemd.variables()))
+    return _Left(active=told.active, lingers=told.lingers, left_out=left_out)
+
+
+def _say_what_is_left(desk: Desk, left: _Left) -> None:
+    """How it went, and what else there is to know."""
+    if left.active is None:
+        click.echo("launchd runs it from now on")
+        return
+    click.echo(f"the service is {left.active}")
+    for name in left.left_out:
         click.echo(
             f"warning: {name} is set here, and the service does not have it: unless OpenCode keeps"
             f" its own login, write it into {desk.paths.config / 'environment'} (mode 0600)",
             err=True,
         )
-    if told.lingers is False:
+    if left.lingers is False:
         click.echo("it ends when you log out; to have it run always:", err=True)
         click.echo(f"hint: {_LINGER}", err=True)
+
+
+def _say_removed(desk: Desk, file: ServiceFile) -> None:
+    click.echo(f"removed {file.path}; the daemon has stopped, its OpenCode server runs on")
+    if plugin_of(desk) is not None:
+        click.echo("the plugin in your own OpenCode stays, and is silent; to remove it:", err=True)
+        click.echo("hint: palingenesis integrate opencode --remove", err=True)
+
+
+def _told_of(
+    file: ServiceFile,
+    standing: Standing,
+    orders: Sequence[Sequence[str]],
+    *,
+    changed: bool,
+    dry_run: bool,
+) -> dict[str, object]:
+    """For scripts: what lay in the file's place, and what was done, or would be in a dry run."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "path": str(file.path),
+        "file": standing,
+        "changed": changed and not dry_run,
+        "dry_run": dry_run,
+        "orders": [_told(order) for order in orders],
+    }
 
 
 def _left_out(desk: Desk, known: frozenset[str]) -> list[str]:
