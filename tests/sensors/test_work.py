@@ -1,3 +1,4 @@
+import errno
 import os
 from datetime import UTC, datetime
 
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from palingenesis.core.errors import UnreadableError
 from palingenesis.core.values import SessionId
 from palingenesis.sensors.handoff import OURS
 from palingenesis.sensors.work import FolderWork
@@ -185,6 +187,34 @@ def test_an_unfinished_document_that_is_gone_is_torn_and_a_finished_one_is_not(p
         assert project.state() == state
 
 
+def test_a_document_that_cannot_be_opened_is_torn_and_not_absent(project):
+    (project.root / "prd.md").symlink_to("prd.md")
+    project.written = ["prd.md"]
+
+    facts = project.facts()
+
+    assert facts["work.state"] == "torn"
+    assert facts["work.done"] is None
+
+
+def test_a_document_that_cannot_be_opened_hides_no_later_one(project):
+    (project.root / "old.md").symlink_to("old.md")
+    os.utime(project.root / "old.md", ns=(1, 1), follow_symlinks=False)
+    project.written = ["old.md"]
+
+    project.write("prd.md", SIX_OF_TWELVE)
+
+    assert project.state() == "valid"
+
+
+def test_a_document_whose_age_cannot_be_told_counts_as_the_last_changed(project):
+    project.write("prd.md", document([1], status="complete"))
+    project.written.append("loop/prd.md")
+    (project.root / "loop").symlink_to("loop")
+
+    assert project.state() == "torn"
+
+
 def test_broken_files_that_are_no_workflow_documents_do_not_matter(project):
     project.write("notes.md", "---\na: [\n---\n")
     project.write("empty.md", "")
@@ -246,6 +276,61 @@ def test_next_step_is_found_in_the_directory_and_beside_the_document(project):
     project.write("next-step.md", "# Step 7: Project type\n", by_session=False)
     (project.root / "docs" / "Next-step.md").unlink()
     assert project.facts()["work.next_file"] is True
+
+
+def directory(path):
+    path.mkdir()
+
+
+def loop(path):
+    path.symlink_to(path.name)
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (directory, "it is no regular file"),
+        (pipe, "it is no regular file"),
+        (loop, os.strerror(errno.ELOOP)),
+    ],
+)
+def test_a_note_that_is_there_and_cannot_be_read_is_not_missing(project, place, why):
+    project.write("prd.md", SIX_OF_TWELVE)
+    place(project.root / "Next-step.md")
+
+    facts = project.facts()
+
+    assert facts["work.next_file"] is None
+    assert facts["work.state"] == "valid"
+    assert facts["work.step"] == "step 7 of 12"
+    with pytest.raises(UnreadableError) as raised:
+        project.handoff(last="I finished the login form.")
+    assert raised.value.message == f"{project.root}/Next-step.md cannot be read: {why}"
+    assert "palingenesis new-session SESSION" in raised.value.hint
+
+
+def test_only_an_older_note_may_be_unreadable_beside_one_that_can_be_read(project):
+    project.write("docs/prd.md", SIX_OF_TWELVE)
+    project.write("docs/Next-step.md", "# Step 7: Project type\n", by_session=False)
+    loop(project.root / "Next-step.md")
+
+    with pytest.raises(UnreadableError):
+        project.handoff()
+
+    os.utime(project.root / "Next-step.md", ns=(1, 1), follow_symlinks=False)
+    assert "> # Step 7: Project type" in project.handoff().text
+    assert project.facts()["work.next_file"] is True
+
+
+@pytest.mark.parametrize("source", ["a/Next-step.md", "file/Next-step.md", "n" * 300, "\ud800"])
+def test_a_note_of_a_name_that_no_file_can_have_is_missing(project, source):
+    project.write("file", "", by_session=False)
+
+    assert project.handoff(source=source, last="done so far").origin == OURS
 
 
 def test_the_new_session_is_told_the_document_the_step_and_the_note(project):

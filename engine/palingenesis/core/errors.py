@@ -69,6 +69,10 @@ class PassingError(PalingenesisError):
     exit_code = ExitCode.TRY_AGAIN
 
 
+class UnreadableError(PalingenesisError):
+    """A file is there, or may be, and cannot be read: it is not taken for a missing one."""
+
+
 class JournalError(PalingenesisError):
     """The journal cannot be read or written."""
 

@@ -175,6 +175,9 @@ class Work(Protocol):
         """The text for a new session; None when there is nothing to go by.
 
         `todos` are the open items of the assistant's own list, `last` its last answer.
+
+        Raises:
+            UnreadableError: `source` is there, or may be, and cannot be read.
         """
         ...
 

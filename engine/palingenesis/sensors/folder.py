@@ -3,8 +3,11 @@
 Names come from an agent's tools and from globs, so they are judged by where they really lead: a
 path is resolved first, must still be beneath the directory, and is then opened part by part
 without following any link, so that nothing can be exchanged in between.
+What is not there and what cannot be read are two answers: a disk that answers with errors, a
+forbidden file, and a folder in a file's place say nothing about what was written there.
 """
 
+import errno
 import os
 import re
 import stat
@@ -12,6 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 ENTRIES_MAX = 20_000
+UNTOLD_NS = 2**63 - 1
+"""When something changed of which that cannot be told: it may be later than everything."""
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 _SKIPPED = frozenset({".git", "node_modules", ".venv", "venv", "__pycache__", "target", ".tox"})
 
 
@@ -24,6 +30,19 @@ class Found:
     data: bytes
     size_bytes: int
     changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something is there, or may be, and what is in it cannot be told now."""
+
+    path: str
+    """Relative to the directory, links resolved."""
+    why: str
+    """In the system's words."""
+    changed_ns: int
+    is_file: bool = True
+    """False: it is a folder, a pipe or the like."""
 
 
 class Folder:
@@ -44,25 +63,30 @@ class Folder:
         """When a located file last changed, in ns; None when it is not there."""
         try:
             return os.lstat(f"{self.root}/{path}").st_mtime_ns
-        except (OSError, ValueError):
+        except ValueError:
             return None
+        except OSError as error:
+            return None if error.errno in _NOT_THERE else UNTOLD_NS
 
-    def read(self, path: str, *, bytes_max: int) -> Found | None:
-        """The beginning of a located regular file; None when it cannot be read."""
+    def read(self, path: str, *, bytes_max: int) -> Found | Unreadable | None:
+        """The beginning of a located regular file; None when there is nothing of that name."""
         try:
             file = self._open(path)
-        except (OSError, ValueError):
+        except ValueError:
             return None
+        except OSError as error:
+            return self._unreadable(path, error)
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                return None
+                why = "it is no regular file"
+                return Unreadable(path, why, status.st_mtime_ns, is_file=False)
             chunks, left = [], bytes_max
             while left and (chunk := os.read(file, left)):
                 chunks.append(chunk)
                 left -= len(chunk)
-        except OSError:
-            return None
+        except OSError as error:
+            return self._unreadable(path, error)
         finally:
             os.close(file)
         return Found(path, b"".join(chunks), status.st_size, status.st_mtime_ns)
@@ -88,6 +112,13 @@ class Folder:
                 path = f"{relative}/{name}" if relative else name
                 if wanted.fullmatch(path):
                     yield path
+
+    def _unreadable(self, path: str, error: OSError) -> Unreadable | None:
+        """What such an error says; None: there is nothing of that name."""
+        changed_ns = self.changed_ns(path)
+        if changed_ns is None:
+            return None
+        return Unreadable(path, os.strerror(error.errno or 0), changed_ns)
 
     def _open(self, path: str) -> int:
         *parents, name = path.split("/")

@@ -4,6 +4,9 @@ Theory of operation. A document is bound to a session when the session's own too
 header is a workflow's, or when a configured glob names it; of several, the one that changed last.
 None bound: `absent`. A bound document that cannot be read as a whole is `torn`, and so is one that
 we knew as unfinished and that is empty or gone now: that is no evidence of completion.
+A file that a disk or a permission keeps from us may be such a document, and is `torn` too; what is
+no file (a folder, a pipe) is none. A Next-step.md that is there and cannot be read is not missing:
+whether it is there is unknown, and no handoff is made without it.
 Reading is quick and happens once; the caller asks again while it is torn.
 """
 
@@ -13,10 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from palingenesis.core.errors import UnreadableError
 from palingenesis.core.values import FactValue, SessionId, WorkState
 from palingenesis.runtime.ports import Handoff
 from palingenesis.sensors.backups import Backups
-from palingenesis.sensors.folder import Folder, Found
+from palingenesis.sensors.folder import Folder, Found, Unreadable
 from palingenesis.sensors.frontmatter import (
     Absent,
     Invalid,
@@ -28,7 +32,13 @@ from palingenesis.sensors.frontmatter import (
     read_header,
     read_mapping,
 )
-from palingenesis.sensors.handoff import from_knowledge, from_note, next_number, read_next_step
+from palingenesis.sensors.handoff import (
+    from_knowledge,
+    from_note,
+    next_number,
+    one_line,
+    read_next_step,
+)
 from palingenesis.sensors.step_files import PLACES, StepFiles, choose, find_step_files
 from palingenesis.sensors.steps import (
     TELLTALE,
@@ -44,6 +54,7 @@ NOTE_FILE_BYTES_MAX = 64 * 1024
 WRITTEN_MAX = 500
 KNOWN_MAX = 500
 NEXT_STEP = "Next-step.md"
+_WAY_OUT = "make it readable or move it away, then: palingenesis new-session SESSION"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +100,8 @@ class FolderWork:
             "work.done": progress.done if progress else None,
             "work.steps_completed": progress.completed if progress else None,
             "work.steps_total": progress.total if progress else None,
-            "work.step": _step_text(document, note),
-            "work.next_file": note is not None,
+            "work.step": _step_text(document, None if isinstance(note, Unreadable) else note),
+            "work.next_file": None if isinstance(note, Unreadable) else note is not None,
         }
 
     def handoff(
@@ -102,13 +113,20 @@ class FolderWork:
         todos: Sequence[str],
         last: str,
     ) -> Handoff | None:
-        """The text for a new session, from `source` if it is there; None: nothing to go by."""
+        """The text for a new session, from `source` if it is there; None: nothing to go by.
+
+        Raises:
+            UnreadableError: it is there, or may be, and cannot be read.
+        """
         folder = Folder(directory)
         document = self.document(folder, written)
         note = _find_note(folder, document, source)
         path = document.path if document else ""
         progress = document.progress if document else None
         torn = document is not None and document.torn
+        if isinstance(note, Unreadable):
+            name = one_line(f"{folder.root}/{note.path}")
+            raise UnreadableError(f"{name} cannot be read: {note.why}", hint=_WAY_OUT)
         if note is not None:
             text = decode(note.data)
             return from_note(text, source=source, document=path, progress=progress, torn=torn)
@@ -130,7 +148,9 @@ class FolderWork:
         for path, named in self._candidates(folder, written):
             found = folder.read(path, bytes_max=DOCUMENT_BYTES_MAX)
             unfinished = (folder.root, path) in self._unfinished
-            if found is None:
+            if isinstance(found, Unreadable) and found.is_file:
+                return Document(path=path, progress=None)
+            if not isinstance(found, Found):
                 if unfinished and folder.changed_ns(path) is None:
                     lost = lost or path
                     continue
@@ -217,13 +237,13 @@ def _read_list(found: Found) -> Document | None:
             return Document(path=found.path, progress=None)
 
 
-def _find_note(folder: Folder, document: Document | None, source: str) -> Found | None:
+def _find_note(folder: Folder, document: Document | None, source: str) -> Found | Unreadable | None:
     """Next-step.md in the directory or beside the document; the one that changed last."""
-    notes = []
+    notes: list[Found | Unreadable] = []
     for path in _note_paths(document, source):
         real = folder.locate(path)
         found = folder.read(real, bytes_max=NOTE_FILE_BYTES_MAX) if real else None
-        if found is not None and found.data.strip(b"\0 \t\r\n"):
+        if isinstance(found, Unreadable) or (found is not None and found.data.strip(b"\0 \t\r\n")):
             notes.append(found)
     return max(notes, key=lambda note: note.changed_ns, default=None)
 
