@@ -128,7 +128,54 @@ SHAPE = {
     ),
     "S004 a text for a list": (
         with_do("finish"),
-        ("S004", 4, 9, "do must be a list, not a text", ""),
+        ("S004", 4, 9, "do must be a list, not a text", "write 'do: [finish]'"),
+    ),
+    "S004 several steps said in one text": (
+        with_do("wait 5m, resume"),
+        ("S004", 4, 9, "do must be a list, not a text", "write 'do: [wait: {for: 5m}, resume]'"),
+    ),
+    "S004 steps as a mapping": (
+        with_do("{wait: 5m, notify: {message: hi}, resume: }"),
+        ("S004", 4, 9, "do must be a list, not a mapping",
+         "write 'do: [wait: {for: 5m}, notify: {message: hi}, resume]'"),
+    ),
+    "S004 a misspelt step for a list": (
+        with_do("resum"),
+        ("S004", 4, 9, "do must be a list, not a text",
+         "did you mean 'resume'? as in do: [snapshot, attention]"),
+    ),
+    "S004 nothing that is an action for the list of a limit": (
+        rules("  - id: one\n    do: [resume]\n    limit: {max: 1, per: 1h, then: true}\n"),
+        ("S004", 5, 36, "then must be a list, not true or false",
+         "as in then: [snapshot, attention]"),
+    ),
+    "S004 a yes where options are expected": (
+        with_do("[resume: yes]"),
+        ("S004", 4, 18, "the options of resume must be a mapping, not 'yes'",
+         "write 'resume' alone"),
+    ),
+    "S004 a true where options are expected": (
+        with_do("[resume: true]"),
+        ("S004", 4, 18, "the options of resume must be a mapping, not 'true'",
+         "write 'resume' alone"),
+    ),
+    "S004 a no where options are expected": (
+        with_do("[compact: no]"),
+        ("S004", 4, 19, "the options of compact must be a mapping, not 'no'",
+         "a step that is not wanted is left out; otherwise write 'compact' alone"),
+    ),
+    "S004 a duration where options are expected, and no option is said to be missing": (
+        with_do("[wait: 5 minutes]"),
+        ("S004", 4, 16, "the options of wait must be a mapping, not '5 minutes'",
+         "write 'wait: {for: 5m}'"),
+    ),
+    "S001 an action and its time in one text": (
+        with_do("[wait 5m, resume]"),
+        ("S001", 4, 10, "unknown action 'wait 5m'", "write 'wait: {for: 5m}'"),
+    ),
+    "S001 an action that is called like a function": (
+        with_do("[resume()]"),
+        ("S001", 4, 10, "unknown action 'resume()'", "write 'resume'"),
     ),
     "S004 a number for a text": (
         with_do("[{log: {message: 5}}]"),

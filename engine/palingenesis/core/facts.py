@@ -238,16 +238,22 @@ def show_duration(span: timedelta) -> str:
 
 
 def _spoken_duration(text: str) -> str:
-    """What somebody who wrote `5 minutes` or `5` probably meant."""
-    spoken = _SPOKEN.fullmatch(text) if len(text) <= 60 else None  # noqa: PLR2004
-    if spoken is not None:
-        word = spoken[2].lower()
-        unit = "ms" if word.startswith(("ms", "milli")) else word[0]
-        if unit in dict(_UNITS):
-            return f"did you mean '{spoken[1]}{unit}'?"
+    """What to say to somebody who wrote `5 minutes` or `5`."""
+    if meant := meant_duration(text):
+        return f"did you mean '{meant}'?"
     if re.fullmatch(r"\d{1,9}", text, re.ASCII):
         return f"a unit is missing: '{text}s' or '{text}m'?"
     return "units are w d h m s ms, as in 90s or 1h30m"
+
+
+def meant_duration(text: str) -> str:
+    """`5 minutes` -> `5m`; nothing where it cannot be told."""
+    spoken = _SPOKEN.fullmatch(text) if len(text) <= 60 else None  # noqa: PLR2004
+    if spoken is None:
+        return ""
+    word = spoken[2].lower()
+    unit = "ms" if word.startswith(("ms", "milli")) else word[0]
+    return f"{spoken[1]}{unit}" if unit in dict(_UNITS) else ""
 
 
 # ── values of facts, as text ──────────────────────────────────────────────────────────────────

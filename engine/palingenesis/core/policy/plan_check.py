@@ -59,12 +59,15 @@ def check_steps(node: Node | None, ground: Ground, role: Role = PLAN) -> list[di
 
 
 def _action(item: Node) -> tuple[str, Scalar | None, Table | None]:
-    """Name, place and options of one step, written long or short."""
+    """Name, place and options of one step, written long or short; no name where it has no form."""
     if isinstance(item, Scalar):
         return item.text, item, None
     if isinstance(item, Table) and len(item.entries) == 1:
         key, options = item.entries[0]
-        return key.text, key, options if isinstance(options, Table) else None
+        if isinstance(options, Table):
+            return key.text, key, options
+        if isinstance(options, Scalar) and options.value is None:
+            return key.text, key, None
     return "", None, None
 
 

@@ -13,6 +13,7 @@ from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import did_you_mean, parse_duration
 from palingenesis.core.policy.diagnostics import Findings, Span
 from palingenesis.core.policy.fitting import fits
+from palingenesis.core.policy.meant import meant_step, options_advice, steps_advice
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table
 
 _MOST: Final = 300
@@ -156,6 +157,14 @@ def _tell(problem: _Problem, root: Node, findings: Findings) -> None:
         shown = str(problem.instance)[:40]
         advice = " ".join(filter(None, (did_you_mean(shown, values), _one_of(values))))
         findings.add("S002", f"'{shown}' is not allowed here", node.span, advice)
+    elif problem.validator == "type" and is_step((*problem.path, 0)):
+        name = str(problem.path[-1])
+        message = f"{name} must be a list, not {_called(node)}"
+        findings.add("S004", message, node.span, steps_advice(name, node, findings.source.text))
+    elif problem.validator == "type" and is_step(problem.path[:-1]):
+        action = str(problem.path[-1])
+        message = f"the options of {action} must be a mapping, not {_shown(node)}"
+        findings.add("S004", message, node.span, options_advice(action, node))
     else:
         code, message, advice = _words(problem, node)
         span = node.span
@@ -175,6 +184,10 @@ def _written(node: Node) -> str:
     return node.text[:40] if isinstance(node, Scalar) else _called(node)
 
 
+def _shown(node: Node) -> str:
+    return f"'{_written(node)}'" if isinstance(node, Scalar) else _called(node)
+
+
 def _duration_words(text: str) -> tuple[str, str]:
     try:
         parse_duration(text)
@@ -190,7 +203,9 @@ def _unknown_keys(problem: _Problem, node: Node, findings: Findings) -> None:
     for name in islice((name for name in problem.instance if name not in known), _MOST_KEYS):
         key = node.key(name) if isinstance(node, Table) else None
         span = key.span if key is not None else node.span
-        advice = did_you_mean(name, known) or (_one_of(sorted(known)) if known else "")
+        meant = meant_step(name) if action else ""
+        advice = f"write '{meant}'" if meant else did_you_mean(name, known)
+        advice = advice or (_one_of(sorted(known)) if known else "")
         findings.add("S001", f"unknown {kind} '{name[:40]}'", span, advice)
 
 

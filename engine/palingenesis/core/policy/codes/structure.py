@@ -33,7 +33,8 @@ CODES: Final = (
         code="S004",
         title="Wrong type, such as a text for a list",
         why="The key is right, but its value has another form. A list is written `[a, b]` or "
-        "with `- ` in lines of their own.",
+        "with `- ` in lines of their own. An action's options are a mapping, as in "
+        "`wait: {for: 5m}`; without options it stands alone.",
         bad="do: finish\n",
         good="do: [finish]\n",
     ),
