@@ -41,8 +41,9 @@ class FakeServer:
 
     way = Way.MANAGED
 
-    def __init__(self, fake: FakeOpenCode, **running: Any) -> None:
+    def __init__(self, fake: FakeOpenCode, clock: QuickClock, **running: Any) -> None:
         self.fake = fake
+        self.clock = clock
         self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.ours = False
         self.problem: AssistantError | None = None
@@ -61,6 +62,12 @@ class FakeServer:
 
     async def gone(self, running: Running) -> Exit:
         return await asyncio.shield(self.end)
+
+    def is_killed(self) -> None:
+        """It dies, and is started again in a moment."""
+        self.now |= {"started_at": self.clock.now() + timedelta(seconds=1), "adopted": False}
+        ended, self.end = self.end, asyncio.get_running_loop().create_future()
+        ended.set_result(Exit(signal="SIGKILL"))
 
     async def why_gone(self, running: Running, ended: Exit, at_work: AtWork) -> Ending:
         return Ending.of_server(ended, by_us=self.ours)
@@ -81,8 +88,8 @@ def watched(scene: Play, *, before: Callable[[FakeOpenCode], None] | None = None
     async def story(fake: FakeOpenCode) -> None:
         if before is not None:
             before(fake)
-        server = FakeServer(fake, **o.pop("running", {}))
         told, clock = Told(), QuickClock(LATER)
+        server = FakeServer(fake, clock, **o.pop("running", {}))
         work = o.pop("work", None) or FakeWork()
         sensor = OpenCodeSensor(AGENT, server, work, clock, pace=Pace(interval_s=0.05), **o)
         async with asyncio.TaskGroup() as group:
@@ -354,14 +361,60 @@ def test_the_end_of_the_process_ends_everything_without_a_stop() -> None:
         await told.wait(ev.SessionWorking)
         fake.status.clear()
         fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
-        ended, server.end = server.end, asyncio.get_running_loop().create_future()
-        ended.set_result(Exit(signal="SIGKILL"))
+        fake.sessions["ses_1"]["time"]["updated"] = int(server.clock.now().timestamp() * 1000)
+        server.is_killed()
         down = await told.wait(ev.AgentDown)
         await told.wait(ev.AgentUp, 2)
         await asyncio.sleep(0.1)
 
         assert (down.cause, down.signal) == (DownCause.EXITED, "SIGKILL")
         assert told.of(ev.SessionStopped) == []
+
+    watched(scene)
+
+
+@pytest.mark.parametrize("was_known", [False, True])
+def test_what_she_said_right_before_the_server_died_is_told_after_its_restart(
+    was_known: bool,
+) -> None:
+    async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        await listed(told)
+        if was_known:
+            speaks(fake, user(1))
+            fake.busy()
+            speaks(fake, answer(2))
+            fake.idle()
+            await told.wait(ev.SessionStopped)
+        said_at = int(server.clock.now().timestamp() * 1000)
+        fake.messages["ses_1"].append(user(3, time={"created": said_at}))
+        fake.sessions["ses_1"]["time"]["updated"] = said_at
+        server.is_killed()
+        await told.wait(ev.AgentUp, 2)
+        stop = await told.wait(ev.SessionStopped, 1 + was_known)
+
+        assert stop.stop.reason is StopReason.CRASH
+        assert told.of(ev.PersonPrompted)[-1].message == message_key(3)
+        kinds = [type(event) for event in told.events]
+        assert kinds.index(ev.AgentDown) < len(kinds) - 1 - kinds[::-1].index(ev.PersonPrompted)
+
+    watched(scene)
+
+
+def test_what_rested_when_the_server_died_is_not_told_again() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2))
+        fake.idle()
+        await told.wait(ev.SessionStopped)
+        fake.sessions["ses_1"]["time"]["updated"] = int(server.clock.now().timestamp() * 1000)
+        server.is_killed()
+        await told.wait(ev.AgentUp, 2)
+        await asyncio.sleep(0.2)
+
+        assert len(told.of(ev.SessionStopped)) == 1
+        assert len(told.of(ev.PersonPrompted)) == 1
 
     watched(scene)
 
@@ -577,7 +630,7 @@ def test_an_untested_version_is_told_and_watched() -> None:
 
 def test_a_refused_password_is_told_as_refused() -> None:
     async def story(fake: FakeOpenCode) -> None:
-        server = FakeServer(fake)
+        server = FakeServer(fake, QuickClock())
         server.problem = AssistantDeniedError("it does not accept our password", "set it")
         told = Told()
         sensor = OpenCodeSensor(AGENT, server, FakeWork(), QuickClock())

@@ -147,7 +147,7 @@ class OpenCodeSensor:
         seen = [w.id for w in watched if w.is_at_work or w.life.blocks or w.is_untold]
         at_work = tuple(dict.fromkeys((*seen, *self._believed(self._agent))))
         ending = await self._server.why_gone(running, ended, at_work)
-        self._book.all_stopped()
+        self._book.all_stopped(at_work)
         for session, stop in ending.stops.items():
             if (known := self._book.watched.get(session)) is not None:
                 self._settling.tell_last(known, stop)
@@ -286,6 +286,7 @@ class OpenCodeSensor:
                 else:
                     self._book.expect(session, found)
         self._was_reached = True
+        self._book.suspect(listed)
         if tells is not None:
             return list(tells())
         if not running.adopted:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from palingenesis.assistants.opencode.client import OpenCode
@@ -40,6 +40,7 @@ NEWEST = 30
 _MORE = 400
 _PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Between two looks at a turn whose end is not written yet; 12 s in all."""
+_JUST_NOW = timedelta(minutes=1)
 _EARLY_ABORT_S = 1.0
 """An idle so long, with neither answer nor error, is no gap between two steps any more."""
 
@@ -144,14 +145,18 @@ class Settling:
     def _meet_person(self, watched: Watched, transcript: Transcript, running: Running) -> None:
         """Her latest message, when none was known.
 
-        What an `opencode run` begins with may be there before anybody listens: of a program that
-        is younger than we are it is told. What an older one was told, was told before.
+        What an `opencode run` begins with may be there before anybody listens, and what she says
+        right before a server dies may be heard by nobody: both are told. What is older, or was
+        said to a program that is older than we are, was told before.
         """
         said = transcript.person
         if watched.person or said is None:
             return
-        missed = said is transcript.user and said.id > watched.life.user and not running.adopted
-        if missed and said.created is not None and said.created >= running.began_at:
+        since = watched.unheard_since
+        if since is None and not running.adopted:
+            since = max(running.began_at, self._clock.now() - _JUST_NOW)
+        is_latest = said is transcript.user and said.id > watched.life.user
+        if is_latest and since is not None and said.created is not None and said.created >= since:
             self._book.overheard(watched, said)
         watched.person = said.id
 

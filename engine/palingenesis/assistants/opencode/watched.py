@@ -34,6 +34,8 @@ from palingenesis.wire.redaction import redact_to
 
 SPINNING = 5
 """So many answers in a row that came to nothing are worth a look."""
+_UNHEARD = timedelta(seconds=10)
+"""What was said so shortly before a process died may have been heard by nobody."""
 _JUST_NOW = timedelta(minutes=1)
 """A message that old was written now, whatever its place among the others."""
 
@@ -65,6 +67,8 @@ class Watched:
     messages: set[str] = field(default_factory=set)
     written: dict[str, None] = field(default_factory=dict)
     """Paths that its tools wrote, oldest first."""
+    unheard_since: datetime | None = None
+    """What was said from then on may have been heard by nobody, for its process died."""
     history_read: bool = False
     work: tuple[object, ...] = ()
     """What its work looked like when it was last read."""
@@ -128,6 +132,8 @@ class Book:
         self._parents: dict[str, str | None] = {}
         self._listed: dict[str, tuple[str, str]] = {}
         self.watched: dict[str, Watched] = {}
+        self._ended_at: datetime | None = None
+        self._at_work: frozenset[str] = frozenset()
 
     def tell(self, emit: Emit) -> None:
         """From now on, tell this one."""
@@ -202,17 +208,36 @@ class Book:
         watched.person = max(watched.person, message)
 
     def overheard(self, watched: Watched, said: Message) -> None:
-        """A person's message was written before anybody listened; told if that was just now."""
-        if said.created is None or abs(self._now() - said.created) >= _JUST_NOW:
-            return
+        """A person's message was written while nobody listened."""
         watched.life = replace(watched.life, user=said.id)
         self._emit(events.PersonPrompted(at=self._now(), session=watched.id, message=said.id))
 
-    def all_stopped(self) -> None:
-        """The process behind all of them has ended: nobody works any more; nothing is told."""
+    def all_stopped(self, at_work: Iterable[str]) -> None:
+        """The process behind all of them has ended: nobody works any more; nothing is told.
+
+        Args:
+            at_work: those that worked until then, as whoever decides knows by the end itself.
+        """
+        self._ended_at, self._at_work = self._now(), frozenset(at_work)
         for watched in self.watched.values():
             life = Life(session=watched.info.id, activity=Activity.IDLE, user=watched.life.user)
             watched.life, watched.alive_at = life, None
+
+    def suspect(self, listed: Iterable[SessionSummary]) -> None:
+        """After the end of an earlier process: what was said right before may be heard by nobody.
+
+        Whoever was touched then, and is not known to have worked, is looked at.
+        """
+        if self._ended_at is None:
+            return
+        since, self._ended_at = self._ended_at - _UNHEARD, None
+        for info in listed:
+            is_touched = info.updated is not None and info.updated >= since
+            if is_touched and info.parent is None and info.id not in self._at_work:
+                watched = self.expect(info.id, info)
+                watched.unheard_since = since
+                if watched.life.activity is Activity.IDLE:
+                    watched.life = replace(watched.life, activity=Activity.UNKNOWN)
 
     def all_in_doubt(self) -> None:
         """The server is out of reach: whoever worked may go on working."""
