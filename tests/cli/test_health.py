@@ -67,6 +67,20 @@ def test_every_reason_is_told_with_the_command_that_shows_or_mends_it(
     assert document["complaints"][0]["fix"].startswith("palingenesis ")
 
 
+def test_a_policy_file_that_is_gone_is_not_said_to_be_refused(say: Say, daemon: Served):
+    gone = ["the file is gone: /p.yaml"]
+    daemon.door.changes = {"policy": {"name": "p", "digest": "d", "path": "/p.yaml", "stale": gone}}
+
+    said = say("health")
+
+    assert said.code == 1
+    assert said.out.splitlines() == [
+        "degraded",
+        "  policy: the policy's file is gone, what it said last decides: restore it, or begin anew",
+        "    → palingenesis daemon restart",
+    ]
+
+
 def test_a_journal_that_cannot_be_written_degrades_it(say: Say, daemon: Served):
     daemon.door.changes = {
         "journal": {

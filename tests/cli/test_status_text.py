@@ -191,3 +191,17 @@ def test_the_first_look_after_an_earlier_run_tells_of_its_journal(say: Say, tmp_
     (tmp_path / "s" / "journal.db").touch()
 
     assert "journal.db, from an earlier run" in say().out
+
+
+def test_a_policy_file_that_is_gone_is_told_once_and_as_what_it_is(say: Say, daemon: Served):
+    gone = ["the file is gone: /c/policy.yaml"]
+    daemon.door.changes = {
+        "policy": {"name": "p", "digest": "d", "path": "/c/policy.yaml", "stale": gone},
+        "warnings": ["the policy's file is gone; what it said last stays in force"],
+    }
+
+    warned = [line for line in say("status").out.splitlines() if line.startswith("!")]
+
+    assert warned == [
+        "! the policy's file is gone; what it said last stays in force: /c/policy.yaml"
+    ]

@@ -53,6 +53,9 @@ class Desk:
     def read(self):
         return self.state()[1]
 
+    def adopted(self, reading):
+        self.in_force = reading
+
     def attend(self, files):
         self.attended = files
 
@@ -236,6 +239,16 @@ def test_a_file_that_is_gone_is_told_once():
     assert [desk.check().answer for _ in range(3)] == [Answer.REFUSED] * 3
     assert [type(event) for event in desk.events] == [PolicyAdopted, PolicyRefused]
     assert desk.events[-1].problems == ("the file is gone: policy.yaml",)
+
+
+def test_the_source_is_told_what_of_it_is_in_force_and_not_what_is_refused():
+    desk = Desk(text(b"good"))
+    desk.check()
+    desk.becomes(text(b"bad"))
+
+    desk.check()
+
+    assert desk.in_force == text(b"good")
 
 
 def test_trouble_of_the_compiler_is_told_once_and_tried_again():

@@ -267,8 +267,40 @@ def test_a_shipped_policy_holds_until_the_person_writes_one_of_her_own(tmp_path)
     assert source.is_being_written() is False
     own.write_bytes(b"own")
     assert source.read().content == b"own"
+    source.adopted(source.read())
     own.unlink()
     assert "gone" in source.read().trouble
+
+
+def test_a_file_of_which_nothing_was_adopted_leaves_the_shipped_policy_when_it_goes(tmp_path):
+    own, shipped = tmp_path / "policy.yaml", tmp_path / "shipped.yaml"
+    shipped.write_text("good shipped end\n")
+    told = []
+
+    async def story():
+        sensor = PolicyFile(
+            own,
+            compiler=compile_good,
+            clock=SystemClock(),
+            distrust=str_of,
+            fallback=lambda: shipped,
+        )
+        await sensor.check(told.append)
+        own.write_text("bad")
+        refused = await sensor.check(told.append)
+        own.unlink()
+        return refused.answer, await sensor.check(told.append), sensor.is_own
+
+    refused, verdict, is_own = asyncio.run(story())
+
+    assert (refused, verdict.answer, verdict.problems) == (Answer.REFUSED, Answer.ADOPTED, ())
+    assert [type(event).__name__ for event in told] == [
+        "PolicyAdopted",
+        "PolicyRefused",
+        "PolicyAdopted",
+    ]
+    assert verdict.digest == "shipped"
+    assert not is_own
 
 
 def test_the_directories_to_watch_are_those_of_every_link_on_the_way(tmp_path):

@@ -110,6 +110,7 @@ class Daemon:
             clocks=self._clocks,
             emergency=self._keeping.emergency,
         )
+        self._policy_file: PolicyFile | None = None
         self._observing = Observing(self.loop, journal, config, environ, clock=self._clock)
         self._liveness = Liveness(self._supervisor, self.loop)
         self.loop.pulse = self._liveness.pulse
@@ -236,9 +237,10 @@ class Daemon:
     # ── the policy ────────────────────────────────────────────────────────────────────────────
 
     def _policy_path(self) -> Path:
-        """The file that decides now: the person's own as soon as there is one."""
+        """The file that decides now: the person's own as soon as there is one, though it may go."""
         own = self._choice.path or self._paths.policy_file
-        if self._choice.path or own.exists():
+        was_own = self._policy_file is not None and self._policy_file.is_own
+        if self._choice.path or own.exists() or was_own:
             return own
         return self._choice.file(shipped.policy())
 
@@ -302,7 +304,7 @@ class Daemon:
             world=lambda: self.loop.world,
             mode=lambda: self._config.policy_mode,
         )
-        policy_file = PolicyFile(
+        policy_file = self._policy_file = PolicyFile(
             path or self._paths.policy_file,
             compiler=compiler,
             clock=self._clock,

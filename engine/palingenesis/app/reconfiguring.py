@@ -18,6 +18,7 @@ from palingenesis.runtime.config import Config
 from palingenesis.runtime.config_watch import ConfigWatch, Look
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.ports import Channel, Clock
+from palingenesis.runtime.refusals import refusal
 from palingenesis.runtime.reload import Answer, Verdict
 
 RESTART = "after the next restart (palingenesis daemon restart)"
@@ -94,6 +95,6 @@ def answer(look: Look, verdict: Verdict, renamed: tuple[str, ...]) -> door.Answe
         case _:
             return {
                 "ok": False,
-                "message": "the policy was refused; the last good one stays in force",
+                "message": refusal(verdict.problems),
                 "problems": list(verdict.problems),
             }

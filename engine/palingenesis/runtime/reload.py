@@ -6,7 +6,9 @@ first settle: nobody has it open for writing, and four reads 100 ms apart agree,
 may close it and come back; a file that is empty or gone gets two seconds to come back, because that
 is how many editors save. Then it is compiled (at the start meanwhile, for the case that it stays),
 and adopted or refused as a whole. A refusal is told once per content, and the last good policy
-stays; when the good content returns after a refusal, that is told too.
+stays; when the good content returns after a refusal, that is told too. A file that is gone leaves
+in force what it said last; where another policy held until there was one, and nothing of it was
+ever adopted, that other one is what is read again.
 """
 
 import asyncio
@@ -39,6 +41,8 @@ class Reading:
     trouble: str = ""
     beside: tuple[str, ...] = ()
     """What tells the contents of the files that it extends from other ones."""
+    instead: bool = False
+    """Of another file, which holds until there is this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,14 @@ class Source(Protocol):
 
     def is_being_written(self) -> bool | None:
         """Whether somebody has it open for writing; None: this system cannot tell."""
+        ...
+
+
+class PolicySource(Source, Protocol):
+    """Where a policy's text comes from: another one may hold until there is this one."""
+
+    def adopted(self, reading: Reading) -> None:
+        """Know that what was read is in force."""
         ...
 
 
@@ -137,7 +149,7 @@ class Reload:
         self,
         *,
         name: str,
-        source: Source,
+        source: PolicySource,
         compiler: Compile,
         clock: Clock,
         current: str = "",
@@ -209,6 +221,7 @@ class Reload:
             digest = hashlib.sha256(settled.content).hexdigest()
             seen = None if compiled.passing else key
             return self._refuse(emit, seen, digest, compiled.problems)
+        self._source.adopted(settled)
         return self._adopt(emit, key, compiled.digest, compiled.resolved)
 
     def _adopt(self, emit: Emit, key: str, digest: str, resolved: Mapping[str, Any]) -> Verdict:

@@ -24,6 +24,7 @@ from palingenesis.runtime import door
 from palingenesis.runtime.command_words import typed
 from palingenesis.runtime.kinds import kind_of
 from palingenesis.runtime.ports import Recorded
+from palingenesis.runtime.refusals import briefly, refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,7 @@ def warnings(world: World) -> list[str]:
         if agent.up and not agent.supported
     ]
     if world.policy_problems:
-        lines.append("the newest policy file was refused; the last good one stays in force")
+        lines.append(refusal(world.policy_problems))
     if world.shadow is not None:
         lines.append(
             f"{world.shadow.name} decides in shadow beside the policy: "
@@ -224,8 +225,7 @@ def _summary(event: Event) -> str:
         case events.ShadowStopped():
             return event.why
         case events.PolicyRefused():
-            counted = _count(len(event.problems), "problem")
-            return f"{event.name}: {counted}; the last good policy stays"
+            return f"{event.name}: {briefly(event.problems)}; the last good policy stays"
         case events.CommandGiven():
             return f"{typed(event.command)} by {event.by}"
         case _:

@@ -62,9 +62,9 @@ class PolicyFile:
         """Take the file and the policy in force; see `Reload` for `current` and `stale`.
 
         `distrust` says why a file must not steer us, "" when it may. `fallback` is what is read
-        until the file exists: a policy that is trusted. `more` are files that belong to
-        it and need not exist: the policies of the projects that sessions work in. `marks` are what
-        else the policy is made of.
+        until there is a file and it was adopted: a policy that is trusted. `more` are files that
+        belong to it and need not exist: the policies of the projects that sessions work in.
+        `marks` are what else the policy is made of.
         """
         self._path = path.absolute()
         self._source = FileSource(
@@ -84,6 +84,11 @@ class PolicyFile:
             current=current,
             stale=stale,
         )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether what the file says is in force, and would stay if it were gone."""
+        return self._source.is_own
 
     async def watch(self, emit: Emit) -> None:
         """Check now, and again whenever something hints at a change."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from palingenesis.runtime.bounded_file import read_bounded, why_not
+from palingenesis.runtime.refusals import GONE
 from palingenesis.runtime.reload import Reading
 from palingenesis.runtime.trust import Distrust, owners_only, why_untrusted
 
@@ -34,7 +35,6 @@ class FileSource:
         self._marks = marks
         self._distrust = distrust
         self._fallback = fallback
-        self._existed = False
         self.beside: tuple[Path, ...] = ()
         """Other files that the policy extends, or would like to."""
 
@@ -46,6 +46,16 @@ class FileSource:
         """Look at these files, too, from now on."""
         self.beside = tuple(sorted({Path(file) for file in files}))
 
+    @property
+    def is_own(self) -> bool:
+        """Whether nothing holds any more in the file's stead, were it gone."""
+        return self._fallback is None
+
+    def adopted(self, reading: Reading) -> None:
+        """Have what the file itself said last stay in force, should it go."""
+        if not reading.instead:
+            self._fallback = None
+
     def read(self) -> Reading:
         """Look at the files now."""
         reading = self._read()
@@ -54,13 +64,12 @@ class FileSource:
         return replace(reading, beside=(*marks, *self._marks()))
 
     def _read(self) -> Reading:
-        if self._fallback is not None and not self._existed and not self._path.exists():
+        if self._fallback is not None and not self._path.exists():
             other = self._fallback()
             try:
-                return Reading(content=other.read_bytes())
+                return Reading(content=other.read_bytes(), instead=True)
             except OSError as error:
-                return Reading(trouble=f"cannot read {other}: {error.strerror}")
-        self._existed = True
+                return Reading(trouble=f"cannot read {other}: {error.strerror}", instead=True)
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -72,7 +81,7 @@ class FileSource:
             finally:
                 os.close(file)
         except FileNotFoundError:
-            return Reading(trouble=f"the file is gone: {self._path}")
+            return Reading(trouble=f"{GONE}: {self._path}")
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             return Reading(trouble=f"cannot read {self._path}: {why}")
@@ -88,7 +97,7 @@ class FileSource:
         """
         if not hasattr(fcntl, "F_SETLEASE"):
             return None
-        if self._fallback is not None and not self._existed:
+        if self._fallback is not None and not self._path.exists():
             return False
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

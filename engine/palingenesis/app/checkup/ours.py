@@ -17,6 +17,7 @@ from palingenesis.core.policy.diagnostics import Grade
 from palingenesis.core.policy.model import Mode
 from palingenesis.journal import ReadOnlyJournal
 from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.refusals import is_gone, refusal
 from palingenesis.runtime.secret import Secret
 from palingenesis.runtime.trust import way_out, why_untrusted
 
@@ -102,7 +103,10 @@ def policy(patient: Patient) -> Iterator[Finding]:
         said = f"{path} is in mode {compiled.policy.mode}: it decides, and nothing is done"
         yield warning(said, "write mode: enforce")
     running = patient.running
-    if running is not None and running["policy"]["stale"]:
+    if running is not None and is_gone(running["policy"]["stale"]):
+        gone = refusal(running["policy"]["stale"])
+        yield warning(f"{gone}: restore it, or begin anew", "palingenesis daemon restart")
+    elif running is not None and running["policy"]["stale"]:
         stale = running["policy"]["stale"][0]
         yield problem(f"the daemon refused the newest policy: {stale}", check)
     elif running is not None and running["policy"]["digest"] != compiled.policy.digest:

@@ -23,6 +23,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.log_file import open_log
 from palingenesis.runtime.log_form import read_line
 from palingenesis.runtime.paths import Paths
+from palingenesis.runtime.refusals import is_gone, refusal
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import read_time
 
@@ -106,7 +107,9 @@ def _warn_about_start(told: Status) -> None:
     """What a person must know who believes that everything began as she wrote it."""
     for problem in told["policy"]["stale"]:
         click.echo(plain(problem, 500), err=True)
-    if told["policy"]["stale"]:
+    if is_gone(told["policy"]["stale"]):
+        click.echo(f"warning: {refusal(told['policy']['stale'])}", err=True)
+    elif told["policy"]["stale"]:
         click.echo("warning: the policy was refused; the last good one is in force", err=True)
         place = plain(told["policy"]["path"], 500)
         click.echo(f"hint: palingenesis policy validate {place}", err=True)

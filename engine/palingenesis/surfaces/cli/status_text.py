@@ -15,6 +15,7 @@ import click
 from palingenesis import __version__
 from palingenesis.runtime.door import RailStatus, SafeHoldStatus, SessionStatus, Status
 from palingenesis.runtime.foreign_text import plain
+from palingenesis.runtime.refusals import GONE, is_gone, refusal
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.health import NEEDS_A_PERSON, complaints_of
 from palingenesis.surfaces.cli.limit_text import say_limit
@@ -94,10 +95,12 @@ def _say_warnings(told: Status, now: datetime) -> None:
         )
     if told["paused"] and not any(text.startswith("paused") for text in told["warnings"]):
         _warn("paused: nothing is done until 'palingenesis resume'")
+    said = refusal(policy["stale"])
     for problem in policy["stale"]:
-        _warn(f"a newer policy was refused, this one stays: {plain(problem, 500)}")
+        first = said if is_gone(policy["stale"]) else "a newer policy was refused, this one stays"
+        _warn(f"{first}: {plain(problem, 500).removeprefix(f'{GONE}: ')}")
     for warning in told["warnings"]:
-        if policy["stale"] and warning.startswith("the newest policy file"):
+        if policy["stale"] and warning == said:
             continue  # said above, with the problems
         _warn(local_times(plain(warning, 500), now))
     for rail in told["rails"]:
