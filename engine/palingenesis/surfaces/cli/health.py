@@ -13,7 +13,6 @@ import click
 from palingenesis.core.errors import DeadlineError, ExitCode, NotRunningError
 from palingenesis.runtime.door import SCHEMA_VERSION, Status
 from palingenesis.runtime.foreign_text import plain
-from palingenesis.runtime.refusals import is_gone
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import count_of, read_time, say_json, say_time
 
@@ -107,13 +106,8 @@ def complaints_of(told: Status) -> list[Complaint]:
     if told["paused"]:
         text = "paused: nothing is done"
         found.append(Complaint(about="pause", text=text, fix="palingenesis resume"))
-    if is_gone(told["policy"]["stale"]):
-        text = "the policy's file is gone, what it said last decides: restore it, or begin anew"
-        found.append(Complaint(about="policy", text=text, fix="palingenesis daemon restart"))
-    elif told["policy"]["stale"]:
-        text = "the newest policy was refused, the one before it decides"
-        fix = f"palingenesis policy validate {told['policy']['path']}"
-        found.append(Complaint(about="policy", text=text, fix=fix))
+    if told["policy"]["stale"]:
+        found.append(_of_policy(told))
     found += _of_agents(told)
     now = read_time(told["at"])
     for rail in told["rails"]:
@@ -126,6 +120,17 @@ def complaints_of(told: Status) -> list[Complaint]:
         if warning.startswith(_SENSOR):
             found.append(Complaint(about="sensor", text=warning, fix="palingenesis doctor"))
     return found
+
+
+def _of_policy(told: Status) -> Complaint:
+    from palingenesis.runtime.refusals import is_gone
+
+    if is_gone(told["policy"]["stale"]):
+        text = "the policy's file is gone, what it said last decides: restore it, or begin anew"
+        return Complaint(about="policy", text=text, fix="palingenesis daemon restart")
+    text = "the newest policy was refused, the one before it decides"
+    fix = f"palingenesis policy validate {told['policy']['path']}"
+    return Complaint(about="policy", text=text, fix=fix)
 
 
 def _of_agents(told: Status) -> list[Complaint]:

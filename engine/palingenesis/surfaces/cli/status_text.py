@@ -15,7 +15,6 @@ import click
 from palingenesis import __version__
 from palingenesis.runtime.door import RailStatus, SafeHoldStatus, SessionStatus, Status
 from palingenesis.runtime.foreign_text import plain
-from palingenesis.runtime.refusals import GONE, is_gone, refusal
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.health import NEEDS_A_PERSON, complaints_of
 from palingenesis.surfaces.cli.limit_text import say_limit
@@ -95,12 +94,9 @@ def _say_warnings(told: Status, now: datetime) -> None:
         )
     if told["paused"] and not any(text.startswith("paused") for text in told["warnings"]):
         _warn("paused: nothing is done until 'palingenesis resume'")
-    said = refusal(policy["stale"])
-    for problem in policy["stale"]:
-        first = said if is_gone(policy["stale"]) else "a newer policy was refused, this one stays"
-        _warn(f"{first}: {plain(problem, 500).removeprefix(f'{GONE}: ')}")
+    said = _say_stale(policy["stale"]) if policy["stale"] else ""
     for warning in told["warnings"]:
-        if policy["stale"] and warning == said:
+        if said and warning == said:
             continue  # said above, with the problems
         _warn(local_times(plain(warning, 500), now))
     for rail in told["rails"]:
@@ -109,6 +105,17 @@ def _say_warnings(told: Status, now: datetime) -> None:
         waiting = f"{count_of(told['journal']['waiting'], 'event')} not taken yet"
         _warn(f"nothing is done, {waiting}: {plain(told['journal']['detail'])}")
     _say_notifications(told, now)
+
+
+def _say_stale(problems: Sequence[str]) -> str:
+    """Why the newest policy file is not in force; returns how the daemon warns of the same."""
+    from palingenesis.runtime.refusals import GONE, is_gone, refusal
+
+    said = refusal(problems)
+    first = said if is_gone(problems) else "a newer policy was refused, this one stays"
+    for problem in problems:
+        _warn(f"{first}: {plain(problem, 500).removeprefix(f'{GONE}: ')}")
+    return said
 
 
 def _say_safe_hold(held: SafeHoldStatus, now: datetime) -> None:
