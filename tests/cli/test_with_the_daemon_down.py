@@ -109,6 +109,7 @@ def test_events_are_told_from_the_journal(
     ]
     assert rows[2]["rule"] == "limit"
     assert rows[2]["session"] == SESSION
+    assert (rows[3]["summary"], rows[3]["session"]) == ("resume: ok", SESSION)
 
 
 def test_the_newest_events_are_kept_when_there_are_too_many(

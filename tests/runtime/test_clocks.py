@@ -10,9 +10,9 @@ from palingenesis.core.events import Event
 from palingenesis.core.values import SessionId, Status
 from palingenesis.core.world import World
 from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.event_rows import event_row
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Entry, Reading, Recorded
-from palingenesis.runtime.views import event_row
 from tests.core.life import Life, stopped
 from tests.core.policies import NIGHT
 from tests.runtime.loopback import START, ListJournal

@@ -26,6 +26,7 @@ from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import candidate, door, touched, views
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
+from palingenesis.runtime.event_rows import Ordered, event_row
 from palingenesis.runtime.inbox import RESTRAINING
 from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.limits import limits
@@ -117,6 +118,7 @@ class Front:
         self._undelivered = 0
         self._notices: set[str] = set()
         self._written = asyncio.Event()
+        self._ordered = Ordered(loop.world.open.values())
         loop.attend(self._noticed)
 
     def status(self) -> door.Status:
@@ -200,7 +202,9 @@ class Front:
             )
         )
         ordered = reversed(found) if newest else iter(found)
-        return [views.event_row(views.decoded(one), entry_to_plain(one)) for one in ordered]
+        return [
+            event_row(views.decoded(one), entry_to_plain(one), self._ordered) for one in ordered
+        ]
 
     async def changed(self, after: int) -> None:
         """See `Door`."""
@@ -355,6 +359,7 @@ class Front:
 
     def _noticed(self, _seq: int, entry: Entry, _world: World) -> None:
         self._written.set()
+        self._ordered.take(entry.effects)
         self._notices |= {effect.id for effect in entry.effects if isinstance(effect, Notify)}
         event = entry.event
         if isinstance(event, events.EffectEnded) and event.effect in self._notices:

@@ -7,24 +7,22 @@ down, so both say the same.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 from palingenesis.core import events
 from palingenesis.core.effects import Effect, Notify, name_of
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
-from palingenesis.core.facts import show, show_duration
+from palingenesis.core.facts import show
 from palingenesis.core.plans import Ask, Delegate, Restart, Wait, word_of
 from palingenesis.core.record import from_plain
 from palingenesis.core.safety import touched
-from palingenesis.core.values import AgentId, DownCause, FactValue, Status, StopReason
+from palingenesis.core.values import AgentId, FactValue, Status
 from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.runtime import door
-from palingenesis.runtime.command_words import typed
-from palingenesis.runtime.kinds import kind_of
 from palingenesis.runtime.ports import Recorded
-from palingenesis.runtime.refusals import briefly, refusal
+from palingenesis.runtime.refusals import refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,93 +171,6 @@ def pending_notices(world: World) -> int:
 
 
 # ── the journal ───────────────────────────────────────────────────────────────────────────────
-
-
-def event_row(entry: Written, data: Mapping[str, object]) -> door.EventRow:
-    """One entry of the journal, in one line and in full."""
-    from palingenesis.simulation.timeline import of_turn
-
-    event = entry.event
-    lines = [line.text for line in of_turn(event, (), (), World())]
-    lines = lines if not _is_old_news(entry) else ["interrupted: nothing new to decide"]
-    own = next((d for d in entry.decisions if d.kind in {"decided", "revised"}), None)
-    own = own or next(iter(entry.decisions), None)
-    session = getattr(event, "session", None) or (own.session if own else None)
-    return {
-        "seq": entry.seq,
-        "at": instant(event.at),
-        "kind": kind_of(event),
-        "session": session,
-        "agent": getattr(event, "agent", None),
-        "summary": (lines[0] if lines else _summary(event)) + _more(event),
-        "rule": own.rule if own else None,
-        "effects": [name_of(effect) for effect in entry.effects],
-        "data": data,
-    }
-
-
-def _is_old_news(entry: Written) -> bool:
-    """Whether an abort is told that nothing is decided on: ours, or one that was told before."""
-    event = entry.event
-    aborted = (
-        isinstance(event, events.SessionStopped) and event.stop.reason is StopReason.USER_ABORT
-    )
-    return aborted and not entry.decisions
-
-
-def _summary(event: Event) -> str:
-    match event:
-        case events.SessionSeen():
-            return f"seen: {event.title or event.session}"
-        case events.SessionWorking():
-            return "working"
-        case events.SessionAlive() | events.SessionProgressed():
-            return event.what
-        case events.FactsObserved():
-            known = (f"{k}={show(k, v)}" for k, v in event.facts.items() if v is not None)
-            return ", ".join(known) or "facts no longer known"
-        case events.EffectEnded():
-            return f"{event.effect}: {event.result} {event.detail}".rstrip()
-        case events.PolicyAdopted() | events.ShadowStarted():
-            return f"{event.name} {event.digest[:8]}"
-        case events.ShadowStopped():
-            return event.why
-        case events.PolicyRefused():
-            return f"{event.name}: {briefly(event.problems)}; the last good policy stays"
-        case events.CommandGiven():
-            return f"{typed(event.command)} by {event.by}"
-        case _:
-            return _summary_of_ours(event)
-
-
-def _summary_of_ours(event: Event) -> str:
-    match event:
-        case events.ConfigurationChanged():
-            later = "; after the next start: " if event.later else ""
-            return f"{', '.join(event.changed)}{later}{', '.join(event.later)}".removeprefix("; ")
-        case events.ConfigurationRefused():
-            return f"{_count(len(event.problems), 'problem')}; what held before holds on"
-        case events.DaemonStarted():
-            return f"palingenesis {event.version}, pid {event.pid}"
-        case events.DaemonStopped():
-            return event.why
-        case events.ClockStepped():
-            way = "forward" if event.by > timedelta(0) else "back"
-            return f"the clock was set {way} by {show_duration(abs(event.by))}"
-        case events.MachineSlept():
-            return f"the machine slept for {show_duration(event.span)}"
-        case _:
-            return ""
-
-
-_NO_EXIT = frozenset({DownCause.UNREACHABLE, DownCause.REFUSED})
-
-
-def _more(event: Event) -> str:
-    """Why nothing can be reached, which no other event says."""
-    if isinstance(event, events.AgentDown) and event.cause in _NO_EXIT and event.detail:
-        return f": {event.detail}"
-    return ""
 
 
 def _count(number: int, word: str) -> str:

@@ -7,7 +7,8 @@ from enum import IntEnum
 from palingenesis.core import events, plans
 from palingenesis.core.events import Event
 from palingenesis.core.values import Result
-from palingenesis.runtime.views import Written, event_row
+from palingenesis.runtime.event_rows import event_row
+from palingenesis.runtime.views import Written
 from palingenesis.telemetry import naming
 from palingenesis.telemetry.trace import Attributes, Place
 

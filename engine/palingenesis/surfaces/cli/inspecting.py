@@ -81,12 +81,14 @@ def _inspected(desk: Desk, asked: str | None) -> "Inspection":
 
 def _history(journal: "ReadOnlyJournal", session: "Session") -> "list[EventRow]":
     from palingenesis.journal import entry_to_plain
-    from palingenesis.runtime.views import decoded, event_row
+    from palingenesis.runtime.event_rows import Ordered, event_row
+    from palingenesis.runtime.views import decoded
 
     since = session.episode.started_at if session.episode is not None else None
     newest = journal.entries(since=since, session=session.id, newest_first=True)
-    rows = [event_row(decoded(one), entry_to_plain(one)) for one in islice(newest, _HISTORY)]
-    return [row for row in reversed(rows) if row["kind"] not in _QUIET or row["rule"]]
+    found, ordered = [*islice(newest, _HISTORY)][::-1], Ordered()
+    rows = [event_row(decoded(one), entry_to_plain(one), ordered) for one in found]
+    return [row for row in rows if row["kind"] not in _QUIET or row["rule"]]
 
 
 # ── for people ────────────────────────────────────────────────────────────────────────────────

@@ -10,9 +10,10 @@ from palingenesis.core.events import SessionSeen
 from palingenesis.journal import ReadOnlyJournal, entry_to_plain
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.door import EventRow, Explanation
+from palingenesis.runtime.event_rows import Ordered, event_row
 from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.paths import Paths
-from palingenesis.runtime.views import decoded, event_row, explanations
+from palingenesis.runtime.views import decoded, explanations
 from palingenesis.surfaces.cli.journal_reading import BEGINNING, say_removed
 
 _LOOKED_BACK = 20_000
@@ -45,7 +46,8 @@ def read_events(
         found = list(newest)
         if len(found) < limit:
             say_removed(journal, instant or BEGINNING)
-    return [event_row(decoded(one), entry_to_plain(one)) for one in reversed(found)]
+    ordered = Ordered()
+    return [event_row(decoded(one), entry_to_plain(one), ordered) for one in reversed(found)]
 
 
 def all_events(
@@ -61,8 +63,9 @@ def all_events(
     with _journal(paths) as journal:
         say_removed(journal, instant or BEGINNING)
         whole = _whole_id(session, _known_sessions(journal)) if session else None
+        ordered = Ordered()
         for one in journal.entries(since=instant, session=whole, kinds=classes_of(kinds)):
-            yield event_row(decoded(one), entry_to_plain(one))
+            yield event_row(decoded(one), entry_to_plain(one), ordered)
 
 
 def _known_sessions(journal: ReadOnlyJournal) -> list[str]:
