@@ -29,6 +29,8 @@ def test_whichever_call_fails_nothing_is_lost_and_service_returns():
 FOUND = (
     ("cut-off", "night:unlink:1:EROFS:once"),
     ("exit-in-wait", "start:ftruncate64:1:EROFS:once"),
+    ("new-session", "start:open64:26:EIO:lasts"),
+    ("new-session", "start:open64:27:EIO:once"),
     ("new-session", "start:open64:34:EIO:lasts"),
 )
 

@@ -11,7 +11,11 @@ from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
 from palingenesis.core import events as ev
-from palingenesis.core.errors import AssistantDeniedError, AssistantError
+from palingenesis.core.errors import (
+    AssistantDeniedError,
+    PalingenesisError,
+    PassingError,
+)
 from palingenesis.core.values import DownCause, SessionId, StopReason, Way
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.identity import Identity
@@ -46,7 +50,9 @@ class FakeServer:
         self.clock = clock
         self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.ours = False
-        self.problem: AssistantError | None = None
+        self.problem: PalingenesisError | None = None
+        self.troubles = 10**9
+        """How often the problem is met."""
         self.now = {"version": fake.version, "identity": SOMEBODY, "started_at": START, **running}
 
     @property
@@ -54,7 +60,8 @@ class FakeServer:
         return Running(origin=self.fake.origin, password=PASSWORD, **self.now)
 
     async def up(self) -> Running:
-        if self.problem is not None:
+        if self.problem is not None and self.troubles:
+            self.troubles -= 1
             raise self.problem
         running = self.running
         assert running is not None
@@ -641,6 +648,26 @@ def test_a_refused_password_is_told_as_refused() -> None:
 
         assert down.cause is DownCause.REFUSED
         assert down.detail == "it does not accept our password; set it"
+
+    play(story)
+
+
+@pytest.mark.parametrize(("troubles", "told_down"), [(3, 0), (10, 1)])
+def test_a_short_trouble_of_our_own_disk_is_not_told_as_the_end_of_the_agent(
+    troubles: int, told_down: int
+) -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        server = FakeServer(fake, QuickClock())
+        server.problem = PassingError("cannot read opencode.json: Input/output error")
+        server.troubles = troubles
+        told = Told()
+        sensor = OpenCodeSensor(AGENT, server, FakeWork(), QuickClock())
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(sensor.watch(told))
+            await told.wait(ev.AgentUp)
+            watching.cancel()
+
+        assert len(told.of(ev.AgentDown)) == told_down
 
     play(story)
 

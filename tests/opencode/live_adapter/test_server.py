@@ -24,7 +24,7 @@ from palingenesis.assistants.opencode.record import Record, RecordFile
 from palingenesis.assistants.opencode.running import Ending
 from palingenesis.assistants.opencode.server import Launch, ManagedServer, origin_of, program_stamp
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported, what_is_wrong
-from palingenesis.core.errors import AssistantError, BusyError
+from palingenesis.core.errors import AssistantError, BusyError, PassingError
 from palingenesis.core.values import DownCause
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.finding import carrying
@@ -168,6 +168,29 @@ def test_a_server_whose_start_we_did_not_live_to_write_down_is_ended_by_the_next
         await one_more.stop(1.0)
 
     one_more = server(how)
+    lives(story, how)
+
+
+def test_while_the_record_cannot_be_read_no_second_server_is_started(tmp_path: Path) -> None:
+    how = launch(tmp_path)
+    next_daemon = server(how)
+
+    async def story(one: ManagedServer) -> None:
+        first = await one.start()
+        one.leave()
+        [record] = how.state.glob("*.json")
+        aside = record.rename(tmp_path / "aside")
+        record.mkdir()
+
+        with pytest.raises(PassingError, match=r"cannot read .*\.json: Is a directory"):
+            await next_daemon.start()
+        record.rmdir()
+        aside.rename(record)
+        second = await next_daemon.start()
+
+        assert second.identity == first.identity
+        await next_daemon.stop(1.0)
+
     lives(story, how)
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from palingenesis.assistants.opencode.untrusted import text, whole
-from palingenesis.core.errors import AssistantError, BusyError
+from palingenesis.core.errors import AssistantError, BusyError, PassingError
 from palingenesis.processes.identity import Identity
 
 
@@ -56,14 +56,14 @@ class RecordFile:
 
         Raises:
             BusyError: another daemon of ours does.
-            AssistantError: the state folder cannot be written to.
+            PassingError: the state folder cannot be written to.
         """
         if self._lock is not None:
             return
         try:
             fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise AssistantError(f"cannot write {self._lock_path}: {error.strerror}") from error
+            raise PassingError(f"cannot write {self._lock_path}: {error.strerror}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -81,11 +81,20 @@ class RecordFile:
             self._lock = None
 
     def read(self) -> Record | None:
-        """What the last daemon left; None when there is nothing, or nothing usable."""
+        """What the last daemon left; None when there is nothing, or nothing usable.
+
+        Raises:
+            PassingError: it is there, and cannot be read: a server of ours may live.
+        """
         try:
             value = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
+        except OSError as error:
+            raise PassingError(
+                f"cannot read {self._path}: {error.strerror}",
+                "it tells which OpenCode is ours: without it none is started",
+            ) from error
         pid, ticks = whole(value, "pid"), whole(value, "start_ticks")
         if pid is None or ticks is None or not text(value, "origin"):
             return None

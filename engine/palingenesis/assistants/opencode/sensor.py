@@ -27,6 +27,7 @@ from palingenesis.core.errors import (
     AssistantError,
     AssistantUnreachableError,
     PalingenesisError,
+    PassingError,
 )
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import AgentId, DownCause, SessionId
@@ -104,16 +105,19 @@ class OpenCodeSensor:
         self._emit = emit
         self._book.tell(emit)
         self._settling.tell(emit)
-        attempt = 0
+        attempt, out_s = 0, 0.0
         while True:
             try:
                 running = await self._server.up()
             except PalingenesisError as error:
-                self._tell_down(error)
-                await self._clock.sleep(min(_RETRY_START_S, _pause(attempt) * 5))
-                attempt += 1
+                # A trouble of our own says nothing about the agent, which may be at work.
+                if not isinstance(error, PassingError) or out_s >= _PATIENCE_S:
+                    self._tell_down(error)
+                pause_s = min(_RETRY_START_S, _pause(attempt) * 5)
+                await self._clock.sleep(pause_s)
+                attempt, out_s = attempt + 1, out_s + pause_s
                 continue
-            attempt = 0
+            attempt, out_s = 0, 0.0
             await self._live_with(running)
 
     # ── one process of the server ──
