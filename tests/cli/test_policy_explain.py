@@ -54,6 +54,22 @@ def policy(tmp_path: Path) -> str:
     return str(file)
 
 
+def test_a_time_that_the_provider_names_is_supposed_as_the_help_says(say: Say, policy: str):
+    help_ = " ".join(say("policy", "explain", "--help").out.split())
+    on = ("--policy", policy)
+
+    said = say("policy", "explain", "--reason", "rate_limit", "stop.retry_after=5m", *on)
+    what_if = say(
+        "policy", "explain", "--reason", "rate_limit", "--what-if", "stop.retry_after=5m", *on
+    )
+
+    assert "stop.retry_after=5m is a provider that names five minutes" in help_
+    assert "policy explain --reason rate_limit stop.retry_after=5m" in help_
+    assert "then: wait 5m (+0..10s)" in said.out
+    assert "before  rate-limit  wait 15s" in what_if.out
+    assert "after   rate-limit  wait 5m" in what_if.out
+
+
 def test_values_hang_under_the_expression_and_the_nearest_miss_is_named(say: Say, policy: str):
     said = say("policy", "explain", "--reason", "overloaded", "episode.attempts=1",
                "--policy", policy, COLUMNS="120")  # fmt: skip

@@ -24,6 +24,7 @@ _NARROW, _WIDE = 60, 160
 EXAMPLES = """\b
 Examples:
   palingenesis policy explain --decision 4812
+  palingenesis policy explain --reason rate_limit stop.retry_after=5m
   palingenesis policy explain --reason overloaded episode.attempts=1
   palingenesis policy explain --reason completed work.state=valid work.done=false --why finished
   palingenesis policy explain --reason quota --what-if stop.retry_after=3h --policy my.yaml
@@ -90,6 +91,9 @@ def explain(
     as_json: bool,
 ) -> None:
     """Explain a decision: a past one, or the one that would be made.
+
+    FACT=VALUE says what is supposed: stop.retry_after=5m is a provider that names five minutes.
+    `palingenesis policy facts` lists the facts.
 
     Values hang under the expressions that asked for them. The nearest miss is the smallest change
     of facts with which another rule would have decided.
