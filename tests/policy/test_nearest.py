@@ -121,6 +121,11 @@ def test_every_rule_of_the_shipped_policy_can_be_made_to_decide(rule: str) -> No
             "progress.age 47s longer (10m1s)",
         ),
         (
+            "progress.age > 10m",
+            {"progress__age": timedelta(minutes=8, seconds=21, milliseconds=76)},
+            "progress.age 1m40s longer (10m1s)",
+        ),
+        (
             "session.context_used > 80%",
             {"session__context_used": 0.75},
             "session.context_used 6% more (81%)",

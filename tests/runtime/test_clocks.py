@@ -209,6 +209,9 @@ def test_events_tell_a_step_and_a_sleep_in_a_line():
     assert line(events.ClockStepped(at=START, by=HOURS)) == "the clock was set forward by 2h"
     assert line(events.ClockStepped(at=START, by=-HOURS)) == "the clock was set back by 2h"
     assert line(events.MachineSlept(at=START, span=HOURS)) == "the machine slept for 2h"
+    odd = HOURS + timedelta(milliseconds=412)
+    assert line(events.MachineSlept(at=START, span=odd)) == "the machine slept for 2h"
+    assert line(events.ClockStepped(at=START, by=-odd)) == "the clock was set back by 2h"
 
 
 def test_the_machines_own_clocks_agree_with_one_another():

@@ -284,6 +284,20 @@ def test_an_outcome_that_nobody_knows_is_told_with_its_session():
     )
 
 
+def test_what_the_clocks_did_is_told_in_whole_seconds_and_a_file_that_is_gone_as_gone():
+    slept = events.MachineSlept(at=at(1), span=timedelta(hours=2, milliseconds=412))
+    stepped = events.ClockStepped(at=at(2), by=timedelta(minutes=-3, milliseconds=7))
+    gone = events.PolicyRefused(
+        at=at(3), name="policy.yaml", digest="", problems=("the file is gone: /c/policy.yaml",)
+    )
+
+    assert odd((slept, [], []), (stepped, [], []), (gone, [], [])) == [
+        ("clock", "the machine slept for 2h", 1),
+        ("clock", "the clock was set back by 3m", 1),
+        ("policy", "policy.yaml: the file is gone: /c/policy.yaml", 1),
+    ]
+
+
 def test_however_much_is_odd_the_list_has_an_end():
     refused = [
         (events.PolicyRefused(at=at(1), name=f"p{n}", digest="d", problems=("x",)), [], [])

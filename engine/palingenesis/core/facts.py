@@ -237,6 +237,15 @@ def show_duration(span: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+def say_duration(span: timedelta) -> str:
+    """The same for a sentence: from a minute on in whole seconds, because nobody reads more.
+
+    A value that is compared with another belongs into `show_duration`.
+    """
+    is_long = abs(span) >= timedelta(minutes=1)
+    return show_duration(timedelta(seconds=round(span.total_seconds())) if is_long else span)
+
+
 def _spoken_duration(text: str) -> str:
     """What to say to somebody who wrote `5 minutes` or `5`."""
     if meant := meant_duration(text):

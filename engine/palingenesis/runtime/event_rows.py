@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from palingenesis.core import events
 from palingenesis.core.effects import Effect, name_of
 from palingenesis.core.events import Event
-from palingenesis.core.facts import show, show_duration
+from palingenesis.core.facts import say_duration, show
 from palingenesis.core.values import DownCause, StopReason
 from palingenesis.core.world import World
 from palingenesis.runtime import door
@@ -138,9 +138,9 @@ def _summary_of_ours(event: Event) -> str:
             return event.why
         case events.ClockStepped():
             way = "forward" if event.by > timedelta(0) else "back"
-            return f"the clock was set {way} by {show_duration(abs(event.by))}"
+            return f"the clock was set {way} by {say_duration(abs(event.by))}"
         case events.MachineSlept():
-            return f"the machine slept for {show_duration(event.span)}"
+            return f"the machine slept for {say_duration(event.span)}"
         case _:
             return ""
 

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from palingenesis.core import events
 from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.events import Event
-from palingenesis.core.facts import show_duration
+from palingenesis.core.facts import say_duration, show_duration
 from palingenesis.core.values import DownCause, Result, SessionId
 from palingenesis.core.world import Decision
+from palingenesis.runtime.refusals import is_gone
 
 _NAMED = 200
 _NOT_WATCHED = timedelta(minutes=1)
@@ -84,10 +85,10 @@ class Oddities:
             case events.DaemonStarted():
                 yield from self._gap(event)
             case events.MachineSlept():
-                yield "clock", f"the machine slept for {show_duration(event.span)}", None
+                yield "clock", f"the machine slept for {say_duration(event.span)}", None
             case events.ClockStepped():
                 way = "forward" if event.by > timedelta(0) else "back"
-                yield "clock", f"the clock was set {way} by {show_duration(abs(event.by))}", None
+                yield "clock", f"the clock was set {way} by {say_duration(abs(event.by))}", None
             case events.SensorBroke():
                 yield "sensor", f"{event.sensor} could not be watched: {event.detail}", None
             case _:
@@ -118,7 +119,8 @@ def _of_ourselves(event: Event) -> Iterable[tuple[str, str, SessionId | None]]:
     match event:
         case events.PolicyRefused():
             first = event.problems[0] if event.problems else ""
-            yield "policy", f"{event.name} was refused: {first}", None
+            how = "" if is_gone(event.problems) else " was refused"
+            yield "policy", f"{event.name}{how}: {first}", None
         case events.JournalMended():
             yield "journal", event.what, None
         case events.WritingFailed():

@@ -9,7 +9,7 @@ from datetime import timedelta
 from math import inf
 from typing import Final
 
-from palingenesis.core.facts import show_duration
+from palingenesis.core.facts import say_duration, show_duration
 from palingenesis.core.policy.decide import Outcome, Used, decide
 from palingenesis.core.policy.explain import Explanation, quoted
 from palingenesis.core.policy.model import Mode, Policy, Rule
@@ -141,7 +141,7 @@ def _say(change: Change) -> str:
         return f"{name} known to be {quoted(name, after)}"
     if isinstance(before, timedelta) and isinstance(after, timedelta):
         word = "longer" if after > before else "shorter"
-        return f"{name} {show_duration(abs(after - before))} {word} ({show_duration(after)})"
+        return f"{name} {say_duration(abs(after - before))} {word} ({show_duration(after)})"
     if isinstance(before, bool | str | timedelta) or isinstance(after, bool | str | timedelta):
         return f"{name} {quoted(name, after)} instead of {quoted(name, before)}"
     if isinstance(before, int) and isinstance(after, int):
