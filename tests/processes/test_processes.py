@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -47,6 +48,19 @@ def test_a_process_is_its_pid_its_start_and_this_boot() -> None:
     assert not is_alive(replace(me, start_ticks=me.start_ticks + 1))
     assert not is_alive(replace(me, boot_id="another boot"))
     assert identify(2**22 + 1) is None
+
+
+def test_a_process_of_which_nothing_can_be_read_is_not_taken_for_gone() -> None:
+    me = known(identify(os.getpid()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        told = (is_alive(me), is_alive(replace(me, pid=2**22 + 1)), identify(me.pid))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert told == (True, False, None)
 
 
 def test_somebody_else_with_the_same_pid_is_never_signalled() -> None:

@@ -4,8 +4,11 @@ Theory of operation: (pid, start time in clock ticks since boot, boot id) names 
 ever, whatever happens to the wall clock. Everything that ends or signals a process goes through a
 pidfd that was opened first and whose identity was checked afterwards, so that it can never reach
 somebody else who got the same pid in between.
+A process of which nothing can be read (no descriptors, a disk's error) is not gone: it is taken for
+alive as long as somebody has its pid, and is not signalled.
 """
 
+import errno
 import os
 import signal
 from dataclasses import dataclass
@@ -25,11 +28,10 @@ class Identity:
     boot_id: str
 
 
-@cache
 def boot_id() -> str:
     """This boot of this machine; "" where the system does not tell."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return _boot_id()
     except OSError:
         return ""
 
@@ -37,21 +39,27 @@ def boot_id() -> str:
 def identify(pid: int) -> Identity | None:
     """The process that has this pid now; None when there is none, or only its remains."""
     try:
-        fields = _stat(pid)
+        return _identify(pid)
     except OSError:
-        return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
-    if len(fields) <= _START_FIELD or fields[0] in "ZX":
         return None
-    return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=boot_id())
 
 
 def is_alive(identity: Identity) -> bool:
-    """Whether exactly this process still runs (a zombie does not)."""
-    return identify(identity.pid) == identity
+    """Whether exactly this process still runs (a zombie does not).
+
+    When that cannot be told: whether anybody has its pid.
+    """
+    try:
+        return _identify(identity.pid) == identity
+    except OSError:
+        return _is_taken(identity.pid)
 
 
 def open_pidfd(identity: Identity) -> int | None:
-    """A file descriptor of exactly this process, for the caller to close; None: it is gone."""
+    """A file descriptor to wait with for this process, for the caller to close; None: it is gone.
+
+    It is exactly this process's, as far as `is_alive` can tell.
+    """
     try:
         fd = os.pidfd_open(identity.pid)
     except (ProcessLookupError, PermissionError):
@@ -79,6 +87,8 @@ def send_signal(identity: Identity, number: signal.Signals) -> bool:
     if fd is None:
         return False
     try:
+        if identify(identity.pid) != identity:
+            return False
         signal.pidfd_send_signal(fd, number)
     except (ProcessLookupError, PermissionError):
         return False
@@ -86,6 +96,42 @@ def send_signal(identity: Identity, number: signal.Signals) -> bool:
         return True
     finally:
         os.close(fd)
+
+
+def _identify(pid: int) -> Identity | None:
+    """See `identify`.
+
+    Raises:
+        OSError: that cannot be told now.
+    """
+    try:
+        fields = _stat(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
+    if len(fields) <= _START_FIELD or fields[0] in "ZX":
+        return None
+    return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=_boot_id())
+
+
+@cache
+def _boot_id() -> str:
+    """See `boot_id`. What could not be read is not remembered.
+
+    Raises:
+        OSError: it cannot be read now.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _is_taken(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
 
 
 def _stat(pid: int) -> list[str]:
