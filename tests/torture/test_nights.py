@@ -12,6 +12,7 @@ from tests.torture.night.bounds import prompts_within_bounds
 from tests.torture.night.bugs import BUGS
 from tests.torture.night.checker import nobody_forgotten, on_time
 from tests.torture.night.designs import WRONG
+from tests.torture.night.driver import Night
 from tests.torture.night.evidence import Decided, Evidence, Line
 from tests.torture.night.expecting import drift_of
 from tests.torture.night.house import Mark
@@ -202,3 +203,10 @@ def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, br
     evidence.marks["reboot"] = [Mark(at=300.0, what="reboot", session="")] * rebooted
 
     assert len([*prompts_within_bounds(evidence)]) == broken
+
+
+def test_what_a_prompt_came_to_is_not_told_by_the_stop_that_it_answers():
+    night = Night(111137)  # three turns hang; the third prompt is refused for now, and then we die
+    night.base()
+
+    assert night.crash(191).violations == ()

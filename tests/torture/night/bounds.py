@@ -121,14 +121,17 @@ _IN_VAIN: Final = 3
 
 
 def _came_to(evidence: Evidence, prompt: Intent) -> str:
-    """The reason of the first stop that was told of its session after it."""
+    """The reason of the first stop that was told of its session after it.
+
+    The stop that it answers may be told after it: an interrupt of ours goes before its signal.
+    """
+    stops = (
+        line.event["stop"]
+        for line in evidence.lines[prompt.line.seq :]
+        if line.kind == "SessionStopped" and line.event["session"] == prompt.effect["session"]
+    )
     return next(
-        (
-            str(line.event["stop"]["reason"])
-            for line in evidence.lines[prompt.line.seq :]
-            if line.kind == "SessionStopped" and line.event["session"] == prompt.effect["session"]
-        ),
-        "",
+        (str(one["reason"]) for one in stops if one["key"] != prompt.effect.get("stop")), ""
     )
 
 
