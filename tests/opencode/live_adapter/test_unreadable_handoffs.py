@@ -1,6 +1,8 @@
 """A handoff that is there and cannot be read is no missing one: nobody gets our words for it."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,18 +11,39 @@ from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.core import effects as ef
 from palingenesis.core.values import Result
 from palingenesis.sensors.work import FolderWork
-from tests.opencode.live_adapter.fake import FakeOpenCode, QuickClock, play, refused, user
+from tests.opencode.live_adapter.fake import (
+    START,
+    FakeOpenCode,
+    QuickClock,
+    answer,
+    play,
+    refused,
+    user,
+)
 from tests.opencode.live_adapter.test_actuator import NEW, Standing, answers_at_once
 
 FROM_A_FILE = replace(NEW, source="Next-step.md")
 
 
-def actuator(fake: FakeOpenCode, place: Path) -> OpenCodeActuator:
+class Meanwhile(QuickClock):
+    """Long after the stop; lets something happen while somebody waits, the first time."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__(START + timedelta(minutes=5))
+        self._happens = [happens]
+
+    async def sleep(self, seconds: float) -> None:
+        while self._happens:
+            self._happens.pop()()
+        await super().sleep(seconds)
+
+
+def actuator(fake: FakeOpenCode, place: Path, clock: QuickClock | None = None) -> OpenCodeActuator:
     fake.sessions["ses_1"]["directory"] = str(place)
     fake.messages["ses_1"] = [user(1), refused(2)]
     answers_at_once(fake)
     work = FolderWork(backups=place / "backups")
-    return OpenCodeActuator(Standing(fake), work, QuickClock(), quiet=set())
+    return OpenCodeActuator(Standing(fake), work, clock or QuickClock(), quiet=set())
 
 
 @pytest.mark.parametrize("if_missing", ["summary", "attention", "empty"])
@@ -61,6 +84,41 @@ def test_once_it_can_be_read_the_next_attempt_hands_over_what_it_says(tmp_path: 
         [(session, body)] = fake.prompts
         assert session == second.data["session"]
         assert "> # Step 5: The roof" in body["parts"][0]["text"]
+
+    play(story)
+
+
+def test_a_handoff_that_can_be_read_in_a_moment_is_waited_for(tmp_path: Path) -> None:
+    note = tmp_path / "Next-step.md"
+    note.symlink_to(note.name)
+
+    def is_mended() -> None:
+        note.unlink()
+        note.write_text("# Step 5: The roof\n")
+
+    async def story(fake: FakeOpenCode) -> None:
+        outcome = await actuator(fake, tmp_path, Meanwhile(is_mended)).perform(FROM_A_FILE)
+
+        assert outcome.data["handoff"] == "Next-step.md"
+        assert len(fake.prompts) == 1
+
+    play(story)
+
+
+def test_whoever_goes_on_while_the_handoff_is_waited_for_is_left_alone(tmp_path: Path) -> None:
+    note = tmp_path / "Next-step.md"
+    note.mkdir()
+
+    async def story(fake: FakeOpenCode) -> None:
+        def she_goes_on() -> None:
+            note.rmdir()
+            fake.messages["ses_1"] += [user(3), answer(4)]
+
+        outcome = await actuator(fake, tmp_path, Meanwhile(she_goes_on)).perform(FROM_A_FILE)
+
+        assert outcome.result is Result.SUPERSEDED
+        assert list(fake.sessions) == ["ses_1"]
+        assert fake.prompts == []
 
     play(story)
 

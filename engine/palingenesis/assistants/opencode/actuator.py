@@ -9,10 +9,11 @@ crash, sends the same one.
 import asyncio
 from collections.abc import MutableSet
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from palingenesis.assistants.opencode.client import OpenCode
-from palingenesis.assistants.opencode.continuing import Continuing
+from palingenesis.assistants.opencode.continuing import Continuing, as_soon_as_readable
 from palingenesis.assistants.opencode.freshness import (
     Standing,
     ahead_of,
@@ -129,8 +130,10 @@ class OpenCodeActuator:
 
     async def _perform(self, effect: effects.Effect, client: OpenCode) -> Outcome:
         match effect:
-            case effects.Resume() | effects.Retry() | effects.NewSession():
+            case effects.Resume() | effects.Retry():
                 return await self._go_on(effect, client)
+            case effects.NewSession():
+                return await as_soon_as_readable(partial(self._go_on, effect, client), self._clock)
             case effects.Compact():
                 return await self._compact(effect, client)
             case effects.Interrupt():

@@ -1,5 +1,7 @@
 """Backing a conversation up, and continuing its work in a new session."""
 
+from collections.abc import Awaitable, Callable
+
 from palingenesis.assistants.opencode.backup import as_markdown
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.freshness import (
@@ -20,13 +22,31 @@ from palingenesis.assistants.opencode.signals import SessionSummary
 from palingenesis.assistants.opencode.transcript import read_transcript
 from palingenesis.assistants.opencode.untrusted import text
 from palingenesis.core import effects
+from palingenesis.core.errors import UnreadableError
 from palingenesis.core.values import Result
 from palingenesis.runtime.ports import Clock, Handoff, Outcome, Work
 
 _TITLE_CHARS = 120
+_READ_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 _OURS = "written"
 """How the origin of a handoff begins that no person and no agent wrote (see `ports.Handoff`)."""
 _EMPTY = Handoff(text="Continue the work in this directory.", origin="nothing to go by")
+
+
+async def as_soon_as_readable(act: Callable[[], Awaitable[Outcome]], clock: Clock) -> Outcome:
+    """Carry out what needs a handoff; one that cannot be read now may be readable in a moment.
+
+    What is done in between is asked for anew each time, so that nothing stale is acted on.
+
+    Raises:
+        UnreadableError: it cannot be read for longer.
+    """
+    for pause_s in _READ_AGAIN_S:
+        try:
+            return await act()
+        except UnreadableError:
+            await clock.sleep(pause_s)
+    return await act()
 
 
 class Continuing:
