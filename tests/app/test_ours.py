@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from palingenesis.app.ours import open_in, owned, remembered, under_way
+from palingenesis.app.ours import open_in, owned, remembered, to_look_for, under_way
 from palingenesis.core import events
 from palingenesis.core.values import DownCause, Status, Way
 from tests.core.house import HERS, OTHER, OURS, SEEN, at_home, down, stops, up, works
@@ -16,6 +16,15 @@ def test_sessions_of_a_server_and_of_a_program_that_lets_us_in_are_not_told_from
     assert owned(at_home(STUBBORN, OURS).world) == {SES}
     assert owned(at_home(STUBBORN, HERS).world) == {SES}
     assert owned(at_home(STUBBORN, SEEN).world) == set()
+
+
+def test_after_a_start_each_session_is_looked_for_at_its_own_agent_only():
+    for agent in (OURS, HERS, SEEN):
+        life = at_home(STUBBORN, agent)
+        assert to_look_for(life.world) == {agent: {SES}}
+    life = at_home(STUBBORN, OURS)
+    life.take(replace(up(OTHER)(life), way=Way.ATTACHED))
+    assert OTHER not in to_look_for(life.world)
 
 
 def test_those_of_a_program_that_lets_us_in_no_more_are_told_from_outside():

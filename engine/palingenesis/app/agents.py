@@ -101,8 +101,8 @@ class Surroundings:
     dice: Dice
     server_url: str | None = None
     """Somebody's server to attach to, instead of running one."""
-    at_work: Callable[[AgentId | None], Collection[SessionId]] = nobody
-    """Sessions that were at work when we last ran: in that program of hers, or on our server."""
+    at_work: Callable[[AgentId], Collection[SessionId]] = nobody
+    """Sessions of an agent that were under way when we last ran."""
     remembered: Callable[[], Collection[Remembered]] = tuple
     """Programs of hers that live, as far as we know."""
     under_way: Callable[[AgentId], Collection[SessionId]] = nobody
@@ -148,7 +148,7 @@ def make_agents(around: Surroundings) -> Agents:
             around.work,
             clock,
             pace=pace,
-            supervised=lambda: around.at_work(None),
+            supervised=lambda: around.at_work(agent),
             believed=around.believed,
             quiet=quiet,
             zones=zone,

@@ -183,7 +183,7 @@ class Daemon:
             clock=self._clock,
             dice=self._dice,
             server_url=server_url,
-            at_work=lambda where: self._at_start.get(where, ()),
+            at_work=lambda agent: self._at_start.get(agent, ()),
             remembered=lambda: remembered(self.loop.world),
             under_way=lambda agent: under_way(self.loop.world, agent),
             believed=lambda agent: at_work(self.loop.world, agent),

@@ -9,18 +9,15 @@ from palingenesis.core.world import Agent, Session, World
 from palingenesis.runtime.config import Config
 
 
-def to_look_for(world: World) -> Mapping[AgentId | None, frozenset[SessionId]]:
-    """Sessions that we look for after a start: whoever waits may have gone on meanwhile.
+def to_look_for(world: World) -> Mapping[AgentId, frozenset[SessionId]]:
+    """Sessions that we look for after a start, by their agent: whoever waits may have gone on.
 
-    By the program of the person's own that each of them is in; None: on our own server.
+    Only their own agent is asked: what another one does not know is not gone.
     """
-    found: dict[AgentId | None, frozenset[SessionId]] = {}
+    found: dict[AgentId, frozenset[SessionId]] = {}
     for session in world.sessions.values():
-        if not session.supervised or (session.paused_from or session.status) not in ACTIVE:
-            continue
-        agent = world.agents.get(session.agent)
-        where = agent.id if agent is not None and agent.way.is_hers else None
-        found[where] = found.get(where, frozenset()) | {session.id}
+        if session.supervised and (session.paused_from or session.status) in ACTIVE:
+            found[session.agent] = found.get(session.agent, frozenset()) | {session.id}
     return found
 
 

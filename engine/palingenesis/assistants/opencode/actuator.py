@@ -90,7 +90,7 @@ class OpenCodeActuator:
         """Interrupts whose abort may have been sent, though its answer did not come."""
         self._left_at: dict[str, str] = {}
         """Where our latest abort left a session."""
-        self._prompting = Prompting(clock)
+        self._prompting = Prompting(clock, void)
         self._continuing = Continuing(work, clock, self._prompting)
 
     async def perform(self, effect: effects.Effect) -> Outcome:
@@ -199,6 +199,7 @@ class OpenCodeActuator:
         else:
             parts = []
         return await self._prompting.send(
+            effect,
             client,
             standing.info,
             message_id=message_id,

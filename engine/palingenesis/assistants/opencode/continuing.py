@@ -91,6 +91,7 @@ class Continuing:
             )
         message_id, part_id = keys_of(effect.id, effect.stop)
         taken = await self._prompting.send(
+            effect,
             client,
             created,
             message_id=message_id,

@@ -8,9 +8,10 @@ from palingenesis.assistants.opencode.freshness import has_answer
 from palingenesis.assistants.opencode.ids import prompt_ids
 from palingenesis.assistants.opencode.messages import Message, read_message
 from palingenesis.assistants.opencode.signals import SessionSummary
+from palingenesis.core.effects import Effect
 from palingenesis.core.errors import AssistantSilentError
 from palingenesis.core.values import Result
-from palingenesis.runtime.ports import Clock, Outcome
+from palingenesis.runtime.ports import Clock, Outcome, Void
 
 ACCEPTED_S_MAX = 10.0
 MARK = "palingenesis"
@@ -23,13 +24,20 @@ Part = Mapping[str, object]
 
 
 class Prompting:
-    """Sends prompts and looks whether they have an effect."""
+    """Sends prompts and looks whether they have an effect.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: what time it is.
+        void: why a prompt must not be sent any more.
+    """
+
+    def __init__(self, clock: Clock, void: Void) -> None:
         self._clock = clock
+        self._void = void
 
     async def send(
         self,
+        effect: Effect,
         client: OpenCode,
         session: SessionSummary,
         *,
@@ -37,13 +45,15 @@ class Prompting:
         parts: Sequence[Part],
         model: str | None = None,
     ) -> Outcome:
-        """Send it; when nothing comes of it, nudge once with the same key.
+        """Send it; when nothing comes of it, nudge once with the same key, if it stands by then.
 
         Raises:
             AssistantError: the server did not take the request.
         """
         data = {"message": message_id}
         for nudge in (False, True):
+            if nudge and (why := self._void(effect)):
+                return Outcome(result=Result.FAILED, detail=why, data=data)
             try:
                 await client.prompt(session.id, message_id=message_id, parts=parts, model=model)
             except AssistantSilentError:
