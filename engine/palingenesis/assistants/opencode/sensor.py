@@ -14,13 +14,14 @@ from datetime import timedelta
 from functools import partial
 
 from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.errands import Errands
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.pacing import QUIET_FACTOR, Pace, Pulse, Rounds
 from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.signals import Answered, Busy, Disposed, Retry, Signal
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported
-from palingenesis.assistants.opencode.watched import Began, Book, Errand, Watched
+from palingenesis.assistants.opencode.watched import Book, Errand, Watched
 from palingenesis.core import events
 from palingenesis.core.errors import (
     AssistantDeniedError,
@@ -220,7 +221,8 @@ class OpenCodeSensor:
             if self._told_down:
                 self._tell_up(running)
             async with asyncio.TaskGroup() as group:
-                errands = _Errands(group, self._settling, client, running, Rounds(self._pace))
+                rounds = Rounds(self._pace)
+                errands = Errands(group, self._settling, self._book, client, running, rounds)
                 reconciling = group.create_task(self._reconcile(running, client, errands))
                 try:
                     pulse = Pulse(self._pace, self._clock)
@@ -230,10 +232,10 @@ class OpenCodeSensor:
                     broken = error
                 finally:
                     reconciling.cancel()
-                    errands.cancel()
+                    errands.cut_off()
         raise broken or AssistantUnreachableError(f"{client.origin} ended the stream")
 
-    def _take(self, signal: Signal, errands: "_Errands") -> None:
+    def _take(self, signal: Signal, errands: Errands) -> None:
         if isinstance(signal, Disposed):
             errands.rounds.hasten()
         for errand in self._book.take(signal):
@@ -241,7 +243,7 @@ class OpenCodeSensor:
 
     # ── reconciliation ──
 
-    async def _reconcile(self, running: Running, client: OpenCode, errands: "_Errands") -> None:
+    async def _reconcile(self, running: Running, client: OpenCode, errands: Errands) -> None:
         is_first = True
         while True:
             soon = is_first  # what was under way while we were away comes to light in a moment
@@ -254,7 +256,7 @@ class OpenCodeSensor:
             await errands.rounds.rest(is_busy=busy or soon)
 
     async def _look(
-        self, running: Running, client: OpenCode, errands: "_Errands", *, is_first: bool
+        self, running: Running, client: OpenCode, errands: Errands, *, is_first: bool
     ) -> None:
         expected = await self._list(running, client) if is_first else []
         self._doubt(errands)
@@ -268,7 +270,7 @@ class OpenCodeSensor:
             for errand in await self._look_into(client, directory):
                 errands.run(errand)
 
-    def _doubt(self, errands: "_Errands") -> None:
+    def _doubt(self, errands: Errands) -> None:
         for session in self._believed(self._agent):
             watched = self._book.watched.get(session)
             rests = watched is None or watched.life.activity is Activity.IDLE
@@ -339,49 +341,6 @@ class OpenCodeSensor:
                 gone = Answered(session=asked.session, id=asked.id, kind=asked.kind)
                 errands += self._book.take(gone)
         return errands
-
-
-class _Errands:
-    """The questions under way; a newer one about the same session replaces the older."""
-
-    def __init__(
-        self,
-        group: asyncio.TaskGroup,
-        settling: Settling,
-        client: OpenCode,
-        running: Running,
-        rounds: Rounds,
-    ) -> None:
-        self.rounds = rounds
-        self._group = group
-        self._settling = settling
-        self._client = client
-        self._running = running
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    def run(self, errand: Errand) -> None:
-        """Begin it; never waits."""
-        if isinstance(errand, Began):
-            self.rounds.attend()  # from now on there is something to look after
-        key = self._settling.key_of(errand)
-        if (earlier := self._tasks.pop(key, None)) is not None:
-            earlier.cancel()
-        task = self._group.create_task(self._settling.run(errand, self._client, self._running))
-        self._tasks[key] = task
-        task.add_done_callback(lambda done: self._forget(key, done))
-
-    def ask_about(self, session: str) -> bool:
-        """Whether it is being found out why that session rests."""
-        return f"stop {session}" in self._tasks
-
-    def cancel(self) -> None:
-        """Let all of them be."""
-        for task in tuple(self._tasks.values()):
-            task.cancel()
-
-    def _forget(self, key: str, done: "asyncio.Task[None]") -> None:
-        if self._tasks.get(key) is done:
-            del self._tasks[key]
 
 
 _LONG = timedelta(seconds=30)

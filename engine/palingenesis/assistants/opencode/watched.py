@@ -25,7 +25,7 @@ from palingenesis.assistants.opencode.signals import (
     SessionSummary,
     Signal,
 )
-from palingenesis.assistants.opencode.transcript import RETRIES
+from palingenesis.assistants.opencode.transcript import RETRIES, SPINS
 from palingenesis.core import events
 from palingenesis.core.safety import SIGNS_EVERY
 from palingenesis.core.values import AgentId, Block, SessionId
@@ -87,7 +87,7 @@ class Watched:
     def is_untold(self) -> bool:
         """Whether it has come to rest, and nobody could be told yet why."""
         rests = not self.is_at_work and self.moves > 0
-        return rests and (not self.told or RETRIES in self.told)
+        return rests and (not self.told or RETRIES in self.told or self.told.endswith(SPINS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +250,11 @@ class Book:
         """Somebody takes this session to be at work, and we do not: find out anew."""
         watched = self.expect(session, None)
         watched.life, watched.told = replace(watched.life, activity=Activity.UNKNOWN), ""
+
+    def cut_off(self, watched: Watched) -> None:
+        """The question why it rests, or waits by itself, got no answer: find out anew."""
+        if watched.life.activity in {Activity.IDLE, Activity.RETRY}:
+            watched.life = replace(watched.life, activity=Activity.UNKNOWN, retry=None)
 
     def directories(self, of: Iterable[Watched]) -> list[str]:
         """Where these sessions live, each once."""
