@@ -15,12 +15,11 @@ from palingenesis.core import events as ev
 from palingenesis.core.values import AgentId, DownCause, SessionId, StopReason
 from palingenesis.processes.seeing import look_at
 from palingenesis.runtime.clock import SystemClock
-from tests.opencode.live_adapter.fake import FakeWork, Json, Told, answer, refused, user
+from tests.opencode.live_adapter.fake import START, FakeWork, Json, Told, answer, refused, user
 from tests.opencode.live_adapter.test_observed import Database
 
 ONE = SessionId("ses_1")
-NOW = SystemClock().now()
-GONE = Remembered(pid=2**22 + 1, started_at=NOW)
+GONE = Remembered(pid=2**22 + 1, started_at=START)
 AGENT = AgentId(f"opencode-{GONE.pid}")
 
 

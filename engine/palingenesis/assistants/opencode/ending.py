@@ -10,7 +10,7 @@ from typing import Final
 from palingenesis.assistants.opencode.reading import stop_of
 from palingenesis.assistants.opencode.running import AtWork, Ending
 from palingenesis.assistants.opencode.storage import Storage
-from palingenesis.assistants.opencode.transcript import read_transcript
+from palingenesis.assistants.opencode.transcript import Transcript, read_transcript
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import DownCause, SessionId, Stop
@@ -29,9 +29,13 @@ async def how_it_ended(
     ended: Exit = UNKNOWN,
     farewell: bool | None = None,
     ends_itself: bool = False,
+    began: datetime | None = None,
     zones: Zones | None = None,
 ) -> Ending:
     """Whose doing the end of a program was, as far as it can be told.
+
+    A kill and a mistake have a signal, or another exit code than 0: a TUI that comes to its
+    orderly end was closed by her, whatever it could still write down of its turns.
 
     Args:
         storage: the database that it kept its sessions in.
@@ -40,21 +44,23 @@ async def how_it_ended(
         ended: how its process ended, where the system tells.
         farewell: whether it said farewell; None: that is not known.
         ends_itself: `opencode run`.
+        began: when it was started; None: that is not known. A turn from before is not its own.
         zones: time-zone data, see `core.stops.times`.
     """
     if farewell and not ends_itself:
         return Ending(cause=DownCause.ENDED, detail="it was closed")
     if ended.is_by_hand:  # a second Ctrl+C ends it before it can say farewell or mark its turn
         return Ending(cause=DownCause.ENDED, detail=str(ended))
-    try:
-        unfinished = await asyncio.to_thread(left_unfinished, storage, at_work)
-    except AssistantError:
-        unfinished = next(iter(at_work), None)  # cannot be asked: believe what was seen last
-    if unfinished is not None:
-        return Ending(cause=DownCause.EXITED, detail=f"it ended in the middle of {unfinished}")
-    if farewell is False and not ends_itself:
-        detail = "it ended without a word, as a kill ends it"
-        return Ending(cause=DownCause.EXITED, detail=detail)
+    if ends_itself or ended.code != 0:
+        try:
+            unfinished = await asyncio.to_thread(left_unfinished, storage, at_work, began)
+        except AssistantError:
+            unfinished = next(iter(at_work), None)  # cannot be asked: believe what was seen last
+        if unfinished is not None:
+            return Ending(cause=DownCause.EXITED, detail=f"it ended in the middle of {unfinished}")
+        if farewell is False and not ends_itself:
+            detail = "it ended without a word, as a kill ends it"
+            return Ending(cause=DownCause.EXITED, detail=detail)
     ending = Ending(cause=DownCause.ENDED, detail="it ended")
     if ends_itself:
         ending = Ending(cause=DownCause.DONE, detail="its one prompt is over")
@@ -64,13 +70,19 @@ async def how_it_ended(
     return ending
 
 
-def left_unfinished(storage: Storage, sessions: Collection[SessionId]) -> SessionId | None:
+def left_unfinished(
+    storage: Storage, sessions: Collection[SessionId], began: datetime | None = None
+) -> SessionId | None:
     """The first of these sessions whose last turn was left without any mark; None: there is none.
 
     Raises:
         AssistantError: the database cannot be read.
     """
-    return next((session for session in sessions if _is_unfinished(storage, session)), None)
+    for session in sessions:
+        transcript = _newest(storage, session)
+        if _is_unmarked(transcript) and not _is_older(transcript, began):
+            return session
+    return None
 
 
 def last_stops(
@@ -81,13 +93,27 @@ def last_stops(
     Raises:
         AssistantError: the database cannot be read.
     """
-    found = {
-        session: stop_of(read_transcript(storage.messages(session, NEWEST)), at=at, zones=zones)
-        for session in sessions
-    }
-    return {session: stop for session, stop in found.items() if stop is not None}
+    found: dict[SessionId, Stop] = {}
+    for session in sessions:
+        transcript = _newest(storage, session)
+        stop = None if _is_unmarked(transcript) else stop_of(transcript, at=at, zones=zones)
+        if stop is not None:
+            found[session] = stop
+    return found
 
 
-def _is_unfinished(storage: Storage, session: str) -> bool:
-    answer = read_transcript(storage.messages(session, NEWEST)).answer
+def _newest(storage: Storage, session: SessionId) -> Transcript:
+    return read_transcript(storage.messages(session, NEWEST))
+
+
+def _is_unmarked(transcript: Transcript) -> bool:
+    answer = transcript.answer
     return answer is None or answer.completed is None
+
+
+def _is_older(transcript: Transcript, began: datetime | None) -> bool:
+    """Whether the last turn was begun before then."""
+    turn = transcript.answer or transcript.user
+    if turn is None or turn.created is None or began is None:
+        return False
+    return turn.created < began

@@ -106,6 +106,7 @@ class MissingPrograms:
             tuple(self._under_way(agent)),
             self._clock.now(),
             ends_itself=one.ends_itself,
+            began=one.started_at,
             zones=self._zones,
         )
         book = Book(agent, self._clock.now)

@@ -11,13 +11,13 @@ could still finish what it was doing.
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from palingenesis.assistants.opencode.ending import NEWEST, how_it_ended
 from palingenesis.assistants.opencode.executable import ask_version, database
 from palingenesis.assistants.opencode.pacing import Pace
-from palingenesis.assistants.opencode.reading import stop_of
+from palingenesis.assistants.opencode.reading import Owner, stop_of
 from palingenesis.assistants.opencode.storage import Row, Storage
 from palingenesis.assistants.opencode.transcript import Transcript, read_transcript
 from palingenesis.assistants.opencode.versions import is_supported, what_is_wrong
@@ -28,6 +28,7 @@ from palingenesis.core.values import AgentId, SessionId, Stop, Way
 from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import Found, Lookout
 from palingenesis.processes.identity import Identity
+from palingenesis.processes.seeing import when_started
 from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.wire.redaction import redact_to
 
@@ -85,6 +86,11 @@ class _Watch:
         """Where it works: as given, and with links resolved."""
         place = Path(self.found.directory, self.program.project)
         return tuple(dict.fromkeys((str(place), str(place.resolve()))))
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was started, by the wall clock as it is now: that may have been set since."""
+        return when_started(self.found.identity) or self.found.started_at
 
 
 def never(_found: Found) -> bool:
@@ -229,7 +235,7 @@ class ObservedSensor:
             for session in other.sessions
         }
         owned = set(self._owned())
-        rows = watch.storage.sessions_since(watch.found.started_at, watch.directories)
+        rows = watch.storage.sessions_since(watch.began_at, watch.directories)
         named = watch.program.session
         if named and all(row.info.id != named for row in rows):
             rows += [row for row in (watch.storage.session(named),) if row is not None]
@@ -256,7 +262,8 @@ class ObservedSensor:
         transcript = read_transcript(raw)
         self._tell_person(seen, session, transcript)
         at = self._clock.now()
-        stop = stop_of(transcript, at=at, zones=self._zones)
+        owner = Owner(server_started=watch.began_at)
+        stop = stop_of(transcript, at=at, owner=owner, zones=self._zones)
         if stop is None and transcript.last_id:
             self._tell_working(watch, seen, session)
         elif stop is not None and seen.is_working:
@@ -323,6 +330,7 @@ class ObservedSensor:
             self._clock.now(),
             ended=ended,
             ends_itself=watch.program.is_run,
+            began=watch.began_at,
             zones=self._zones,
         )
         for session, stop in ending.stops.items():
