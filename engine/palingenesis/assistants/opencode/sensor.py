@@ -17,11 +17,12 @@ from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.errands import Errands
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.pacing import QUIET_FACTOR, Pace, Pulse, Rounds
+from palingenesis.assistants.opencode.polling import look_into
 from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
-from palingenesis.assistants.opencode.signals import Answered, Busy, Disposed, Retry, Signal
+from palingenesis.assistants.opencode.signals import Disposed, Signal
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported
-from palingenesis.assistants.opencode.watched import Book, Errand, Watched
+from palingenesis.assistants.opencode.watched import Book
 from palingenesis.core import events
 from palingenesis.core.errors import (
     AssistantDeniedError,
@@ -267,7 +268,8 @@ class OpenCodeSensor:
                 self._settling.look_at_work(watched)
         in_doubt = [w for w in self._book.watched.values() if w.life.activity is Activity.UNKNOWN]
         for directory in dict.fromkeys([*self._book.directories([*at_work, *in_doubt]), *expected]):
-            for errand in await self._look_into(client, directory):
+            found = await look_into(self._book, client, directory, supervised=self._supervised)
+            for errand in found:
                 errands.run(errand)
 
     def _doubt(self, errands: Errands) -> None:
@@ -300,47 +302,6 @@ class OpenCodeSensor:
         recently = self._clock.now() - _RECENT
         recent = [i.directory for i in listed if i.updated and i.updated > recently and i.directory]
         return list(dict.fromkeys(recent))[:_DIRECTORIES_MAX]
-
-    async def _look_into(self, client: OpenCode, directory: str) -> list[Errand]:
-        before = {key: (w.signals, w.moves) for key, w in self._book.watched.items()}
-        statuses = await client.statuses(directory)
-        asked = await client.asked(directory)
-
-        now = {key: (w.signals, w.moves) for key, w in self._book.watched.items()}
-        overtaken = {k for k, (signals, _) in now.items() if signals != before.get(k, (0, 0))[0]}
-        moved = {k for k, (_, moves) in now.items() if moves != before.get(k, (0, 0))[1]}
-        errands: list[Errand] = []
-        for one in asked:
-            if one.session not in overtaken:
-                errands += self._book.take(one)
-        for session, status in statuses.items():
-            if session not in moved:
-                errands += self._found(session, status)
-        for watched in tuple(self._book.watched.values()):
-            key = watched.info.id
-            if key in overtaken or watched.info.directory != directory:
-                continue
-            if key not in statuses:
-                errands += self._book.poll_idle(watched)
-            errands += self._settle_blocks(watched, {one.id for one in asked})
-        return errands
-
-    def _found(self, session: str, status: Busy | Retry) -> list[Errand]:
-        errands: list[Errand] = []
-        known = self._book.watched.get(session)
-        is_new = known is None or known.life.activity is Activity.IDLE
-        if isinstance(status, Retry) and is_new and session not in self._supervised():
-            # Found waiting for its retry: it is at work, and nobody has told so yet.
-            errands += self._book.take(Busy(session=session, directory=status.directory))
-        return errands + self._book.take(status)
-
-    def _settle_blocks(self, watched: Watched, open_now: set[str]) -> list[Errand]:
-        errands: list[Errand] = []
-        for asked in tuple((watched.life.blocks or {}).values()):
-            if asked.id not in open_now:
-                gone = Answered(session=asked.session, id=asked.id, kind=asked.kind)
-                errands += self._book.take(gone)
-        return errands
 
 
 _LONG = timedelta(seconds=30)

@@ -13,6 +13,7 @@ from palingenesis.assistants.opencode import life as lives
 from palingenesis.assistants.opencode.life import Activity, Life, fold, root_of
 from palingenesis.assistants.opencode.messages import Message
 from palingenesis.assistants.opencode.signals import (
+    Answered,
     Asked,
     Busy,
     Errored,
@@ -53,6 +54,8 @@ class Watched:
     """Grows with every signal: what was asked before the latest one is out of date."""
     moves: int = 0
     """Grows with every signal about whether it works: words do not say that."""
+    asks: int = 0
+    """Grows with every permission or question that is asked or settled."""
     alive_at: datetime | None = None
     """When a sign of life was last told; None: the next one is told at once."""
     answered: bool = False
@@ -180,10 +183,11 @@ class Book:
         elif session not in self._parents:
             self._parents[session] = None
             errands.append(Identify(session))
-        watched = self._of(root_of(session, self._parents), None, directory=signal.directory)
+        watched = self._of(self.root(session), None, directory=signal.directory)
         if not isinstance(signal, SessionInfo):
             watched.signals += 1
             watched.moves += isinstance(signal, Busy | Idle | Retry | Errored | SessionDeleted)
+            watched.asks += isinstance(signal, Asked | Answered)
         if self._is_out_of_order(watched, signal):
             watched.life = replace(watched.life, user="")
         self._learn(watched, signal)
@@ -255,6 +259,14 @@ class Book:
         """The question why it rests, or waits by itself, got no answer: find out anew."""
         if watched.life.activity in {Activity.IDLE, Activity.RETRY}:
             watched.life = replace(watched.life, activity=Activity.UNKNOWN, retry=None)
+
+    def root(self, session: str) -> str:
+        """Id of the session at the top of its family."""
+        return root_of(session, self._parents)
+
+    def place_of(self, session: str) -> str:
+        """The directory that it was listed with; "" when it was not."""
+        return self._listed.get(session, ("", ""))[1]
 
     def directories(self, of: Iterable[Watched]) -> list[str]:
         """Where these sessions live, each once."""
