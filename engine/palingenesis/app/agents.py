@@ -199,6 +199,7 @@ def _observed(around: Surroundings, pace: Pace, integrated: IntegratedPrograms |
         around.clock,
         pace=pace,
         owned=around.owned,
+        under_way=around.under_way,
         data=database(around.environ),
         zones=zone,
         claimed=integrated.claims if integrated is not None else nobodys,

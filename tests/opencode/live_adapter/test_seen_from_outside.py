@@ -1,17 +1,27 @@
 """Her programs as they are seen from outside: what is theirs, and what was there before them."""
 
+import asyncio
+import os
+import shutil
 import signal
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from palingenesis.assistants.opencode.observed import ObservedSensor, agent_of
+from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.core import events as ev
-from palingenesis.core.values import DownCause
+from palingenesis.core.values import DownCause, SessionId, StopReason
 from palingenesis.processes.children import Child
+from palingenesis.processes.finding import Found
 from palingenesis.processes.identity import send_signal
 from palingenesis.runtime.clock import SystemClock
 from tests.opencode.live_adapter.fake import Json, Told, answer, ms, user
-from tests.opencode.live_adapter.test_observed import Database, just_now, observed
+from tests.opencode.live_adapter.test_observed import Database, Mine, just_now, observed
 
+ONE = SessionId("ses_1")
 LONG_AGO = SystemClock().now() - timedelta(days=30)
 
 
@@ -61,3 +71,92 @@ def test_what_she_goes_on_with_there_is_under_way_and_its_kill_is_no_exit_of_her
         assert down.cause is DownCause.EXITED
 
     observed(tmp_path, scene)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a program ends that has still time to let us in: it was not looked at yet."""
+
+    command: str = "there"
+    by: signal.Signals | None = None
+    """None: by itself, with exit code 0."""
+    last: Json = field(default_factory=lambda: answer(2, finish=None))
+
+
+def told_of_its_end(tmp_path: Path, how: Ended) -> list[ev.Event]:
+    """What is told of a program (a shell), which worked on a session in an earlier life of ours."""
+    program = tmp_path / "bin" / "opencode"
+    program.parent.mkdir()
+    shutil.copy(shutil.which("sh") or "/bin/sh", program)
+    (tmp_path / how.command).write_text("while [ ! -e now ]; do sleep 0.02; done\n")
+    database = Database(tmp_path / ".local" / "share" / "opencode" / "opencode.db")
+    told = Told()
+
+    async def go() -> None:
+        child = Child.start(
+            [str(program), how.command],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            log=tmp_path / "log",
+        )
+        assert child.identity is not None
+        database.session(tmp_path / "elsewhere")
+        database.says(just_now(user(1)))
+        database.says(just_now(how.last))
+        asked = asyncio.Event()
+
+        def may_let_in(found: Found) -> bool:
+            if found.identity == child.identity:
+                asked.set()
+            return True
+
+        sensor = ObservedSensor(
+            SystemClock(),
+            pace=Pace(interval_s=0.02),
+            data=database.path,
+            may_let_in=may_let_in,
+            under_way=lambda agent: (ONE,) if agent == agent_of(child.pid) else (),
+        )
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(sensor.watch(Mine(told, child.pid)))
+            async with asyncio.timeout(5):
+                await asked.wait()
+            if how.by is not None:
+                send_signal(child.identity, how.by)
+            (tmp_path / "now").touch()
+            await told.wait(ev.AgentDown)
+            watching.cancel()
+        await child.wait()
+
+    asyncio.run(go())
+    return told.events
+
+
+@pytest.mark.parametrize(
+    ("how", "cause", "detail"),
+    [
+        (Ended(by=signal.SIGKILL), DownCause.EXITED, "it ended in the middle of ses_1"),
+        (Ended(by=signal.SIGHUP), DownCause.ENDED, "ended by SIGHUP"),
+        (Ended(), DownCause.ENDED, "it ended"),
+        (Ended(command="run"), DownCause.EXITED, "it ended in the middle of ses_1"),
+        (Ended(command="run", by=signal.SIGHUP), DownCause.ENDED, "ended by SIGHUP"),
+    ],
+)
+def test_the_end_of_one_before_it_was_looked_at_is_told_at_once_from_what_is_known_of_it(
+    tmp_path: Path, how: Ended, cause: DownCause, detail: str
+) -> None:
+    (down,) = told_of_its_end(tmp_path, how)
+
+    assert isinstance(down, ev.AgentDown)
+    assert (down.cause, down.detail) == (cause, detail)
+
+
+def test_a_run_that_is_over_before_it_was_looked_at_tells_what_its_prompt_came_to(
+    tmp_path: Path,
+) -> None:
+    stopped, down = told_of_its_end(tmp_path, Ended(command="run", last=answer(2)))
+
+    assert isinstance(stopped, ev.SessionStopped)
+    assert (stopped.session, stopped.stop.reason) == (ONE, StopReason.COMPLETED)
+    assert isinstance(down, ev.AgentDown)
+    assert down.cause is DownCause.DONE

@@ -18,6 +18,7 @@ from palingenesis.assistants.opencode.ending import NEWEST, how_it_ended
 from palingenesis.assistants.opencode.executable import ask_version, database
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.reading import Owner, stop_of
+from palingenesis.assistants.opencode.sensor import nobody
 from palingenesis.assistants.opencode.storage import Row, Storage
 from palingenesis.assistants.opencode.transcript import Transcript, read_transcript
 from palingenesis.assistants.opencode.versions import is_supported, what_is_wrong
@@ -110,6 +111,7 @@ class ObservedSensor:
         clock: what time it is.
         pace: how often we look; it may change meanwhile.
         owned: sessions of our own servers, which share the database: not told here.
+        under_way: sessions of one of them in which something may have been under way.
         data: only programs with this database are hers in our sense; one in a container or with
             another home lives in another world. None: all.
         zones: time-zone data, see `core.stops.times`.
@@ -125,6 +127,7 @@ class ObservedSensor:
         *,
         pace: Pace | None = None,
         owned: Callable[[], Collection[SessionId]] = tuple,
+        under_way: Callable[[AgentId], Collection[SessionId]] = nobody,
         data: Path | None = None,
         zones: Zones | None = None,
         claimed: Callable[[Identity], bool] = nobodys,
@@ -136,6 +139,7 @@ class ObservedSensor:
         self._data = data
         self._pace = pace or Pace()
         self._owned = owned
+        self._under_way = under_way
         self._zones = zones
         self._emit: Emit = _nobody
         self._watched: dict[Identity, _Watch] = {}
@@ -179,9 +183,18 @@ class ObservedSensor:
             storage=Storage(database(found.environment)),
         )
         self._watched[found.identity] = watch
-        await self._clock.sleep(self._grace_left_s(found))
-        if not self._claimed(found.identity):
-            await self._live_with(watch)
+        living = asyncio.ensure_future(self._live_with(watch))
+        ending = asyncio.ensure_future(wait_gone(found.identity))
+        try:
+            await asyncio.wait((living, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                living.result()  # raises what it broke with, if it did
+        finally:
+            living.cancel()
+            ending.cancel()
+            await asyncio.gather(living, ending, return_exceptions=True)
+        if not ending.cancelled() and not self._claimed(found.identity):
+            await self._tell_down(watch, ending.result())
         del self._watched[found.identity]
 
     def _grace_left_s(self, found: Found) -> float:
@@ -192,26 +205,16 @@ class ObservedSensor:
         return min(max(GRACE_S - age_s, 0.0), GRACE_S)
 
     async def _live_with(self, watch: _Watch) -> None:
-        found = watch.found
+        """Look at it again and again, until it lets us in."""
+        identity = watch.found.identity
+        await self._clock.sleep(self._grace_left_s(watch.found))
+        if self._claimed(identity):
+            return
         up = await self._up_of(watch)
-        if self._claimed(found.identity):
+        if self._claimed(identity):
             return  # while it said its version
         self._emit(up)
-        looking = asyncio.ensure_future(self._look_again_and_again(watch))
-        ending = asyncio.ensure_future(wait_gone(found.identity))
-        try:
-            await asyncio.wait((looking, ending), return_when=asyncio.FIRST_COMPLETED)
-            if not ending.done():
-                looking.result()  # raises what it broke with, if it did
-        finally:
-            looking.cancel()
-            ending.cancel()
-            await asyncio.gather(looking, ending, return_exceptions=True)
-        if not ending.cancelled() and not self._claimed(found.identity):
-            await self._tell_down(watch, ending.result())
-
-    async def _look_again_and_again(self, watch: _Watch) -> None:
-        while not self._claimed(watch.found.identity):
+        while not self._claimed(identity):
             await self._look(watch)
             await self._clock.sleep(self._pace.interval_s)
 
@@ -322,11 +325,15 @@ class ObservedSensor:
         )
 
     async def _tell_down(self, watch: _Watch, ended: Exit) -> None:
-        """A program that could still finish, or mark its turn as aborted, was ended by her."""
-        at_work = tuple(SessionId(key) for key, s in watch.sessions.items() if s.is_working)
+        """A program that could still finish, or mark its turn as aborted, was ended by her.
+
+        One that was met in an earlier life of ours may end before it was looked at in this one.
+        """
+        at_work = dict.fromkeys(SessionId(key) for key, s in watch.sessions.items() if s.is_working)
+        at_work |= dict.fromkeys(self._under_way(watch.agent))
         ending = await how_it_ended(
             watch.storage,
-            at_work,
+            tuple(at_work),
             self._clock.now(),
             ended=ended,
             ends_itself=watch.program.is_run,
