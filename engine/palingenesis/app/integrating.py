@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from palingenesis.assistants.opencode.command_line import holds_sessions
 from palingenesis.assistants.opencode.executable import ask_version, find_executable
-from palingenesis.assistants.opencode.observed import NAMES, holds_sessions
+from palingenesis.assistants.opencode.observed import NAMES
 from palingenesis.assistants.opencode.plugin_place import carry_out, copies, look, path_of
 from palingenesis.assistants.opencode.plugin_plan import (
     Deed,

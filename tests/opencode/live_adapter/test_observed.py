@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from palingenesis.assistants.opencode.observed import ObservedSensor, Program, read_command
+from palingenesis.assistants.opencode.command_line import Program, read_command
+from palingenesis.assistants.opencode.observed import ObservedSensor
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.core import events as ev

@@ -9,11 +9,12 @@ could still finish what it was doing.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from palingenesis.assistants.opencode.command_line import Program, read_command
 from palingenesis.assistants.opencode.ending import NEWEST, how_it_ended
 from palingenesis.assistants.opencode.executable import ask_version, database
 from palingenesis.assistants.opencode.pacing import Pace
@@ -37,25 +38,6 @@ NAMES = ("opencode", "opencode.exe", ".opencode")
 _ALIVE_EVERY = timedelta(seconds=10)
 GRACE_S = 10.0
 """So long after its start a program may still be loading our plugin."""
-_NOT_A_PROGRAM_OF_HERS = frozenset(
-    {"serve", "web", "attach", "acp"}  # servers, and clients of servers
-    | {"auth", "providers", "agent", "models", "stats", "export", "import", "upgrade", "uninstall"}
-    | {"mcp", "github", "pr", "session", "debug", "db", "plugin", "completion", "console"}
-)
-_SERVERS = frozenset({"serve", "web", "acp"})
-_WITH_VALUE = frozenset({"-s", "--session", "-m", "--model", "--agent", "--prompt", "-p", "--port"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """What a command line says."""
-
-    is_run: bool = False
-    """`opencode run`: one prompt, then the end."""
-    project: str = ""
-    """The directory it was given; "" is its working directory."""
-    session: str = ""
-    """The session it was told to open."""
 
 
 @dataclass(slots=True)
@@ -352,34 +334,6 @@ class ObservedSensor:
 def agent_of(pid: int) -> AgentId:
     """What a program of the person's own is called, in whatever way we see it."""
     return AgentId(f"opencode-{pid}")
-
-
-def read_command(command: Sequence[str]) -> Program | None:
-    """What a command line of OpenCode runs; None: nothing that holds sessions of its own."""
-    words = list(command[1:])
-    session, plain = "", []
-    while words:
-        word = words.pop(0)
-        name, _, value = word.partition("=")
-        if name in {"-s", "--session"}:
-            session = value or (words[0] if words else "")
-        if word in _WITH_VALUE and words:
-            words.pop(0)
-        elif word in {"-h", "--help", "-v", "--version"}:
-            return None
-        elif not word.startswith("-"):
-            plain.append(word)
-    first = plain[0] if plain else ""
-    if first in _NOT_A_PROGRAM_OF_HERS:
-        return None
-    if first == "run":
-        return Program(is_run=True, session=session)
-    return Program(project=first, session=session)
-
-
-def holds_sessions(command: Sequence[str]) -> bool:
-    """Whether what a command line runs has sessions in its own process: a program, or a server."""
-    return read_command(command) is not None or bool(_SERVERS & set(command[1:3]))
 
 
 def _nobody(_event: events.Event) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
+from palingenesis.assistants.opencode.command_line import holds_sessions, read_command
 from palingenesis.assistants.opencode.executable import database
 from palingenesis.assistants.opencode.integrated import AWAY_S_MAX, IntegratedProgram
 from palingenesis.assistants.opencode.missing import Remembered
-from palingenesis.assistants.opencode.observed import holds_sessions, read_command
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.plugged import Plugged
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
