@@ -4,8 +4,10 @@ import asyncio
 import os
 import shutil
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from palingenesis.assistants.opencode.observed import ObservedSensor, agent_of
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.core import events as ev
-from palingenesis.core.values import DownCause, SessionId, StopReason
+from palingenesis.core.values import AgentId, DownCause, SessionId, StopReason
 from palingenesis.processes.children import Child
 from palingenesis.processes.finding import Found
 from palingenesis.processes.identity import send_signal
@@ -22,13 +24,17 @@ from tests.opencode.live_adapter.fake import Json, Told, answer, ms, user
 from tests.opencode.live_adapter.test_observed import Database, Mine, just_now, observed
 
 ONE = SessionId("ses_1")
-LONG_AGO = SystemClock().now() - timedelta(days=30)
+
+
+def before(span: timedelta, message: Json) -> Json:
+    """The same message, said so long ago."""
+    time = dict.fromkeys(message["info"]["time"], ms(SystemClock().now() - span))
+    return {**message, "info": {**message["info"], "time": time}}
 
 
 def long_ago(message: Json) -> Json:
     """The same message, said a month ago."""
-    time = dict.fromkeys(message["info"]["time"], ms(LONG_AGO))
-    return {**message, "info": {**message["info"], "time": time}}
+    return before(timedelta(days=30), message)
 
 
 async def killed(child: Child, told: Told) -> ev.AgentDown:
@@ -71,6 +77,134 @@ def test_what_she_goes_on_with_there_is_under_way_and_its_kill_is_no_exit_of_her
         assert down.cause is DownCause.EXITED
 
     observed(tmp_path, scene)
+
+
+def test_her_first_words_to_a_session_of_long_ago_are_told(tmp_path: Path) -> None:
+    async def scene(database: Database, project: Path, _child: Child, told: Told) -> None:
+        database.session(project)
+        database.says(long_ago(user(1)))
+        database.says(long_ago(answer(2)))
+        prompt = just_now(user(3))
+        database.says(prompt)
+        database.says(just_now(answer(4, finish=None)))
+        await told.wait(ev.SessionWorking)
+
+        (said,) = told.of(ev.PersonPrompted)
+        assert (said.session, said.message) == (ONE, prompt["info"]["id"])
+        assert ms(said.at) == prompt["info"]["time"]["created"]
+
+    observed(tmp_path, scene)
+
+
+class Watchful(SystemClock):
+    """We have been watching for half a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = False
+
+    def now(self) -> datetime:
+        before, self.is_asked = self.is_asked, True
+        return super().now() - timedelta(seconds=0 if before else 30)
+
+
+def test_what_she_said_before_the_program_was_begun_is_no_news(tmp_path: Path) -> None:
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
+    database.session(programs.project)
+    database.says(before(timedelta(seconds=20), user(1)))
+    database.says(just_now(answer(2, finish=None)))
+
+    async def story() -> None:
+        async with programs.watched(database, Watchful()) as told:
+            await told.wait(ev.SessionWorking)
+
+            assert told.of(ev.PersonPrompted) == []
+
+    asyncio.run(story())
+
+
+def test_what_was_said_before_we_began_to_watch_may_have_been_told_then(tmp_path: Path) -> None:
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
+    database.session(programs.project)
+    database.says(just_now(user(1)))
+    database.says(just_now(answer(2, finish=None)))
+
+    async def story() -> None:
+        async with programs.watched(database) as told:
+            await told.wait(ev.SessionWorking)
+
+            assert told.of(ev.PersonPrompted) == []
+
+    asyncio.run(story())
+
+
+def test_her_words_are_told_once_when_another_program_shows_their_session_too(
+    tmp_path: Path,
+) -> None:
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 2)
+
+    async def story() -> None:
+        async with programs.watched(database) as told:
+            await told.wait(ev.AgentUp, 2)
+            database.session(programs.project)
+            database.says(just_now(user(1)))
+            database.says(just_now(answer(2, finish=None)))
+            working = await told.wait(ev.SessionWorking)
+            programs.kill(working.agent)
+            await told.wait(ev.SessionWorking, 2)
+
+            assert len({seen.agent for seen in told.of(ev.SessionSeen)}) == 2
+            assert len(told.of(ev.PersonPrompted)) == 1
+
+    asyncio.run(story())
+
+
+class Programs:
+    """Programs of hers in one directory, which only sleep."""
+
+    def __init__(self, place: Path, count: int) -> None:
+        program = place / "bin" / "opencode"
+        program.parent.mkdir()
+        shutil.copy(shutil.which("sleep") or "/bin/sleep", program)
+        self.project = place / "60"
+        self._children = [
+            Child.start(
+                [str(program), "60"],
+                cwd=place,
+                env={"OPENCODE_DB": str(place / "opencode.db")},
+                log=place / "log",
+            )
+            for _ in range(count)
+        ]
+
+    @asynccontextmanager
+    async def watched(
+        self, database: Database, clock: SystemClock | None = None
+    ) -> AsyncIterator[Told]:
+        """What is told of them, until they are killed."""
+        told = Told()
+        pace = Pace(interval_s=0.02)
+        sensor = ObservedSensor(clock or SystemClock(), pace=pace, data=database.path)
+        ours = {agent_of(child.pid) for child in self._children}
+
+        def emit(event: ev.Event) -> None:
+            if getattr(event, "agent", None) in {None, *ours}:
+                told(event)
+
+        watching = asyncio.ensure_future(sensor.watch(emit))
+        try:
+            yield told
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            for child in self._children:
+                self.kill(agent_of(child.pid))
+                await child.wait()
+
+    def kill(self, agent: AgentId) -> None:
+        for child in self._children:
+            if child.identity is not None and agent_of(child.pid) == agent:
+                send_signal(child.identity, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ from palingenesis.wire.redaction import redact_to
 
 NAMES = ("opencode", "opencode.exe", ".opencode")
 _ALIVE_EVERY = timedelta(seconds=10)
+_JUST_NOW = timedelta(minutes=1)
+"""What she has said since then is told, when none of her words was known before."""
 GRACE_S = 10.0
 """So long after its start a program may still be loading our plugin."""
 
@@ -126,6 +128,10 @@ class ObservedSensor:
         self._emit: Emit = _nobody
         self._watched: dict[Identity, _Watch] = {}
         self._lookout = Lookout(NAMES)
+        self._began_at = clock.now()
+        """What she said before that may have been told by whoever watched then."""
+        self._prompts: dict[SessionId, str] = {}
+        """Her latest message in each session, as far as it is known, in whatever program."""
 
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
@@ -245,7 +251,7 @@ class ObservedSensor:
         seen.row = row
         raw = await asyncio.to_thread(watch.storage.messages, row.info.id, NEWEST)
         transcript = read_transcript(raw)
-        self._tell_person(seen, session, transcript)
+        self._tell_person(watch, seen, session, transcript)
         at = self._clock.now()
         owner = Owner(server_started=watch.began_at)
         stop = stop_of(transcript, at=at, owner=owner, zones=self._zones)
@@ -254,12 +260,24 @@ class ObservedSensor:
         elif stop is not None and seen.is_working:
             self._maybe_tell_stop(watch, seen, session, stop)
 
-    def _tell_person(self, seen: _Seen, session: SessionId, transcript: Transcript) -> None:
-        person = transcript.person.id if transcript.person is not None else ""
-        if person and seen.person and person > seen.person:
-            at = self._clock.now()
-            self._emit(events.PersonPrompted(at=at, session=session, message=person))
-        seen.person = max(seen.person, person)
+    def _tell_person(
+        self, watch: _Watch, seen: _Seen, session: SessionId, transcript: Transcript
+    ) -> None:
+        said = transcript.person
+        if said is None:
+            return
+        at = self._clock.now()
+        if not seen.person:
+            since = max(watch.began_at, self._began_at, at - _JUST_NOW)
+            is_latest = said is transcript.user and said.id > self._prompts.get(session, "")
+            is_new = is_latest and said.created is not None and said.created >= since
+            at = min(at, said.created or at)  # a command since then is newer
+        else:
+            is_new = said.id > seen.person
+        if is_new:
+            self._emit(events.PersonPrompted(at=at, session=session, message=said.id))
+        seen.person = max(seen.person, said.id)
+        self._prompts[session] = max(self._prompts.get(session, ""), said.id)
 
     def _tell_working(self, watch: _Watch, seen: _Seen, session: SessionId) -> None:
         at = self._clock.now()
