@@ -15,6 +15,7 @@ from palingenesis.core import events as ev
 from palingenesis.core.values import AgentId, DownCause, SessionId, StopReason
 from palingenesis.processes.seeing import look_at
 from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.ports import Emit
 from tests.opencode.live_adapter.fake import START, FakeWork, Json, Told, answer, refused, user
 from tests.opencode.live_adapter.test_observed import Database
 
@@ -45,6 +46,13 @@ def told_of(world: World, data: Path, *, looks: int = 4) -> Told:
             gone = event.agent
             world.known = tuple(one for one in world.known if f"opencode-{one.pid}" != gone)
 
+    look_on(world, data, tell, looks=looks)
+    return told
+
+
+def look_on(world: World, data: Path, tell: Emit, *, looks: int) -> None:
+    """Let somebody look so often."""
+
     async def story() -> None:
         sensor = MissingPrograms(
             SystemClock(),
@@ -62,7 +70,6 @@ def told_of(world: World, data: Path, *, looks: int = 4) -> Told:
         await asyncio.gather(watching, return_exceptions=True)
 
     asyncio.run(story())
-    return told
 
 
 def ourselves(change: Callable[[Remembered], Remembered] = lambda one: one) -> Remembered:
@@ -108,6 +115,28 @@ def test_how_its_last_turn_ended_is_told_before_its_end(
     (down,) = told.of(ev.AgentDown)
     assert told.events[-1] is down
     assert (down.agent, down.cause) == (AGENT, cause)
+
+
+def test_its_end_is_told_once_however_late_it_is_taken_in(tmp_path: Path):
+    world, told = World(GONE), Told()
+
+    look_on(world, tmp_path / "opencode.db", told, looks=6)
+
+    assert len(told.of(ev.AgentDown)) == 1
+
+
+def test_another_one_of_that_number_has_an_end_of_its_own(tmp_path: Path):
+    world, told = World(GONE), Told()
+
+    def tell(event: ev.Event) -> None:
+        told(event)
+        world.known = (
+            (replace(GONE, started_at=START + timedelta(hours=1)),) if len(told.events) == 1 else ()
+        )
+
+    look_on(world, tmp_path / "opencode.db", tell, looks=6)
+
+    assert len(told.of(ev.AgentDown)) == 2
 
 
 def test_what_is_known_of_its_work_is_told_with_that(tmp_path: Path):

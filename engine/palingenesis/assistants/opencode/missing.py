@@ -88,14 +88,20 @@ class MissingPrograms:
         self._zones = zones
         self._missed = frozenset(map(_name_of, known()))
         """Those that somebody else had time to tell, or nobody else can."""
+        self._told: frozenset[tuple[int, datetime]] = frozenset()
+        """Those whose end was told, as long as it was not taken in: that may take a while."""
 
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
         while True:
             known = self._known()
-            missing = {_name_of(one): one for one in known if _is_gone(one)}
+            named = {_name_of(one): one for one in known}
+            self._told &= named.keys()
+            untold = named.keys() - self._told
+            missing = {name: named[name] for name in untold if _is_gone(named[name])}
             for name in self._missed & missing.keys():
                 await self._tell(missing[name], emit)
+                self._told |= {name}
             self._missed = frozenset(missing)
             await self._clock.sleep(self._pace.interval_s * (1 if known else QUIET_FACTOR))
 
