@@ -248,7 +248,6 @@ def test_a_socket_path_that_is_too_long_is_refused_with_the_way_out(say: Say, tm
         ("policy", "simulate", "--reason", "crsh"),
         ("policy", "simulate", "--reason", "crash", "--repeat", "0"),
         ("policy", "simulate"),
-        ("policy", "validate"),
         ("policy", "validate", "default", "--param", "x"),
         ("events", "--since", ""),
         ("events", "--since", "3x"),

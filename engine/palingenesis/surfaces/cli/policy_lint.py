@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from palingenesis.core.errors import ExitCode
-from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord
 from palingenesis.surfaces.cli.other_kinds import other_kind
+from palingenesis.surfaces.cli.policy_in_use import given_or_in_use
 from palingenesis.surfaces.cli.report_form import FORMS, form_options
 from palingenesis.surfaces.cli.wording import count_of, say_json
 
@@ -16,24 +18,24 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  palingenesis policy lint                     the default policy
+  palingenesis policy lint                     the policy in use
   palingenesis policy lint my.yaml --overlaps  every pair of rules that meet, too
 """
 
 
 @click.command(short_help="Advice about a policy: a file, a shipped one, or -.", epilog=EXAMPLES)
-@click.argument("file", default="default", metavar="[FILE]", type=PolicyWord())
+@click.argument("file", required=False, metavar="[FILE|NAME|-]", type=PolicyWord())
 @click.option("--overlaps", is_flag=True, help="Tell every pair of rules that are true together.")
 @form_options
 @click.pass_context
-def lint(ctx: click.Context, file: str, overlaps: bool, form: str) -> None:
-    """Look over the policy in FILE, the name of a shipped one (default), or - for a pipe.
+def lint(ctx: click.Context, file: str | None, overlaps: bool, form: str) -> None:
+    """Look over the policy in use, or FILE, the NAME of a shipped one (default), or - for a pipe.
 
     Exit code 1 when there is a warning, 0 when there are only notes or nothing at all.
     """
     from palingenesis.core.policy.diagnostics import Grade
 
-    given = read_policy(file)
+    given = given_or_in_use(ctx.ensure_object(Desk), file)
     compiled, found, unanswered = _looked_over(given, overlaps=overlaps)
     if form == "json":
         say_json(_as_json(given, compiled, found, unanswered))

@@ -9,7 +9,9 @@ import click
 from palingenesis.core.errors import ExitCode
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.budget import within
-from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
+from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.given_policy import PolicyWord
+from palingenesis.surfaces.cli.policy_in_use import given_or_in_use
 from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -26,20 +28,20 @@ _MARKS: Final = {"proved": "✔", "railed": "◐", "refuted": "✘", "not proved
 
 EXAMPLES = """\b
 Examples:
-  palingenesis policy prove
+  palingenesis policy prove                         the policy in use
   palingenesis policy prove my.yaml --budget 30s
 """
 
 
 @click.command(short_help="Proofs about a policy, or examples against it.", epilog=EXAMPLES)
-@click.argument("file", default="default", metavar="[FILE]", type=PolicyWord())
+@click.argument("file", required=False, metavar="[FILE|NAME|-]", type=PolicyWord())
 @click.option(
     "--budget", default="5s", show_default=True, type=Span(), help="How long it may think."
 )
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
-def prove(ctx: click.Context, file: str, budget: timedelta, as_json: bool) -> None:
-    """Prove the policy in FILE, the name of a shipped one (default), or - for a pipe.
+def prove(ctx: click.Context, file: str | None, budget: timedelta, as_json: bool) -> None:
+    """Prove the policy in use, or FILE, the NAME of a shipped one (default), or - for a pipe.
 
     Exit code 0 when everything is proved, 1 when there is an example against something, or when
     the time was not enough to tell.
@@ -47,7 +49,7 @@ def prove(ctx: click.Context, file: str, budget: timedelta, as_json: bool) -> No
     from palingenesis.core.policy.analysis.prove import prove as proof_of
     from palingenesis.surfaces.cli.usable_policy import usable_given
 
-    given = read_policy(file)
+    given = given_or_in_use(ctx.ensure_object(Desk), file)
     policy = usable_given(given)
     proof = proof_of(policy, tick=within(budget))
     if as_json:

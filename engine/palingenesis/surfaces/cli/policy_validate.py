@@ -9,6 +9,7 @@ from palingenesis.core.errors import ExitCode, InvalidConfigError
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
 from palingenesis.surfaces.cli.other_kinds import other_kind
+from palingenesis.surfaces.cli.policy_in_use import given_or_in_use
 from palingenesis.surfaces.cli.report_form import FORMS, form_options
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
+  palingenesis policy validate                      the policy in use
   palingenesis policy validate my.yaml
   palingenesis policy validate policies/*.yaml --strict
   palingenesis policy validate my.yaml --github     annotates a pull request
 """
 
 
-@click.command(short_help="Check policies: files, shipped ones, or - for a pipe.", epilog=EXAMPLES)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=PolicyWord())
+@click.command(
+    short_help="Check the policy in use, or others: files, shipped ones, or -.", epilog=EXAMPLES
+)
+@click.argument("files", nargs=-1, metavar="[FILE...]", type=PolicyWord())
 @click.option(
     "--set", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
 )
@@ -43,13 +47,13 @@ def validate(
     against: str | None,
     form: str,
 ) -> None:
-    """Check policies: each FILE, the name of a shipped one (default), or - for what is piped in.
+    """Check the policy in use, or each FILE: a path, the name of a shipped one, or - for a pipe.
 
     Prints every problem; exit code 5 when one of them cannot be used.
     """
     if (*files, against).count("-") > 1:
         raise click.UsageError("there is only one standard input")
-    given = [read_policy(file) for file in files]
+    given = [given_or_in_use(ctx.obj, file) for file in files or (None,)]
     values = dict(_read_param(param) for param in params)
     config = _config(ctx.obj)
     compiled = [_compiled(one, values, config) for one in given]
