@@ -11,10 +11,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from palingenesis.processes.children import Child
 from palingenesis.processes.exits import Exit, end, is_gone_within, wait_gone
 from palingenesis.processes.finding import Lookout, carrying, descendants, of_this_user, started_at
-from palingenesis.processes.identity import Identity, boot_id, identify, is_alive, send_signal
+from palingenesis.processes.identity import (
+    Identity,
+    boot_id,
+    identify,
+    is_alive,
+    send_signal,
+    who_has,
+)
 from palingenesis.processes.seeing import newest_pid
 
 
@@ -61,6 +70,19 @@ def test_a_process_of_which_nothing_can_be_read_is_not_taken_for_gone() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert told == (True, False, None)
+
+
+def test_that_nothing_can_be_read_of_a_process_is_told_from_that_there_is_none() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    assert who_has(os.getpid()) == identify(os.getpid())
+    assert who_has(2**22 + 1) is None
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            who_has(os.getpid())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_somebody_else_with_the_same_pid_is_never_signalled() -> None:

@@ -39,9 +39,24 @@ def boot_id() -> str:
 def identify(pid: int) -> Identity | None:
     """The process that has this pid now; None when there is none, or only its remains."""
     try:
-        return _identify(pid)
+        return who_has(pid)
     except OSError:
         return None
+
+
+def who_has(pid: int) -> Identity | None:
+    """See `identify`; that it cannot be told now is no None here.
+
+    Raises:
+        OSError: that cannot be told now.
+    """
+    try:
+        fields = _stat(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
+    if len(fields) <= _START_FIELD or fields[0] in "ZX":
+        return None
+    return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=_boot_id())
 
 
 def is_alive(identity: Identity) -> bool:
@@ -50,7 +65,7 @@ def is_alive(identity: Identity) -> bool:
     When that cannot be told: whether anybody has its pid.
     """
     try:
-        return _identify(identity.pid) == identity
+        return who_has(identity.pid) == identity
     except OSError:
         return _is_taken(identity.pid)
 
@@ -96,21 +111,6 @@ def send_signal(identity: Identity, number: signal.Signals) -> bool:
         return True
     finally:
         os.close(fd)
-
-
-def _identify(pid: int) -> Identity | None:
-    """See `identify`.
-
-    Raises:
-        OSError: that cannot be told now.
-    """
-    try:
-        fields = _stat(pid)
-    except (FileNotFoundError, ProcessLookupError):
-        return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
-    if len(fields) <= _START_FIELD or fields[0] in "ZX":
-        return None
-    return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=_boot_id())
 
 
 @cache

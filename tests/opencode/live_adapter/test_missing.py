@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -30,9 +31,11 @@ class World:
     def __init__(self, *known: Remembered) -> None:
         self.known = known
         self.looks = 0
+        self.looked: Callable[[], None] = lambda: None
 
     def __call__(self) -> tuple[Remembered, ...]:
         self.looks += 1
+        self.looked()
         return self.known
 
 
@@ -156,6 +159,19 @@ def test_without_its_database_what_was_seen_last_is_believed(tmp_path: Path):
 
 def test_a_program_that_lives_is_not_missing(tmp_path: Path):
     told = told_of(World(ourselves()), written(tmp_path, user(1), answer(2)))
+
+    assert told.events == []
+
+
+def test_a_program_of_which_nothing_can_be_read_is_not_missing(tmp_path: Path):
+    world, data = World(ourselves()), written(tmp_path, user(1), answer(2))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    world.looked = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        told = told_of(world, data)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert told.events == []
 

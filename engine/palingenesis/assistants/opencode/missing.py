@@ -26,8 +26,8 @@ from palingenesis.core import events
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import AgentId, SessionId, Way
-from palingenesis.processes.finding import started_at
-from palingenesis.processes.identity import identify
+from palingenesis.processes.identity import who_has
+from palingenesis.processes.seeing import when_started
 from palingenesis.runtime.ports import Clock, Emit, Work
 
 _SAME_START: Final = timedelta(seconds=2)
@@ -146,6 +146,9 @@ def _is_gone(one: Remembered) -> bool:
 
     Who watches it knows that better than a clock, which may just have been set.
     """
-    identity = identify(one.pid)
-    began = started_at(identity) if identity is not None else None
+    try:
+        identity = who_has(one.pid)
+    except OSError:
+        return False  # that cannot be told now
+    began = when_started(identity) if identity is not None else None
     return began is None or not (one.is_up or one.is_started(began))
