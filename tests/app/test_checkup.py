@@ -146,7 +146,8 @@ def test_a_bad_policy_is_a_problem_with_its_line(tmp_path):
     assert one.level is Level.PROBLEM
     assert f"{who.paths.policy_file}:3 " in one.said
     assert one.fix == f"palingenesis policy validate {who.paths.policy_file}"
-    assert levels("proof", who) == [Level.PROBLEM]
+    (unproved,) = found("proof", who)
+    assert (unproved.level, unproved.fix) == (Level.PROBLEM, one.fix)
 
 
 def test_a_policy_that_is_named_and_missing_is_a_problem(tmp_path):

@@ -113,7 +113,8 @@ def proof(patient: Patient) -> Iterator[Finding]:
     policy = patient.compiled.policy
     command = f"palingenesis policy prove {patient.policy_path}"
     if policy is None:
-        yield problem(f"{patient.policy_path} cannot be used", "palingenesis policy validate")
+        check = f"palingenesis policy validate {patient.policy_path}"
+        yield problem(f"{patient.policy_path} cannot be used", check)
         return
     clock = SystemClock()
     end = clock.now() + _THINKS
