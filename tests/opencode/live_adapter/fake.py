@@ -103,6 +103,12 @@ class FakeOpenCode:
             writer.close()
         await asyncio.sleep(0.01)
 
+    async def listened_to(self) -> None:
+        """Wait until somebody listens to what happens."""
+        async with asyncio.timeout(5):
+            while not self._streams:
+                await asyncio.sleep(0.001)
+
     def cut(self) -> None:
         for stream in self._streams:
             stream.close()

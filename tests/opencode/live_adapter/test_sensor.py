@@ -243,6 +243,7 @@ def test_what_she_began_a_new_program_with_is_told_although_nobody_listened_yet(
         fake.status["ses_1"] = {"type": "busy"}
 
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await fake.listened_to()
         fake.busy()
         await told.wait(ev.SessionWorking)
         if status == "idle":

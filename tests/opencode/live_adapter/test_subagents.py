@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from palingenesis.core import events as ev
-from tests.opencode.live_adapter.fake import FakeOpenCode, Told, answer, user
-from tests.opencode.live_adapter.test_sensor import FakeServer, listed, speaks, watched
+from tests.opencode.live_adapter.fake import PLACE, FakeOpenCode, Told, answer, refused, user
+from tests.opencode.live_adapter.test_sensor import ONE, FakeServer, listed, speaks, watched
 
 CHILD = "ses_child"
 ASKED: dict[str, Any] = {
@@ -126,3 +128,95 @@ def test_a_subagent_s_permission_is_found_by_looking_although_the_session_speaks
         assert blocked.session == "ses_1"
 
     watched(scene)
+
+
+def finds_both_at_work(fake: FakeOpenCode) -> None:
+    fake.session(CHILD, parentID="ses_1")
+    fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+    fake.messages[CHILD] = [user(5), answer(6, finish=None)]
+    fake.status = {"ses_1": {"type": "busy"}, CHILD: {"type": "busy"}}
+
+
+def test_a_subagent_found_at_work_in_a_program_that_lists_nothing_is_no_session_of_its_own() -> (
+    None
+):
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await told.wait(ev.SessionWorking)
+        await looks(fake, 2)
+        fake.messages[CHILD][-1] = refused(6, status=429, message="rate limit")
+        fake.idle(CHILD)
+        await looks(fake, 2)
+
+        assert [seen.parent for seen in told.of(ev.SessionSeen)] == [None, "ses_1"]
+        assert [event.session for event in told.of(ev.SessionWorking)] == ["ses_1"]
+        assert told.of(ev.SessionStopped) == []
+
+    running = {"directories": lambda: (PLACE,)}
+    watched(scene, before=finds_both_at_work, running=running, supervised=lambda: [ONE])
+
+
+def test_what_a_subagent_of_a_subagent_says_first_is_told_of_the_session_above_both() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.session(CHILD, parentID="ses_1")
+        fake.session("ses_grandchild", parentID=CHILD)
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await fake.listened_to()
+        asked = {**ASKED, "sessionID": "ses_grandchild"}
+        fake.busy("ses_grandchild")
+        fake.permissions = [asked]
+        fake.push("permission.asked", **asked)
+        blocked = await told.wait(ev.SessionBlocked)
+        await looks(fake, 2)
+
+        assert blocked.session == "ses_1"
+        assert told.of(ev.SessionWorking) == []
+
+    running = {"directories": lambda: (PLACE,)}
+    watched(scene, before=before, running=running, supervised=lambda: [ONE])
+
+
+def test_what_is_said_before_it_is_known_who_says_it_is_told_in_order_afterwards() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await fake.listened_to()
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2))
+        fake.idle()
+        await told.wait(ev.SessionStopped)
+
+        names = [type(event).__name__ for event in told.events]
+        assert names[:4] == ["AgentUp", "SessionSeen", "PersonPrompted", "SessionWorking"]
+
+    watched(scene, running={"directories": lambda: (PLACE,)})
+
+
+@pytest.mark.parametrize("said", [404, 500])
+def test_a_session_that_nobody_can_describe_counts_as_one_of_its_own(said: int) -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        fake.raw["/session/ses_1"] = b"HTTP/1.1 %d X\r\ncontent-length: 0\r\n\r\n" % said
+        await fake.listened_to()
+        fake.busy()
+
+        assert (await told.wait(ev.SessionWorking)).session == "ses_1"
+
+    watched(scene, running={"directories": lambda: (PLACE,)})
+
+
+def test_who_could_not_be_asked_about_is_asked_about_again() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        asked_about: list[str] = []
+
+        def fail_once(path: str) -> None:
+            if path == "/session/ses_1":
+                asked_about.append(path)
+                fake.raw = {path: b"no http at all\r\n\r\n"} if len(asked_about) == 1 else {}
+
+        await fake.listened_to()
+        fake.on_ask = fail_once
+        fake.busy()
+
+        assert (await told.wait(ev.SessionWorking)).session == "ses_1"
+        assert len(asked_about) > 1
+
+    watched(scene, running={"directories": lambda: (PLACE,)})

@@ -10,7 +10,14 @@ from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.pacing import Rounds
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.settling import Settling
-from palingenesis.assistants.opencode.watched import Began, Book, Errand, Settle, TellRetry
+from palingenesis.assistants.opencode.watched import (
+    Began,
+    Book,
+    Errand,
+    Identify,
+    Settle,
+    TellRetry,
+)
 
 
 class Errands:
@@ -49,7 +56,7 @@ class Errands:
         key = self._settling.key_of(errand)
         if (earlier := self._tasks.pop(key, None)) is not None:
             earlier[1].cancel()
-        task = self._group.create_task(self._settling.run(errand, self._client, self._running))
+        task = self._group.create_task(self._carry_out(errand))
         self._tasks[key] = errand, task
         task.add_done_callback(lambda done: self._forget(key, done))
 
@@ -57,12 +64,22 @@ class Errands:
         """Whether it is being found out why that session rests."""
         return f"stop {session}" in self._tasks
 
+    def identify(self, session: str) -> None:
+        """Ask who it is, unless that is being asked."""
+        errand = Identify(session)
+        if self._settling.key_of(errand) not in self._tasks:
+            self.run(errand)
+
     def cut_off(self) -> None:
         """Let all of them be: the stream has broken."""
         for errand, task in tuple(self._tasks.values()):
             task.cancel()
             if isinstance(errand, Settle | TellRetry) and not task.done():
                 self._book.cut_off(errand.watched)
+
+    async def _carry_out(self, errand: Errand) -> None:
+        for following in await self._settling.run(errand, self._client, self._running):
+            self.run(following)
 
     def _forget(self, key: str, done: "asyncio.Task[None]") -> None:
         if (known := self._tasks.get(key)) is not None and known[1] is done:

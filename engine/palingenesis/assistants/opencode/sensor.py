@@ -261,6 +261,8 @@ class OpenCodeSensor:
     ) -> None:
         expected = await self._list(running, client) if is_first else []
         self._doubt(errands)
+        for stranger in self._book.strangers():
+            errands.identify(stranger)
         at_work = [w for w in self._book.watched.values() if w.is_at_work or w.life.blocks]
         for watched in at_work:
             self._book.look_at_tools(watched)
@@ -292,6 +294,7 @@ class OpenCodeSensor:
                 if found is None:
                     self._emit(events.SessionGone(at=self._clock.now(), session=session))
                 else:
+                    self._book.list_session(found)
                     self._book.expect(session, found)
         self._was_reached = True
         self._book.suspect(listed)

@@ -30,7 +30,11 @@ from palingenesis.assistants.opencode.watched import (
     Watched,
 )
 from palingenesis.core import events
-from palingenesis.core.errors import AssistantError
+from palingenesis.core.errors import (
+    AssistantError,
+    AssistantGarbageError,
+    AssistantRefusedError,
+)
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import AgentId, FactValue, Stop
 from palingenesis.runtime.ports import Clock, Emit, Work
@@ -41,6 +45,7 @@ _MORE = 400
 _PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Between two looks at a turn whose end is not written yet; 12 s in all."""
 _JUST_NOW = timedelta(minutes=1)
+_WILL_NOT_SAY = (AssistantRefusedError, AssistantGarbageError)
 _EARLY_ABORT_S = 1.0
 """An idle so long, with neither answer nor error, is no gap between two steps any more."""
 
@@ -91,21 +96,26 @@ class Settling:
             case _:
                 assert_never(errand)
 
-    async def run(self, errand: Errand, client: OpenCode, running: Running) -> None:
-        """Carry it out. What cannot be asked now is asked again by reconciliation."""
+    async def run(self, errand: Errand, client: OpenCode, running: Running) -> list[Errand]:
+        """Carry it out; returns what should be asked next.
+
+        What cannot be asked now is asked again by reconciliation.
+        """
         try:
             match errand:
                 case Began(watched):
                     await self._began(watched, client, running)
                 case Identify(session):
-                    await self._identify(session, client)
+                    return self._book.identify(session, await client.session(session))
                 case Settle(watched):
                     await self._settle(watched, client, running)
                 case TellRetry(watched, retry):
                     await self._tell_retry(watched, retry, client)
                 case _:
                     assert_never(errand)
-        except AssistantError:
+        except AssistantError as error:
+            if isinstance(errand, Identify) and isinstance(error, _WILL_NOT_SAY):
+                return self._book.identify(errand.session, None)
             if isinstance(errand, TellRetry):
                 self._tell_stop(
                     errand.watched, retrying_stop(errand.retry, None, self._clock.now())
@@ -114,13 +124,9 @@ class Settling:
                 # In doubt again: the next look finds it idle, and asks again.
                 life = errand.watched.life
                 errand.watched.life = replace(life, activity=Activity.UNKNOWN)
+        return []
 
     # ── errands ──
-
-    async def _identify(self, session: str, client: OpenCode) -> None:
-        info = await client.session(session)
-        if info is not None:
-            self._book.list_session(info)
 
     async def _began(self, watched: Watched, client: OpenCode, running: Running) -> None:
         await client.limits(watched.info.directory)

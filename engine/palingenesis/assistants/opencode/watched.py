@@ -25,6 +25,7 @@ from palingenesis.assistants.opencode.signals import (
     SessionInfo,
     SessionSummary,
     Signal,
+    TextDelta,
 )
 from palingenesis.assistants.opencode.transcript import RETRIES, SPINS
 from palingenesis.core import events
@@ -117,7 +118,10 @@ class TellRetry:
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """Errand: a session that was never listed; ask who it is."""
+    """Errand: a session that was never listed; ask who it is.
+
+    Until that is known, nothing is told about it: it may be a subagent of another one.
+    """
 
     session: str
 
@@ -133,6 +137,8 @@ class Book:
         self._now = now
         self._emit: Emit = _nobody
         self._parents: dict[str, str | None] = {}
+        self._held: dict[str, list[Signal]] = {}
+        """Signals that wait until it is known to whose family a session belongs."""
         self._listed: dict[str, tuple[str, str]] = {}
         self.watched: dict[str, Watched] = {}
         self._ended_at: datetime | None = None
@@ -147,8 +153,9 @@ class Book:
     def list_session(self, info: SessionSummary) -> None:
         """A session exists. Told once, and again when its title or place changes."""
         self._parents[info.id] = info.parent
-        watched = self.watched.get(info.id)
-        if watched is not None:
+        if info.parent is not None:
+            self.watched.pop(info.id, None)
+        elif (watched := self.watched.get(info.id)) is not None:
             watched.info = info
         seen = (info.title, info.directory)
         if self._listed.get(info.id) == seen:
@@ -166,6 +173,22 @@ class Book:
             )
         )
 
+    def stranger(self, session: str) -> str | None:
+        """Who must be asked about to know its family: it, or the first one above it."""
+        top = self.root(session)
+        return None if top in self._parents else top
+
+    def strangers(self) -> list[str]:
+        """All that must be asked about."""
+        return [one for one in {**self._held, **self.watched} if one not in self._parents]
+
+    def identify(self, session: str, info: SessionSummary | None) -> list[Errand]:
+        """Who it is is known now; None: nobody can tell, and it counts as nobody's subagent."""
+        if info is not None:
+            self.list_session(info)
+        self._parents.setdefault(session, None)
+        return self._release()
+
     def expect(self, session: str, info: SessionSummary | None) -> Watched:
         """Watch a session of which it is not known whether it works."""
         return self._of(session, info, activity=Activity.UNKNOWN)
@@ -177,12 +200,11 @@ class Book:
         session = getattr(signal, "session", "")
         if not session:
             return []
-        errands: list[Errand] = []
         if isinstance(signal, SessionInfo):
             self.list_session(signal.info)
-        elif session not in self._parents:
-            self._parents[session] = None
-            errands.append(Identify(session))
+        errands = self._release()
+        if (stranger := self.stranger(session)) is not None:
+            return errands + self._hold(stranger, signal)
         watched = self._of(self.root(session), None, directory=signal.directory)
         if not isinstance(signal, SessionInfo):
             watched.signals += 1
@@ -223,6 +245,7 @@ class Book:
             at_work: those that worked until then, as whoever decides knows by the end itself.
         """
         self._ended_at, self._at_work = self._now(), frozenset(at_work)
+        self._held.clear()
         for watched in self.watched.values():
             life = Life(session=watched.info.id, activity=Activity.IDLE, user=watched.life.user)
             watched.life, watched.alive_at = life, None
@@ -278,6 +301,23 @@ class Book:
             self._alive(watched, "tool" if watched.life.tools else "child", self._now())
 
     # ── how ──
+
+    def _hold(self, stranger: str, signal: Signal) -> list[Errand]:
+        held = self._held.get(stranger)
+        if held is None:
+            self._held[stranger] = [signal]
+            return [Identify(stranger)]
+        if not isinstance(signal, TextDelta):
+            held.append(signal)
+        return []
+
+    def _release(self) -> list[Errand]:
+        """Take in what was held back of those who are known by now."""
+        errands: list[Errand] = []
+        for stranger in [one for one in self._held if one in self._parents]:
+            for signal in self._held.pop(stranger):
+                errands += self.take(signal)
+        return errands
 
     def _of(
         self,
