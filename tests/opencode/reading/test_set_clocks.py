@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from palingenesis.assistants.opencode.book import Book
 from palingenesis.assistants.opencode.reading import ANSWER_GRACE, stop_of
 from palingenesis.assistants.opencode.signals import read_payload
 from palingenesis.assistants.opencode.transcript import read_transcript
-from palingenesis.assistants.opencode.watched import Book
 from palingenesis.core import events
 from palingenesis.core.events import Event
 from palingenesis.core.values import AgentId, StopReason
 from tests.opencode.reading.recordings import Payload
-from tests.opencode.reading.test_life import IDLE, assistant, part, status, user
+from tests.opencode.reading.test_life import IDLE, SESSION, assistant, part, status, user
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
@@ -27,6 +27,7 @@ class Watcher:
     def __post_init__(self) -> None:
         self.book = Book(AgentId("opencode"), lambda: self.now)
         self.book.tell(self.told.append)
+        self.book.identify(SESSION, None)
 
     def sees(self, *payloads: Payload) -> list[str]:
         """Take them in; returns what was told about them."""

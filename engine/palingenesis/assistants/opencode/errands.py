@@ -6,13 +6,13 @@ let be: what they were to find out is in doubt then, and is asked again over the
 
 import asyncio
 
+from palingenesis.assistants.opencode.book import Book
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.pacing import Rounds
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.watched import (
     Began,
-    Book,
     Errand,
     Identify,
     Settle,

@@ -15,13 +15,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from palingenesis.assistants.opencode.book import Book
 from palingenesis.assistants.opencode.ending import how_it_ended
 from palingenesis.assistants.opencode.observed import agent_of
 from palingenesis.assistants.opencode.pacing import QUIET_FACTOR, Pace
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.assistants.opencode.transcript import read_transcript
-from palingenesis.assistants.opencode.watched import Book, Watched
+from palingenesis.assistants.opencode.watched import Watched
 from palingenesis.core import events
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones

@@ -6,10 +6,11 @@ the top of a family: into its life its subagents are folded.
 
 from collections.abc import Callable, Collection, Mapping
 
+from palingenesis.assistants.opencode.book import Book
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.signals import Answered, Busy, Idle, Retry
-from palingenesis.assistants.opencode.watched import Book, Errand, Watched
+from palingenesis.assistants.opencode.watched import Errand, Watched
 from palingenesis.core.values import SessionId
 
 

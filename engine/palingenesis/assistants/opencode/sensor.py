@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
 
+from palingenesis.assistants.opencode.book import Book
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.errands import Errands
 from palingenesis.assistants.opencode.life import Activity
@@ -22,7 +23,6 @@ from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.signals import Disposed, Signal
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported
-from palingenesis.assistants.opencode.watched import Book
 from palingenesis.core import events
 from palingenesis.core.errors import (
     AssistantDeniedError,

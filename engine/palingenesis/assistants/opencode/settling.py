@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from palingenesis.assistants.opencode.book import SPINNING, Book
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.lineage import inherited
@@ -20,9 +21,7 @@ from palingenesis.assistants.opencode.transcript import (
     transcript_of,
 )
 from palingenesis.assistants.opencode.watched import (
-    SPINNING,
     Began,
-    Book,
     Errand,
     Identify,
     Settle,
