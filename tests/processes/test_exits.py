@@ -14,7 +14,13 @@ import pytest
 
 from palingenesis.processes.children import Child
 from palingenesis.processes.exits import Exit, wait_gone
-from palingenesis.processes.identity import Identity, identify, read_remains, send_signal
+from palingenesis.processes.identity import (
+    Identity,
+    identify,
+    read_remains,
+    send_signal,
+    wait_status,
+)
 
 
 @contextmanager
@@ -71,6 +77,27 @@ def test_one_whose_parent_has_not_waited_for_it_tells_by_its_remains(
 
         assert (told, told.is_by_hand) == (how, by_hand)
         assert read_remains(who) is not None
+
+
+STAT = "42 (open (code) {state} 1" + " 0" * 17 + " 777" + " 0" * 29 + " {status}\n"
+"""See proc_pid_stat(5): the start is field 22, the wait status field 52."""
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "status"),
+    [
+        ("Z", 777, 9),
+        ("X", 777, 9),  # its parent waits for it at this very moment
+        ("S", 777, None),
+        ("Z", 776, None),
+    ],
+)
+def test_remains_are_those_of_a_process_that_has_ended_and_of_no_other_with_its_number(
+    state: str, start: int, status: int | None
+) -> None:
+    who = Identity(pid=42, start_ticks=start, boot_id="this one")
+
+    assert wait_status(STAT.format(state=state, status=9), who) == status
 
 
 def kernel_version() -> tuple[int, ...]:

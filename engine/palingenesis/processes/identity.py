@@ -17,6 +17,7 @@ from pathlib import Path
 
 _START_FIELD = 19  # of what follows the command's name in /proc/PID/stat: field 22 of all
 _STATUS_FIELD = 49  # field 52: the wait status
+_ENDED = ("Z", "X")  # not waited for yet, and waited for just now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,10 @@ def who_has(pid: int) -> Identity | None:
         OSError: that cannot be told now.
     """
     try:
-        fields = _stat(pid)
+        fields = _fields(_stat(pid))
     except (FileNotFoundError, ProcessLookupError):
         return _identify_elsewhere(pid) if not Path("/proc/self/stat").exists() else None
-    if len(fields) <= _START_FIELD or fields[0] in "ZX":
+    if len(fields) <= _START_FIELD or fields[0] in _ENDED:
         return None
     return Identity(pid=pid, start_ticks=int(fields[_START_FIELD]), boot_id=_boot_id())
 
@@ -88,10 +89,15 @@ def open_pidfd(identity: Identity) -> int | None:
 def read_remains(identity: Identity) -> int | None:
     """The wait status of a process whose parent has not waited for it yet; None: not to be had."""
     try:
-        fields = _stat(identity.pid)
+        return wait_status(_stat(identity.pid), identity)
     except OSError:
         return None
-    if len(fields) <= _STATUS_FIELD or fields[0] != "Z":
+
+
+def wait_status(stat: str, identity: Identity) -> int | None:
+    """What /proc/PID/stat tells of how this process ended; None: it runs, or it is another one."""
+    fields = _fields(stat)
+    if len(fields) <= _STATUS_FIELD or fields[0] not in _ENDED:
         return None
     return int(fields[_STATUS_FIELD]) if int(fields[_START_FIELD]) == identity.start_ticks else None
 
@@ -134,13 +140,17 @@ def _is_taken(pid: int) -> bool:
     return True
 
 
-def _stat(pid: int) -> list[str]:
-    """What follows the command's name in /proc/PID/stat.
+def _stat(pid: int) -> str:
+    """The text of /proc/PID/stat.
 
     Raises:
         OSError: there is no such process, or no such file.
     """
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+
+
+def _fields(stat: str) -> list[str]:
+    """What follows the command's name."""
     return stat.rpartition(")")[2].split()
 
 
