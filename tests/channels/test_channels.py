@@ -23,7 +23,8 @@ from palingenesis.core.errors import (
     WireError,
 )
 from palingenesis.core.values import Result, SessionId, Severity
-from palingenesis.runtime.config import NotificationsConfig
+from palingenesis.runtime.config import Config, ConfigProblemsError, NotificationsConfig
+from palingenesis.runtime.config_file import parse_config
 from palingenesis.runtime.ports import Notice, Outcome
 from palingenesis.runtime.secret import Secret
 
@@ -335,18 +336,47 @@ def test_the_configured_channels_are_made(tmp_path: Path):
     )
 
     channels = make_channels(
-        config, environ={"HOOK": URL, "HOOK_SECRET": SECRET}, clock=StandingClock()
+        Config(notifications=config),
+        environ={"HOOK": URL, "HOOK_SECRET": SECRET},
+        clock=StandingClock(),
     )
 
     assert [channel.name for channel in channels] == ["webhook", "ntfy"]
-    assert make_channels(NotificationsConfig(), environ={}, clock=StandingClock()) == ()
+    assert make_channels(Config(), environ={}, clock=StandingClock()) == ()
 
 
-def test_a_missing_secret_is_told_before_the_night_begins():
-    config = NotificationsConfig(webhook_url=URL, webhook_secret=Secret(env="HOOK_SECRET"))
+def test_whatever_no_channel_can_be_made_of_is_told_before_the_night_begins_with_its_place():
+    config = parse_config(
+        """[notifications]
+webhook_url = { env = "HOOK" }
+webhook_secret = { env = "HOOK_SECRET" }
+discord_webhook = { env = "DISCORD" }
+""",
+        Path("config.toml"),
+    )
 
-    with pytest.raises(InvalidConfigError, match="HOOK_SECRET"):
-        make_channels(config, environ={}, clock=StandingClock())
+    with pytest.raises(ConfigProblemsError) as caught:
+        make_channels(config, environ={"DISCORD": "http://example.org/x"}, clock=StandingClock())
+
+    hook, secret, discord = caught.value.problems
+    assert hook.startswith("config.toml:2:1: error: notifications.webhook_url: a secret is missing")
+    assert secret.startswith("config.toml:3:1: error: notifications.webhook_secret: a secret is")
+    assert "HOOK_SECRET is empty\n  help: put it there" in secret
+    assert discord.startswith("config.toml:4:1: error: notifications.discord_webhook: a notif")
+    assert "example.org" not in discord
+
+
+def test_a_secret_that_cannot_be_looked_up_from_here_leaves_its_channel_out():
+    told = NotificationsConfig(webhook_url=Secret(env="HOOK"), ntfy_topic="night")
+
+    channels = make_channels(
+        Config(notifications=told),
+        environ={},
+        clock=StandingClock(),
+        is_unknown=lambda secret: secret.env is not None,
+    )
+
+    assert [channel.name for channel in channels] == ["ntfy"]
 
 
 def test_a_real_post_reaches_a_real_server_and_follows_no_redirect():

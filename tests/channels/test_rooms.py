@@ -16,7 +16,7 @@ from palingenesis.channels.configured import make_channels
 from palingenesis.channels.posting import Address
 from palingenesis.channels.rooms import Discord, Slack
 from palingenesis.core.values import Result, SessionId, Severity
-from palingenesis.runtime.config import NotificationsConfig
+from palingenesis.runtime.config import Config, NotificationsConfig
 from palingenesis.runtime.ports import Notice, Outcome
 from palingenesis.runtime.secret import Secret
 from palingenesis.wire.redaction import remember
@@ -148,7 +148,7 @@ def test_both_are_made_from_the_configuration_and_their_addresses_are_secrets():
     )
     environ: Mapping[str, str] = {"DISCORD": "https://discord.com/api/webhooks/1/abc"}
 
-    channels = make_channels(config, environ=environ, clock=StandingClock())
+    channels = make_channels(Config(notifications=config), environ=environ, clock=StandingClock())
 
     assert [channel.name for channel in channels] == ["discord", "slack"]
     assert config.channels == {"discord", "slack"}

@@ -141,6 +141,31 @@ def test_a_secret_that_cannot_be_found_leaves_the_channels_as_they_were(machine:
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('webhook_url = { env = "BAD" }', "5:1: error: notifications.webhook_url: a notification"),
+        (
+            'webhook_url = "https://example.org/x"\nwebhook_secret = { env = "NOPE" }',
+            "6:1: error: notifications.webhook_secret: a secret is missing",
+        ),
+    ],
+)
+def test_a_daemon_is_not_stopped_for_one_whose_channels_would_be_refused(
+    machine: Machine, written: str, told: str
+):
+    machine.environment["BAD"] = "http://example.org/x"
+    before = machine.status()["pid"]
+    machine.save(f"\n[notifications]\n{written}\n")
+
+    restarted = machine.say("daemon", "restart")
+
+    assert restarted.returncode == 5
+    assert f"{machine.file}:{told}" in restarted.stderr
+    assert machine.status()["pid"] == before
+
+
+@pytest.mark.e2e
 def test_prometheus_may_ask_as_soon_as_that_is_saved_and_no_more_when_it_is_taken_out(
     machine: Machine,
 ):

@@ -41,6 +41,7 @@ def run(*, config, paths, policy, server, debug, supervisor):
     return 0
 
 app.run = run
+app.__path__ = ["ENGINE/palingenesis/app"]
 """
 
 
@@ -49,7 +50,9 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         (folder / "site").mkdir()
-        (folder / "site" / "sitecustomize.py").write_text(APP)
+        (folder / "site" / "sitecustomize.py").write_text(
+            APP.replace("ENGINE", str(REPOSITORY / "engine"))
+        )
         path = [folder / "site", REPOSITORY / "engine", REPOSITORY]
         self.environment = {
             **environment(folder),

@@ -127,12 +127,10 @@ class Daemon:
             PalingenesisError: it cannot begin.
         """
         loop, channels = self.loop, self._channels
+        channels += make_channels(self._config, environ=self._environ, clock=self._clock)
         agents = self._make(self._surroundings(server_url))
         watch = self._config_watch(agents)
         policy_file = await self._adopt_policy(watch)
-        channels += make_channels(
-            self._config.notifications, environ=self._environ, clock=self._clock
-        )
         front = self._front(policy_file, agents, watch)
         control, opened = ControlServer(front, self._paths.socket), asyncio.Event()
         self._listen_to_signals(policy_file)

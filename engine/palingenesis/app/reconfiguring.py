@@ -51,7 +51,7 @@ class Adjustable:
         """
         # A secret may be what a program prints: it is waited for in a thread.
         channels = await asyncio.to_thread(
-            make_channels, config.notifications, environ=self.environ, clock=self.clock
+            make_channels, config, environ=self.environ, clock=self.clock
         )
         self.choose(config)
         self.channels[:] = channels

@@ -175,6 +175,13 @@ class Config:
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """Things a person should know; one line each, with file, line and column."""
 
+    def place(self, section: str, name: str) -> str:
+        """Where the value of a key is from, as a message begins: file, line and column."""
+        origin = self.origins.get((section, name))
+        if origin is None:
+            return str(self.source or "config.toml")
+        return f"{origin}:{origin.column}" if origin.line else str(origin)
+
 
 class ConfigProblemsError(InvalidConfigError):
     """The configuration has problems; `problems` are all of them, ready to print."""

@@ -134,9 +134,8 @@ def proof(patient: Patient) -> Iterator[Finding]:
 
 def test_message(patient: Patient) -> Iterator[Finding]:
     """Whether a notice really arrives: one is sent through every channel."""
-    config = patient.config.notifications
     clock = SystemClock()
-    channels = make_channels(config, environ=patient.environ, clock=clock)
+    channels = make_channels(patient.config, environ=patient.environ, clock=clock)
     if not channels:
         return
     notice = Notice(

@@ -17,6 +17,7 @@ from palingenesis.core.policy.diagnostics import Grade
 from palingenesis.core.policy.model import Mode
 from palingenesis.journal import ReadOnlyJournal
 from palingenesis.runtime.clock import SystemClock
+from palingenesis.runtime.config import ConfigProblemsError
 from palingenesis.runtime.refusals import is_gone, refusal
 from palingenesis.runtime.secret import Secret
 from palingenesis.runtime.trust import way_out, why_untrusted
@@ -184,7 +185,13 @@ def notifications(patient: Patient) -> Iterator[Finding]:
     if not config.channels:
         yield warning("nobody would be told: no channel is configured", _way_to_channels(patient))
         return
-    make_channels(config, environ=environ, clock=SystemClock())
+    try:
+        make_channels(patient.config, environ=environ, clock=SystemClock())
+    except ConfigProblemsError as error:
+        for said in error.problems:
+            wrong, _, way_out_of_it = said.partition("\n  help: ")
+            yield problem(wrong, way_out_of_it)
+        return
     for name, secret in (
         ("webhook_secret", config.webhook_secret),
         ("ntfy_token", config.ntfy_token),

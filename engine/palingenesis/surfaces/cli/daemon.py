@@ -162,10 +162,11 @@ def restart(
     from palingenesis.surfaces.cli.stopping import stop_daemon
 
     refuse_sudo(desk, allow_root)
-    _check_before_stopping(desk, policy)
     flags = _flags(policy, server, debug)
-    pid = _restart_service(desk, flags)
-    if pid is not None:
+    as_service = _is_service(desk)
+    _check_before_stopping(desk, policy, as_service=as_service)
+    if as_service:
+        pid = _restart_service(desk, flags)
         if not as_json:
             click.echo(f"the service was restarted (pid {pid})")
     else:
@@ -177,18 +178,24 @@ def restart(
         say_json({"schema_version": SCHEMA_VERSION, "pid": pid, "was_running": False})
 
 
-def _restart_service(desk: Desk, flags: Sequence[str]) -> int | None:
-    """Have systemd restart the daemon that it keeps, and return its pid; None: it keeps none.
+def _is_service(desk: Desk) -> bool:
+    """Whether systemd keeps the daemon that runs."""
+    from palingenesis.surfaces.cli.service_texts import UNIT
+    from palingenesis.surfaces.cli.systemd import keeps
+
+    pid = desk.client().pid()
+    return pid is not None and keeps(pid, UNIT)
+
+
+def _restart_service(desk: Desk, flags: Sequence[str]) -> int:
+    """Have systemd restart the daemon that it keeps, and return its pid.
 
     Raises:
         UsageError: the options would be lost.
     """
     from palingenesis.surfaces.cli.service_texts import UNIT
-    from palingenesis.surfaces.cli.systemd import Systemd, keeps
+    from palingenesis.surfaces.cli.systemd import Systemd
 
-    pid = desk.client().pid()
-    if pid is None or not keeps(pid, UNIT):
-        return None
     if flags:
         raise click.UsageError(
             "the daemon runs as a service, whose options are in its unit:"
@@ -198,12 +205,14 @@ def _restart_service(desk: Desk, flags: Sequence[str]) -> int | None:
     return desk.client().status()["pid"]
 
 
-def _check_before_stopping(desk: Desk, policy: Path | None) -> None:
+def _check_before_stopping(desk: Desk, policy: Path | None, *, as_service: bool) -> None:
     """A daemon that watches over a night is not given up for one that will not start."""
-    from palingenesis.runtime.config_file import load_config
+    from palingenesis.app.starting import check_start
     from palingenesis.surfaces.cli.policy_text import usable
+    from palingenesis.surfaces.cli.starting import check_log
 
-    load_config(desk.paths)
+    check_start(desk.paths, desk.environ, as_service=as_service)
+    check_log(desk.paths)
     if policy is not None:
         usable(expanded(str(policy), "--policy").absolute(), hint="--policy names this file")
 

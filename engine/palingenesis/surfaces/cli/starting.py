@@ -144,6 +144,15 @@ def is_told(agent: AgentStatus, since: str) -> bool:
     return not Way(agent["way"]).is_hers and (agent["up"] or is_new)
 
 
+def check_log(paths: Paths) -> None:
+    """Make sure that a daemon could write its log.
+
+    Raises:
+        PalingenesisError: it cannot be written.
+    """
+    os.close(_open_log(paths))
+
+
 def _open_log(paths: Paths) -> int:
     try:
         return open_log(paths.log)
