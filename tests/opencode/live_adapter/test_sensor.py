@@ -254,6 +254,7 @@ def test_what_she_began_a_new_program_with_is_told_although_nobody_listened_yet(
         await asyncio.sleep(0.05)
 
         assert [event.message for event in told.of(ev.PersonPrompted)] == told_of
+        assert {event.at for event in told.of(ev.PersonPrompted)} <= {said_at}
 
     watched(scene, before=before, running=running)
 
@@ -423,6 +424,28 @@ def test_what_rested_when_the_server_died_is_not_told_again() -> None:
 
         assert len(told.of(ev.SessionStopped)) == 1
         assert len(told.of(ev.PersonPrompted)) == 1
+
+    watched(scene)
+
+
+def test_a_prompt_that_the_stream_missed_is_told_as_of_when_she_said_it() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2))
+        fake.idle()
+        await told.wait(ev.SessionStopped)
+        said_at = server.clock.now() - timedelta(seconds=3)
+        fake.messages["ses_1"] += [
+            user(3, time={"created": int(said_at.timestamp() * 1000)}),
+            answer(4),
+        ]
+        fake.busy()
+        fake.idle()
+        prompted = await told.wait(ev.PersonPrompted, 2)
+
+        assert (prompted.message, prompted.at) == (message_key(3), said_at)
 
     watched(scene)
 

@@ -146,16 +146,16 @@ class Book:
             return []
         return self.take(Idle(session=watched.info.id, directory=watched.info.directory))
 
-    def spoke(self, watched: Watched, message: str) -> None:
+    def spoke(self, watched: Watched, said: Message) -> None:
         """A person's message is there; told once, and only when an earlier one is known."""
-        if message and watched.person and message > watched.person:
-            self._emit(events.PersonPrompted(at=self._now(), session=watched.id, message=message))
-        watched.person = max(watched.person, message)
+        if watched.person and said.id > watched.person:
+            self._prompted(watched, said)
+        watched.person = max(watched.person, said.id)
 
     def overheard(self, watched: Watched, said: Message) -> None:
         """A person's message was written while nobody listened."""
         watched.life = replace(watched.life, user=said.id)
-        self._emit(events.PersonPrompted(at=self._now(), session=watched.id, message=said.id))
+        self._prompted(watched, said)
 
     def all_stopped(self, at_work: Iterable[str]) -> None:
         """The process behind all of them has ended: nobody works any more; nothing is told.
@@ -245,6 +245,11 @@ class Book:
             )
             self.watched[session] = watched
         return watched
+
+    def _prompted(self, watched: Watched, said: Message) -> None:
+        """Told late, as of when she said it: what she commanded since then counts for more."""
+        at = min(self._now(), said.created or self._now())
+        self._emit(events.PersonPrompted(at=at, session=watched.id, message=said.id))
 
     def _is_out_of_order(self, watched: Watched, signal: Signal) -> bool:
         """Whether a new prompt has an older id than the last one: the clock was set back."""

@@ -206,7 +206,7 @@ class Settling:
         transcript = transcript_of(said)
         self._meet_person(watched, transcript, running)
         if transcript.person is not None:
-            self._book.spoke(watched, transcript.person.id)
+            self._book.spoke(watched, transcript.person)
         await self._read_history(watched, client, running)
         await self._tell_facts(watched, transcript, client, retrying=False)
         if watched.is_at_work:
