@@ -166,6 +166,57 @@ def test_validate_warns_about_what_is_named_and_is_not_there(say: Say, file: Pat
     assert "slack_webhook" not in said.out
 
 
+def test_a_secret_that_a_start_would_miss_is_a_mistake_with_its_place(say: Say, file: Path):
+    write(
+        file,
+        '[notifications]\nntfy_topic = "night"\nntfy_token = { env = "NOBODY" }\n'
+        'discord_webhook = { env = "DISCORD" }\nslack_webhook = { command = ["false"] }\n',
+    )
+    discord = "http://example.org/x"
+
+    said = say("config", "validate", DISCORD=discord)
+    document = json.loads(say("config", "validate", "--json", DISCORD=discord).out)
+
+    assert said.code == 5
+    assert f"{file}:3:1: error: notifications.ntfy_token: a secret is missing" in said.err
+    assert f"{file}:4:1: error: notifications.discord_webhook: a notification addr" in said.err
+    assert "slack_webhook" not in said.err
+    assert len(document["problems"]) == 2
+    assert say("config", "validate", DISCORD="https://e.org/x", NOBODY="here").code == 0
+
+
+def test_a_secret_that_only_the_service_has_is_no_mistake(say: Say, file: Path):
+    write(file, '[notifications]\nwebhook_url = { env = "HOOK" }\n')
+    write(file.parent / "environment", "HOOK=https://example.org/x\n")
+
+    said = say("config", "validate")
+
+    assert said.code == 0
+    assert "warning: notifications.webhook_url: a secret is missing" in said.out
+
+
+@pytest.mark.parametrize("key", ["webhook_url", "discord_webhook", "slack_webhook", "ntfy_url"])
+@pytest.mark.parametrize(
+    "url", ["http://example.org/x", "https://me:sesame@example.org/", "https://example.org:99999/"]
+)
+def test_an_address_that_the_daemon_would_refuse_cannot_be_set(
+    say: Say, file: Path, key: str, url: str
+):
+    said = say("config", "set", f"notifications.{key}", url)
+
+    assert said.code == 5
+    assert "expected an address that begins with https://, unless it is on this machine" in said.err
+    assert url not in said.err
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080/x", "http://127.0.0.1", "http://[::1]/x"])
+def test_an_address_of_this_machine_may_be_a_plain_one(say: Say, file: Path, url: str):
+    assert say("config", "set", "notifications.webhook_url", url).code == 0
+
+    assert say("config", "validate").code == 0
+
+
 def test_a_missing_file_is_valid(say: Say, file: Path):
     said = say("config", "validate")
 

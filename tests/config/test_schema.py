@@ -114,6 +114,8 @@ def test_what_the_reader_takes_an_editor_takes_too(place: tuple[str, str], value
         "[resume]\nmax_retries = 0",
         "[monitoring]\nassistants = ['opencod']",
         "[notifications]\nntfy_token = 'plain'",
+        "[notifications]\nwebhook_url = 'http://example.org/x'",
+        "[notifications]\nslack_webhook = 'https://me:word@example.org/x'",
         "[notifications]\nntfy_token = { env = 'A', file = 'b' }",
         "[hooks.backup]\ntimeout = '5s'",
         "[hooks.Backup]\nargv = ['/bin/true']",

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from palingenesis.core.errors import DeniedError, InvalidConfigError, WireError
+from palingenesis.core.errors import DeniedError, WireError
+from palingenesis.runtime.notice_address import check_form, is_loopback_by_name
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text."""
@@ -42,27 +43,6 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-def check_form(url: str) -> None:
-    """Refuse an address that could never be told, without looking up its host.
-
-    Raises:
-        InvalidConfigError: the form is wrong. The message never repeats the address.
-    """
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if not host or parts.scheme not in ("http", "https"):
-        raise InvalidConfigError("a notification address must begin with https://")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidConfigError("a notification address must not hold a user name or password")
-    if parts.scheme == "http" and not is_loopback_by_name(host):
-        raise InvalidConfigError(
-            "a notification address must begin with https://, unless it is on this machine"
-        )
-
-
 async def check_address(url: str, *, allow_private: bool, resolve: Resolve) -> None:
     """Refuse an address that leads where we must not go.
 
@@ -83,16 +63,6 @@ async def check_address(url: str, *, allow_private: bool, resolve: Resolve) -> N
                 "a notification address leads to a host that is not public",
                 hint="set 'allow_private = true' under [notifications] if that is meant",
             )
-
-
-def is_loopback_by_name(host: str) -> bool:
-    """Whether the host plainly says that it is this machine: `localhost`, `127.0.0.1`, `[::1]`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _may_be_told(address: _Address, *, allow_private: bool) -> bool:

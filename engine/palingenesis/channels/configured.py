@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from palingenesis.channels.address import Resolve, check_form, resolve
+from palingenesis.channels.address import Resolve, resolve
 from palingenesis.channels.ntfy import Ntfy
 from palingenesis.channels.posting import Address, Post, post
 from palingenesis.channels.rooms import Discord, Slack
 from palingenesis.channels.webhook import Webhook, read_secret
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.config import Config, ConfigProblemsError
+from palingenesis.runtime.notice_address import check_form
 from palingenesis.runtime.ports import Channel, Clock
 from palingenesis.runtime.secret import Secret
 from palingenesis.wire.redaction import remember

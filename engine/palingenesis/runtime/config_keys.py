@@ -14,6 +14,7 @@ from palingenesis.core.facts import show_duration
 from palingenesis.runtime import config_bounds as bounds
 from palingenesis.runtime import config_values as values
 from palingenesis.runtime.config import Listen, Name
+from palingenesis.runtime.notice_address import PATTERN
 from palingenesis.runtime.secret import Secret
 
 
@@ -89,6 +90,7 @@ _REFERENCE: Final = {
 }
 _SPAN: Final = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(w|d|h|m|s|ms)[0-9.a-z]*$"}
 _URL: Final = {"type": "string", "pattern": f"^{values.URL}$"}
+_NOTICE_URL: Final = {"type": "string", "pattern": f"^{PATTERN}$"}
 
 TEXT = Kind(read=values.text, schema={"type": "string", "pattern": r"\S"})
 FLAG = Kind(read=values.flag, schema={"type": "boolean"})
@@ -101,8 +103,9 @@ MILLISECONDS = Kind(
 TEXTS = Kind(read=values.texts, schema=_LIST)
 ARGV = Kind(read=values.argv, schema={**_LIST, "minItems": 1})
 URL = Kind(read=values.url, schema=_URL)
+NOTICE_URL = Kind(read=values.notice_url, schema=_NOTICE_URL)
 SECRET = Kind(read=values.secret, schema=_REFERENCE)
-ADDRESS = Kind(read=values.address, schema={"anyOf": [_URL, _REFERENCE]})
+ADDRESS = Kind(read=values.address, schema={"anyOf": [_NOTICE_URL, _REFERENCE]})
 TOPIC = Kind(
     read=values.topic,
     schema={"anyOf": [{"type": "string", "pattern": f"^{values.TOPIC}$"}, _REFERENCE]},
@@ -238,7 +241,7 @@ SECTIONS: Mapping[str, Keys] = {
             example={"file": "~/.config/palingenesis/topic"},
             private=True,
         ),
-        "ntfy_url": Key(field="ntfy_url", kind=URL, says="the ntfy server"),
+        "ntfy_url": Key(field="ntfy_url", kind=NOTICE_URL, says="the ntfy server"),
         "ntfy_token": Key(
             field="ntfy_token",
             kind=SECRET,

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import parse_duration
 from palingenesis.runtime.config import Listen
+from palingenesis.runtime.notice_address import PATTERN, check_form
 from palingenesis.runtime.paths import expanded
 from palingenesis.runtime.secret import Secret
 
@@ -102,6 +103,23 @@ def url(value: object) -> object:
     return value
 
 
+def notice_url(value: object) -> object:
+    """An address that notices may go to."""
+    try:
+        if not isinstance(value, str) or not re.fullmatch(PATTERN, value):
+            raise ValueError(_NOTICE_URL)
+        check_form(value)
+    except InvalidConfigError as error:
+        raise ValueError(_NOTICE_URL) from error
+    return value
+
+
+_NOTICE_URL = (
+    "an address that begins with https://, unless it is on this machine,"
+    " without a user name or password"
+)
+
+
 def secret(value: object) -> object:
     """A reference to a secret, never the secret itself."""
     if isinstance(value, dict) and len(value) == 1:
@@ -118,8 +136,8 @@ def secret(value: object) -> object:
 
 
 def address(value: object) -> object:
-    """An address, or a reference to one."""
-    return secret(value) if isinstance(value, dict) else url(value)
+    """An address that notices may go to, or a reference to one."""
+    return secret(value) if isinstance(value, dict) else notice_url(value)
 
 
 def topic(value: object) -> object:

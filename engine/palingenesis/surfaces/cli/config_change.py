@@ -106,6 +106,7 @@ def edit(desk: Desk) -> None:
     Where there is no file a commented one is written first. What cannot be used is told (exit code
     5) and stays as you wrote it; a running daemon keeps what it has.
     """
+    from palingenesis.app.starting import check_secrets
     from palingenesis.runtime.config_file import load_config
 
     file = desk.paths.config_file
@@ -121,6 +122,7 @@ def edit(desk: Desk) -> None:
     if code != 0:
         raise PalingenesisError(f"the editor ended with {code}", "palingenesis config validate")
     config = load_config(desk.paths, desk.environ)
+    check_secrets(config, desk.paths, desk.environ)
     for warning in config.warnings:
         click.echo(plain(warning, _WIDE))
     click.echo(f"{plain(str(file), _WIDE)}: valid")

@@ -76,14 +76,17 @@ def path(desk: Desk, as_json: bool) -> None:
 def validate(ctx: click.Context, as_json: bool) -> None:
     """Check the configuration as the daemon would; exit code 5 when it cannot be used.
 
-    Warnings do not make it invalid. The daemon need not run, and nothing is changed.
+    Warnings do not make it invalid; a secret that is missing does, and programs that print one are
+    not run. The daemon need not run, and nothing is changed.
     """
+    from palingenesis.app.starting import check_secrets
     from palingenesis.runtime.config_file import load_config
 
     desk = ctx.ensure_object(Desk)
     file = desk.paths.config_file
     try:
         config = load_config(desk.paths, desk.environ)
+        check_secrets(config, desk.paths, desk.environ)
     except InvalidConfigError as error:
         if not as_json:
             raise

@@ -367,12 +367,9 @@ def _told_of(
 
 def _left_out(desk: Desk, known: frozenset[str]) -> list[str]:
     """Variables that look like a provider's key, and that the service will not see."""
-    written = desk.paths.config / "environment"
-    try:
-        lines = written.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        lines = []
-    there = known | {line.partition("=")[0].strip() for line in lines}
+    from palingenesis.app.starting import variables_of_the_service
+
+    there = known | variables_of_the_service(desk.paths)
     return sorted(
         name
         for name, value in desk.environ.items()
