@@ -20,7 +20,7 @@ from palingenesis.processes.children import Child
 from palingenesis.processes.finding import Found
 from palingenesis.processes.identity import send_signal
 from palingenesis.runtime.clock import SystemClock
-from tests.opencode.live_adapter.fake import Json, Told, answer, ms, user
+from tests.opencode.live_adapter.fake import Json, Told, answer, message_key, ms, user
 from tests.opencode.live_adapter.test_observed import Database, Mine, just_now, observed
 
 ONE = SessionId("ses_1")
@@ -159,6 +159,69 @@ def test_her_words_are_told_once_when_another_program_shows_their_session_too(
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_turn_that_ended_while_we_did_not_run_is_told_of_what_was_under_way(
+    tmp_path: Path, is_known: bool
+) -> None:
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
+    database.session(programs.project)
+    database.says(just_now(user(1)))
+    database.says(just_now(answer(2)))
+
+    async def story() -> None:
+        under_way = (ONE,) if is_known else ()
+        async with programs.watched(database, under_way=under_way) as told:
+            await told.wait(ev.SessionSeen)
+            for key in ("ses_2", "ses_3", "ses_4"):  # each in a later look
+                database.session(programs.project, key)
+                await told.wait(ev.SessionSeen, int(key[-1]))
+
+            reasons = [stopped.stop.reason for stopped in told.of(ev.SessionStopped)]
+            assert reasons == [StopReason.COMPLETED] * is_known
+            assert told.of(ev.SessionWorking) == []
+
+    asyncio.run(story())
+
+
+def test_a_prompt_that_is_answered_between_two_looks_comes_to_its_stop_too(tmp_path: Path) -> None:
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
+    database.session(programs.project)
+    database.says(just_now(user(1)))
+    database.says(just_now(answer(2)))
+
+    async def story() -> None:
+        async with programs.watched(database, under_way=(ONE,)) as told:
+            await told.wait(ev.SessionStopped)
+            prompt, answered = just_now(user(3)), just_now(answer(4))
+            database.says(answered)
+            database.says(prompt)  # nobody sees it without its answer
+            await told.wait(ev.PersonPrompted)
+
+            assert (await told.wait(ev.SessionStopped, 2)).stop.key == f"{message_key(4)}:end"
+
+    asyncio.run(story())
+
+
+def test_a_turn_that_was_left_before_the_program_was_begun_is_no_stop_of_it(
+    tmp_path: Path,
+) -> None:
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
+    database.session(programs.project)
+    database.says(long_ago(user(1)))
+    database.says(long_ago(answer(2, finish=None)))
+
+    async def story() -> None:
+        async with programs.watched(database, under_way=(ONE,)) as told:
+            await told.wait(ev.SessionSeen)
+            for key in ("ses_2", "ses_3", "ses_4"):
+                database.session(programs.project, key)
+                await told.wait(ev.SessionSeen, int(key[-1]))
+
+            assert told.of(ev.SessionStopped) == []
+
+    asyncio.run(story())
+
+
 class Programs:
     """Programs of hers in one directory, which only sleep."""
 
@@ -179,12 +242,21 @@ class Programs:
 
     @asynccontextmanager
     async def watched(
-        self, database: Database, clock: SystemClock | None = None
+        self,
+        database: Database,
+        clock: SystemClock | None = None,
+        *,
+        under_way: tuple[SessionId, ...] = (),
     ) -> AsyncIterator[Told]:
         """What is told of them, until they are killed."""
         told = Told()
         pace = Pace(interval_s=0.02)
-        sensor = ObservedSensor(clock or SystemClock(), pace=pace, data=database.path)
+        sensor = ObservedSensor(
+            clock or SystemClock(),
+            pace=pace,
+            data=database.path,
+            under_way=lambda _agent: under_way,
+        )
         ours = {agent_of(child.pid) for child in self._children}
 
         def emit(event: ev.Event) -> None:

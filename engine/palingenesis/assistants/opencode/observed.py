@@ -26,7 +26,7 @@ from palingenesis.assistants.opencode.versions import is_supported, what_is_wron
 from palingenesis.core import events
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.stops.times import Zones
-from palingenesis.core.values import AgentId, SessionId, Stop, Way
+from palingenesis.core.values import AgentId, SessionId, Stop, StopReason, Way
 from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import Found, Lookout
 from palingenesis.processes.identity import Identity
@@ -257,8 +257,14 @@ class ObservedSensor:
         stop = stop_of(transcript, at=at, owner=owner, zones=self._zones)
         if stop is None and transcript.last_id:
             self._tell_working(watch, seen, session)
-        elif stop is not None and seen.is_working:
+        elif stop is not None and (seen.is_working or self._is_unheard(watch, seen, stop)):
             self._maybe_tell_stop(watch, seen, session, stop)
+
+    def _is_unheard(self, watch: _Watch, seen: _Seen, stop: Stop) -> bool:
+        """Whether a turn of its own ended while nobody looked, for all that is known."""
+        if stop.key == seen.told or stop.reason is StopReason.CRASH:
+            return False  # while it lives, a crash is an earlier program's
+        return seen.row.info.id in self._under_way(watch.agent)
 
     def _tell_person(
         self, watch: _Watch, seen: _Seen, session: SessionId, transcript: Transcript
