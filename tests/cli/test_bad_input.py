@@ -154,7 +154,7 @@ def test_showing_a_policy_that_is_not_the_one_in_force_says_so(say: Say, daemon:
     said = say("policy", "show")
 
     assert said.code == 0
-    assert "this file is refused; what is in force is its last good version a1b2c3" in said.err
+    assert "; what is in force is the policy 'default' (a1b2c3), which was adopted last" in said.err
 
 
 # ── the configuration ─────────────────────────────────────────────────────────────────────────

@@ -40,7 +40,7 @@ from palingenesis.processes.identity import boot_id
 from palingenesis.processes.supervisor import Supervisor
 from palingenesis.runtime import door
 from palingenesis.runtime.clock import SystemClock, SystemDice
-from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
+from palingenesis.runtime.config import OWN_ORIGIN, Config, PolicyChoice, choose_policy
 from palingenesis.runtime.config_watch import ConfigWatch
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
@@ -164,7 +164,7 @@ class Daemon:
             await opened.wait()
             self._liveness.reconciled()
             loop.emit(Ticked(at=self._clock.now()))
-            log.info("watching; policy %s (%s)", self._policy_path(), self._choice.origin)
+            log.info("watching; policy %s (%s)", self._policy_path(), self._policy_origin())
             await self._stopping.wait()
             self._supervisor.stopping()
             control.close()
@@ -197,7 +197,8 @@ class Daemon:
             about=About(
                 since=self._clock.now(),
                 policy_path=self._policy_path,
-                policy_origin=lambda: self._choice.origin,
+                policy_origin=self._policy_origin,
+                policy_text=lambda: policy_file.text,
                 instead_of=lambda: self._guarded.instead_of,
                 channels=lambda: tuple(channel.name for channel in self._channels),
                 journal_bytes_max=lambda: self._keeping.bytes_max,
@@ -241,6 +242,11 @@ class Daemon:
         if self._choice.path or own.exists() or was_own:
             return own
         return self._choice.file(shipped.policy())
+
+    def _policy_origin(self) -> str:
+        """Who says that this file decides; a policy of her own needs nobody to say so."""
+        is_own = self._choice.path is None and self._policy_path() == self._paths.policy_file
+        return OWN_ORIGIN if is_own else self._choice.origin
 
     def _projects(self) -> tuple[str, ...]:
         """The directories that our sessions work in; they may have policies of their own."""

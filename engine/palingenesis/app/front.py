@@ -24,7 +24,6 @@ from palingenesis.core.values import Result, SessionId
 from palingenesis.core.world import SafeHold, Session, World
 from palingenesis.journal import SqliteJournal, entry_to_plain
 from palingenesis.runtime import candidate, door, touched, views
-from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.considering import Recomputing
 from palingenesis.runtime.event_rows import Ordered, event_row
 from palingenesis.runtime.inbox import RESTRAINING
@@ -34,7 +33,6 @@ from palingenesis.runtime.linking import Caller, Join
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
 from palingenesis.runtime.worth import savings_status
-from palingenesis.sensors.policy_source import POLICY_BYTES_MAX
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
@@ -44,7 +42,6 @@ _HEARD: Final = (
     "heard, and written down before anything else as soon as that is possible; until then nothing "
     "is sent to any session, but a daemon that ends before forgets it"
 )
-_LAST_GOOD: Final = "the last good policy stays in force; see palingenesis status"
 
 Reload = Callable[[], Awaitable[door.Answer]]
 
@@ -81,6 +78,8 @@ class About:
     since: datetime
     policy_path: Callable[[], Path]
     policy_origin: Callable[[], str]
+    policy_text: Callable[[], str]
+    """The policy in force as it was written; "" when nobody knows any more."""
     instead_of: Callable[[], Mapping[str, object] | None]
     """What the policy itself says of its mode, where the configuration overrides it."""
     channels: Callable[[], tuple[str, ...]]
@@ -325,20 +324,15 @@ class Front:
 
     def policy(self) -> door.PolicyText:
         """See `Door`."""
-        world, path = self._loop.world, self._about.policy_path()
-        try:
-            source = read_bounded(path, POLICY_BYTES_MAX, silence_s=0.0).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise PalingenesisError(f"{path} is not UTF-8 any more", _LAST_GOOD) from error
-        except OSError as error:
-            raise PalingenesisError(f"cannot read {path}: {why_not(error)}", _LAST_GOOD) from error
+        world, policy = self._loop.world, self._loop.policy
         return {
             "name": world.policy_name,
             "digest": world.policy,
-            "alone": _alone(self._loop.policy, instead_of=self._about.instead_of()),
-            "path": str(path),
+            "alone": _alone(policy, instead_of=self._about.instead_of()),
+            "path": str(self._about.policy_path()),
             "origin": self._about.policy_origin(),
-            "source": source,
+            "source": self._about.policy_text(),
+            "resolved": policy.resolved,
         }
 
     def _command(self, name: door.CommandName, session: str | None) -> Command:

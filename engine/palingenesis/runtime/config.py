@@ -195,6 +195,9 @@ class ConfigProblemsError(InvalidConfigError):
         self.problems = problems
 
 
+OWN_ORIGIN = "your own policy.yaml"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChoice:
     """Which policy is used, and who said so. `path` None: the shipped default."""
@@ -228,7 +231,7 @@ def choose_policy(
         path = home / expanded(config.policy, "[policy] path")
         return PolicyChoice(path=path, origin="[policy] path in config.toml")
     if paths.policy_file.exists() or paths.policy_file.is_symlink():
-        return PolicyChoice(path=paths.policy_file, origin="your own policy.yaml")
+        return PolicyChoice(path=paths.policy_file, origin=OWN_ORIGIN)
     made = write_policy(config.resume, paths.state)
     return PolicyChoice(path=None, origin="shipped" if made is None else ORIGIN, short_hands=made)
 

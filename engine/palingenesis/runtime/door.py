@@ -296,7 +296,9 @@ class Entrance(TypedDict):
 class PolicyText(TypedDict):
     """The policy in force, as it was written.
 
-    `alone` is the digest without what projects ask for; where it is missing it is the same.
+    `path` is the file that decides, though what it says now may have been refused. `source` is the
+    text that is in force; "" when an earlier daemon read it. `resolved` is what it comes to, with
+    what projects ask for. `alone` is the digest without that; where it is missing it is the same.
     """
 
     name: str
@@ -305,6 +307,7 @@ class PolicyText(TypedDict):
     path: str
     origin: str
     source: str
+    resolved: NotRequired[Mapping[str, object]]
 
 
 class Door(CandidateDoor, Protocol):

@@ -90,6 +90,11 @@ class PolicyFile:
         """Whether what the file says is in force, and would stay if it were gone."""
         return self._source.is_own
 
+    @property
+    def text(self) -> str:
+        """The policy in force as it was written; "" when that was read by an earlier daemon."""
+        return self._source.in_force.decode("utf-8", "replace")
+
     async def watch(self, emit: Emit) -> None:
         """Check now, and again whenever something hints at a change."""
         async with asyncio.TaskGroup() as tasks:

@@ -37,6 +37,8 @@ class FileSource:
         self._fallback = fallback
         self.beside: tuple[Path, ...] = ()
         """Other files that the policy extends, or would like to."""
+        self.in_force = b""
+        """The text of the policy in force; empty: nothing that was read since the start is."""
 
     def more(self) -> tuple[Path, ...]:
         """Files that belong to it and need not exist."""
@@ -53,6 +55,7 @@ class FileSource:
 
     def adopted(self, reading: Reading) -> None:
         """Have what the file itself said last stay in force, should it go."""
+        self.in_force = reading.content or b""
         if not reading.instead:
             self._fallback = None
 

@@ -14,6 +14,7 @@ from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
 from palingenesis.surfaces.cli.naming import choose_name
+from palingenesis.surfaces.cli.policy_in_force import policy_of
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ def _policy(desk: Desk, file: str | None) -> "Policy":
         return usable_given(read_policy(file))
     with contextlib.suppress(NotRunningError):
         told = desk.client().policy()
+        if (in_force := policy_of(told)) is not None:
+            return in_force
         path = Path(told["path"])
         raw = told["source"].encode()
         return usable_given(GivenPolicy(said=str(path), name=path.stem, raw=raw, path=path))

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from palingenesis import shipped
-from palingenesis.core.errors import InvalidConfigError, NotRunningError
+from palingenesis.core.errors import InvalidConfigError, NotRunningError, PalingenesisError
 from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.door import SCHEMA_VERSION, PolicyText
 from palingenesis.runtime.foreign_text import plain
@@ -17,6 +17,7 @@ from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
 from palingenesis.surfaces.cli.naming import Word, choose_name
 from palingenesis.surfaces.cli.other_kinds import way_out
+from palingenesis.surfaces.cli.policy_in_force import is_forgotten, named, policy_of, remark_on
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -75,15 +76,20 @@ def show(
     told, remark = _told(desk, file)
     if remark:
         click.echo(f"warning: {plain(remark, 500)}", err=True)
-        click.echo(f"hint: palingenesis policy validate {plain(told['path'], 500)}", err=True)
-    if rule_id is None and not resolved:
-        _say_source(told, as_json=as_json)
+        if Path(told["path"]).exists():
+            click.echo(f"hint: palingenesis policy validate {plain(told['path'], 500)}", err=True)
+    if rule_id is None and not resolved and not is_forgotten(told):
+        _say_source(told, is_file=not (remark and "resolved" in told), as_json=as_json)
         return
+    if rule_id is None and not resolved:
+        click.echo("# its text is not known any more; these are its rules", err=True)
     policy = _policy(told)
+    hint = "palingenesis policy show --resolved"
     if rule_id is not None:
-        hint = "palingenesis policy show --resolved"
         rule_id = choose_name(rule_id, [one.id for one in policy.rules], what="rule", hint=hint)
     if source and rule_id is not None and not as_json:
+        if is_forgotten(told):
+            raise PalingenesisError("the text of the policy in force is not known any more", hint)
         click.echo(_lines_of(told["source"], rule_id))
         return
     _say_resolved(desk, told, policy, rule_id, as_json=as_json)
@@ -98,14 +104,17 @@ def _told(desk: Desk, file: str | None) -> tuple[PolicyText, str]:
         told = desk.client().policy()
     except NotRunningError:
         return _would_use(desk)
-    return told, _remark(told)
+    return told, remark_on(told)
 
 
-def _say_source(told: PolicyText, *, as_json: bool) -> None:
+def _say_source(told: PolicyText, *, is_file: bool, as_json: bool) -> None:
+    """The text; `is_file`: that is what stands in the file."""
     if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, **told})
+        text = {key: value for key, value in told.items() if key != "resolved"}
+        say_json({"schema_version": SCHEMA_VERSION, **text})
         return
-    click.echo(plain(f"# {told['path']} ({told['origin']})", 500), err=True)
+    head = f"{told['path']} ({told['origin']})" if is_file else f"{named(told)}, as it was adopted"
+    click.echo(plain(f"# {head}", 500), err=True)
     click.echo(told["source"].rstrip("\n"))
 
 
@@ -177,6 +186,8 @@ def _lines_of(source: str, rule_id: str) -> str:
 def _policy(told: PolicyText) -> "Policy":
     from palingenesis.surfaces.cli.policy_text import render
 
+    if (in_force := policy_of(told)) is not None:
+        return in_force
     compiled = _compiled(told["source"].encode(), Path(told["path"]))
     if compiled.policy is None:
         text = render(compiled.diagnostics, told["source"], told["path"], compiled.sources)
@@ -186,20 +197,6 @@ def _policy(told: PolicyText) -> "Policy":
             hint=way_out(told["source"], told["path"]),
         )
     return compiled.policy
-
-
-def _remark(told: PolicyText) -> str:
-    """Why the file is not what the daemon decides by; "" when it is."""
-    compiled = _compiled(told["source"].encode(), Path(told["path"]))
-    if compiled.policy is None:
-        return f"this file is refused; what is in force is its last good version {_head(told)}"
-    if compiled.policy.digest != told.get("alone", told["digest"]):
-        return f"this file has just changed; what is in force is {_head(told)}"
-    return ""
-
-
-def _head(told: PolicyText) -> str:
-    return told["digest"][:6]
 
 
 def _would_use(desk: Desk) -> tuple[PolicyText, str]:
