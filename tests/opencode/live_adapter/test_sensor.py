@@ -16,7 +16,7 @@ from palingenesis.core.errors import (
     PalingenesisError,
     PassingError,
 )
-from palingenesis.core.values import DownCause, SessionId, StopReason, Way
+from palingenesis.core.values import AgentId, DownCause, SessionId, StopReason, Way
 from palingenesis.processes.exits import Exit
 from palingenesis.processes.identity import Identity
 from tests.opencode.live_adapter.fake import (
@@ -426,6 +426,49 @@ def test_what_rested_when_the_server_died_is_not_told_again() -> None:
         assert len(told.of(ev.PersonPrompted)) == 1
 
     watched(scene)
+
+
+def test_what_she_said_before_two_deaths_in_a_row_is_told_after_the_second() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        await listed(told)
+        said_at = int(server.clock.now().timestamp() * 1000)
+        fake.messages["ses_1"].append(user(3, time={"created": said_at}))
+        fake.sessions["ses_1"]["time"]["updated"] = said_at
+        server.is_killed()
+        await told.wait(ev.AgentDown)
+        server.clock.at += timedelta(seconds=12)
+        server.is_killed()
+        await told.wait(ev.AgentDown, 2)
+
+        assert (await told.wait(ev.SessionStopped)).stop.reason is StopReason.CRASH
+
+    watched(scene)
+
+
+def test_who_worked_when_the_server_died_is_not_told_again_when_it_dies_again_soon() -> None:
+    believing: list[Told] = []
+
+    def believed(_agent: AgentId) -> list[SessionId]:
+        return [ONE] if believing and not believing[0].of(ev.AgentDown) else []
+
+    async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+        await listed(told)
+        died_at = server.clock.now()
+        fake.messages["ses_1"] = [user(1), answer(2, finish=None)]
+        fake.sessions["ses_1"]["time"]["updated"] = int(died_at.timestamp() * 1000) - 1000
+        believing.append(told)
+        server.is_killed()
+        await told.wait(ev.AgentUp, 2)
+        await asyncio.sleep(0.2)
+
+        server.clock.at = died_at + timedelta(seconds=5)
+        server.is_killed()
+        await told.wait(ev.AgentUp, 3)
+        await asyncio.sleep(0.2)
+
+        assert told.of(ev.SessionStopped) == []
+
+    watched(scene, believed=believed)
 
 
 def test_a_prompt_that_the_stream_missed_is_told_as_of_when_she_said_it() -> None:

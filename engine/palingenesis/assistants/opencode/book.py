@@ -63,7 +63,10 @@ class Book:
         self._listed: dict[str, tuple[str, str]] = {}
         self.watched: dict[str, Watched] = {}
         self._ended_at: datetime | None = None
+        self._unheard_since: datetime | None = None
+        """From then on until the last end; None: nobody is suspected."""
         self._at_work: frozenset[str] = frozenset()
+        """Those that worked at an end since then."""
 
     def tell(self, emit: Emit) -> None:
         """From now on, tell this one."""
@@ -163,7 +166,12 @@ class Book:
         Args:
             at_work: those that worked until then, as whoever decides knows by the end itself.
         """
-        self._ended_at, self._at_work = self._now(), frozenset(at_work)
+        now = self._now()
+        if self._unheard_since is None:
+            self._unheard_since, self._at_work = now - _UNHEARD, frozenset()
+            if self._ended_at is not None and self._unheard_since < self._ended_at <= now:
+                self._unheard_since = self._ended_at  # who was touched before was looked at then
+        self._ended_at, self._at_work = now, self._at_work.union(at_work)
         self._families.drop()
         for watched in self.watched.values():
             life = Life(session=watched.info.id, activity=Activity.IDLE, user=watched.life.user)
@@ -174,16 +182,18 @@ class Book:
 
         Whoever was touched then, and is not known to have worked, is looked at.
         """
-        if self._ended_at is None:
+        if (since := self._unheard_since) is None:
             return
-        since, self._ended_at = self._ended_at - _UNHEARD, None
+        self._unheard_since = None
         for info in listed:
             is_touched = info.updated is not None and info.updated >= since
             if is_touched and info.parent is None and info.id not in self._at_work:
                 watched = self.expect(info.id, info)
-                watched.unheard_since = since
-                if watched.life.activity is Activity.IDLE:
-                    watched.life = replace(watched.life, activity=Activity.UNKNOWN)
+                watched.unheard_since = watched.unheard_since or since
+        for watched in self.watched.values():
+            is_suspected = watched.unheard_since is not None and watched.id not in self._at_work
+            if is_suspected and watched.life.activity is Activity.IDLE:
+                watched.life = replace(watched.life, activity=Activity.UNKNOWN)
 
     def all_in_doubt(self) -> None:
         """The server is out of reach: whoever worked may go on working."""

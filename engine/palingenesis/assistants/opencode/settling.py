@@ -275,7 +275,7 @@ class Settling:
     def _tell_stop(self, watched: Watched, stop: Stop) -> None:
         if stop.key == watched.told:
             return
-        watched.told = stop.key
+        watched.told, watched.unheard_since = stop.key, None
         self._emit(
             events.SessionStopped(
                 at=self._clock.now(), session=watched.id, agent=self._agent, stop=stop

@@ -39,7 +39,10 @@ class Watched:
     written: dict[str, None] = field(default_factory=dict)
     """Paths that its tools wrote, oldest first."""
     unheard_since: datetime | None = None
-    """What was said from then on may have been heard by nobody, for its process died."""
+    """What was said from then on may have been heard by nobody, for its process died.
+
+    None again as soon as it was told what became of it.
+    """
     history_read: bool = False
     work: tuple[object, ...] = ()
     """What its work looked like when it was last read."""
@@ -57,7 +60,7 @@ class Watched:
     @property
     def is_untold(self) -> bool:
         """Whether it has come to rest, and nobody could be told yet why."""
-        rests = not self.is_at_work and self.moves > 0
+        rests = not self.is_at_work and self.moves > 0 and self.unheard_since is None
         return rests and (not self.told or RETRIES in self.told or self.told.endswith(SPINS))
 
 
