@@ -17,6 +17,7 @@ from palingenesis.journal import SqliteJournal
 from palingenesis.runtime.ports import Entry
 from palingenesis.surfaces.cli.program import run
 from tests.cli.test_commands import environment
+from tests.control.doors import served
 
 AT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 OPENCODE = AgentId("opencode")
@@ -121,7 +122,7 @@ def test_the_newest_events_are_kept_when_there_are_too_many(
     assert row["kind"] == "effect-ended"
 
 
-@pytest.mark.parametrize("asked", [[], ["1"], ["#1"], [SESSION], ["ses_1"]])
+@pytest.mark.parametrize("asked", [[], ["1"], ["#1"], [SESSION], ["ses_1"], ["Write the docs"]])
 def test_a_decision_is_explained_from_the_journal(
     night: dict[str, str], capsys: pytest.CaptureFixture[str], asked: list[str]
 ):
@@ -170,6 +171,18 @@ def test_an_unknown_decision_is_one_clear_error(
     assert run(["explain", "99"], night) == 1
 
     assert "no decision 99" in capsys.readouterr().err
+
+
+def test_an_unknown_session_is_the_same_clear_error_as_with_the_daemon(
+    night: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["explain", "nosuch"], night) == 2
+    without = capsys.readouterr()
+    with served(tmp_path):
+        assert run(["explain", "nosuch"], night) == 2
+
+    assert without == capsys.readouterr()
+    assert without.err == "error: 'nosuch': no such session\nhint: palingenesis sessions\n"
 
 
 def test_reading_changes_no_byte_of_the_journal(night: dict[str, str]):

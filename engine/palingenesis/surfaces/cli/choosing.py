@@ -1,6 +1,7 @@
 """Which session a person means: a whole id, a unique prefix, or the title; or a whole agent."""
 
 from collections.abc import Sequence
+from typing import TypedDict, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,6 +16,16 @@ _LISTED_MAX = 5
 _COMPLETE_S = 1.0
 _CLOSE = 0.75
 """Ids begin alike, so that half a likeness says nothing."""
+
+
+class Called(TypedDict):
+    """What a session is called."""
+
+    id: str
+    title: str
+
+
+_Row = TypeVar("_Row", bound=Called)
 
 
 class UnclearSessionError(PalingenesisError):
@@ -44,7 +55,7 @@ class SessionWord(Word):
         ]
 
 
-def choose_session(rows: Sequence[SessionStatus], asked: str | None) -> SessionStatus:
+def choose_session(rows: Sequence[_Row], asked: str | None) -> _Row:
     """The session that `asked` means; None means the only one there is.
 
     Raises:
@@ -75,7 +86,7 @@ def sessions_of_agent(rows: Sequence[SessionStatus], asked: str) -> list[Session
     return [row for row in rows if row["agent"] == asked]
 
 
-def _fitting(rows: Sequence[SessionStatus], asked: str) -> list[SessionStatus]:
+def _fitting(rows: Sequence[_Row], asked: str) -> list[_Row]:
     if not asked.strip():
         # Every id begins with it, and a script whose variable is empty means none of them.
         raise UnclearSessionError("the session's name is empty", hint="palingenesis sessions")
@@ -88,7 +99,7 @@ def _fitting(rows: Sequence[SessionStatus], asked: str) -> list[SessionStatus]:
     )
 
 
-def _perhaps(rows: Sequence[SessionStatus], asked: str) -> str:
+def _perhaps(rows: Sequence[_Row], asked: str) -> str:
     """The session with the nearest name, as a question; or where all of them are listed."""
     from difflib import get_close_matches
 

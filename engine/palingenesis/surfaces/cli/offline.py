@@ -14,6 +14,7 @@ from palingenesis.runtime.event_rows import Ordered, event_row
 from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.views import decoded, explanations
+from palingenesis.surfaces.cli.choosing import Called, UnclearSessionError, choose_session
 from palingenesis.surfaces.cli.journal_reading import BEGINNING, say_removed
 
 _LOOKED_BACK = 20_000
@@ -62,15 +63,34 @@ def all_events(
     instant = datetime.fromisoformat(since) if since else None
     with _journal(paths) as journal:
         say_removed(journal, instant or BEGINNING)
-        whole = _whole_id(session, _known_sessions(journal)) if session else None
+        known = [one["id"] for one in _known_sessions(journal)]
+        whole = _whole_id(session, known) if session else None
         ordered = Ordered()
         for one in journal.entries(since=instant, session=whole, kinds=classes_of(kinds)):
             yield event_row(decoded(one), entry_to_plain(one), ordered)
 
 
-def _known_sessions(journal: ReadOnlyJournal) -> list[str]:
-    seen = islice(journal.entries(kinds=["SessionSeen"], newest_first=True), _LOOKED_BACK)
-    return [str(one.event.session) for one in seen if isinstance(one.event, SessionSeen)]
+def _known_sessions(journal: ReadOnlyJournal) -> list[Called]:
+    """Each once, as it was called last."""
+    newest = islice(journal.entries(kinds=["SessionSeen"], newest_first=True), _LOOKED_BACK)
+    seen = [one.event for one in newest if isinstance(one.event, SessionSeen)]
+    titles = {str(one.session): one.title for one in reversed(seen)}
+    return [Called(id=session, title=title) for session, title in titles.items()]
+
+
+def _meant(journal: ReadOnlyJournal, asked: str) -> str:
+    """The session that is meant, as a daemon would understand it.
+
+    Raises:
+        UnclearSessionError: none fits, or more than one.
+    """
+    try:
+        return choose_session(_known_sessions(journal), asked)["id"]
+    except UnclearSessionError:
+        # Of one that was seen long ago the journal may know no more than what was done since.
+        if any(islice(journal.entries(session=asked, newest_first=True), 1)):
+            return asked
+        raise
 
 
 def read_explanations(
@@ -81,10 +101,10 @@ def read_explanations(
     Raises:
         NotRunningError: there is no journal yet.
         JournalError: it cannot be read.
-        PalingenesisError: there is no such decision.
+        PalingenesisError: there is no such decision, or no such session.
     """
     with _journal(paths) as journal:
-        whole = _whole_id(session, _known_sessions(journal)) if session else None
+        whole = _meant(journal, session) if session is not None else None
         newest = islice(journal.entries(session=whole, newest_first=True), _LOOKED_BACK)
         removed = journal.removed()
         return explanations(
