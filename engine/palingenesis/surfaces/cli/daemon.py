@@ -95,15 +95,17 @@ def start(
             click.echo("what you asked for is not in effect: it was running before", err=True)
             click.echo("hint: palingenesis daemon restart, with the same options", err=True)
         return
-    pid, is_other = start_daemon(desk, _flags(policy, server, debug))
-    _say_started(pid, was_running=is_other, as_json=as_json)
+    began = start_daemon(desk, _flags(policy, server, debug))
+    _say_started(began.pid, was_running=began.is_other, as_json=as_json, more=began.opencode)
 
 
-def _say_started(pid: int, *, was_running: bool, as_json: bool) -> None:
+def _say_started(pid: int, *, was_running: bool, as_json: bool, more: str = "") -> None:
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, "pid": pid, "was_running": was_running})
     else:
         click.echo(f"the daemon runs{' already' if was_running else ''} (pid {pid})")
+        if more:
+            click.echo(more)
 
 
 @daemon.command(short_help="Stop the daemon; agents keep running.", epilog=STOP_EXAMPLES)
@@ -171,9 +173,10 @@ def restart(
             click.echo(f"the service was restarted (pid {pid})")
     else:
         stop_daemon(desk, force=force)
-        pid, _ = start_daemon(desk, flags)
+        began = start_daemon(desk, flags)
+        pid = began.pid
         if not as_json:
-            _say_started(pid, was_running=False, as_json=False)
+            _say_started(pid, was_running=False, as_json=False, more=began.opencode)
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, "pid": pid, "was_running": False})
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -32,8 +33,18 @@ _START_SPAN = timedelta(seconds=30)
 _AGENT_SPAN = timedelta(seconds=10)
 
 
-def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
-    """Start a daemon and wait until it answers; its pid, and whether another one was quicker.
+class Started(NamedTuple):
+    """What came of a start."""
+
+    pid: int
+    is_other: bool
+    """Whether another daemon was quicker, and runs instead."""
+    opencode: str = ""
+    """That OpenCode came up, for people; "" when that is not known, or told already."""
+
+
+def start_daemon(desk: Desk, flags: Sequence[str]) -> Started:
+    """Start a daemon and wait until it answers, and a little for its OpenCode.
 
     Raises:
         DeadlineError: it started and does not answer.
@@ -46,6 +57,8 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
     paths, environ = desk.paths, dict(desk.environ)
     Supervisor.of(environ)  # whoever keeps the shell that we are typed into does not keep it
     config = load_config(paths)  # its problems are told here, not in a log
+    attends = config.opencode.mode == "managed" or "--server" in flags
+    awaits = attends and config.monitoring.has_somebody
     paths.prepare()
     log = _open_log(paths)
     try:
@@ -67,18 +80,20 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> tuple[int, bool]:
     while True:
         if child.poll() is not None:
             failure = _failed_start(paths, begin, child.returncode)
-            return _pid_of_another(client, failure), True
+            return Started(_pid_of_another(client, failure), is_other=True)
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
-            attends = config.opencode.mode == "managed" or "--server" in flags
-            if attends and config.monitoring.has_somebody:
+            if awaits:
                 told = _once_an_agent_is_told(client, told, child)
                 if child.poll() is not None:
                     failure = _failed_start(paths, begin, child.returncode)
-                    return _pid_of_another(client, failure), True
+                    return Started(_pid_of_another(client, failure), is_other=True)
             child.returncode = child.returncode or 0  # it outlives us, and is not waited for
             _warn_about_start(told)
-            return told["pid"], False
+            opencode = came_up(told)
+            if awaits and not opencode:
+                _say_not_up(told)
+            return Started(told["pid"], is_other=False, opencode=opencode)
         if not patience.lasts():
             child.returncode = child.returncode or 0
             raise DeadlineError(
@@ -113,10 +128,25 @@ def _warn_about_start(told: Status) -> None:
         click.echo("warning: the policy was refused; the last good one is in force", err=True)
         place = plain(told["policy"]["path"], 500)
         click.echo(f"hint: palingenesis policy validate {place}", err=True)
+
+
+def came_up(told: Status) -> str:
+    """What to say of our OpenCode that runs; "" when none does yet."""
     for agent in told["agents"]:
-        if not agent["up"] and is_told(agent, told["since"]):
+        if agent["up"] and is_told(agent, told["since"]):
+            name = f"OpenCode {plain(agent['version'])}".rstrip()
+            return f"{name} runs" + (f" (pid {agent['pid']})" if agent["pid"] else "")
+    return ""
+
+
+def _say_not_up(told: Status) -> None:
+    """That our OpenCode is not there, why if that is known, and where to look."""
+    for agent in told["agents"]:
+        if is_told(agent, told["since"]):
             click.echo(f"warning: no OpenCode yet: {plain(agent['detail'], 500)}", err=True)
             click.echo("hint: it is tried again by itself; palingenesis status", err=True)
+            return
+    click.echo("OpenCode is not up yet; palingenesis status says when it is", err=True)
 
 
 def _once_an_agent_is_told(
@@ -137,11 +167,12 @@ def _once_an_agent_is_told(
 def is_told(agent: AgentStatus, since: str) -> bool:
     """Whether it is our OpenCode, and known to this run: the journal tells of earlier ones.
 
-    A program of the person's own is none that a start waits for.
+    One that an earlier run saw up may be gone: it is told again as soon as it answers. A program of
+    the person's own is none that a start waits for.
     """
     at, began = read_time(agent["since"]), read_time(since)
     is_new = at is not None and began is not None and at >= began
-    return not Way(agent["way"]).is_hers and (agent["up"] or is_new)
+    return not Way(agent["way"]).is_hers and is_new
 
 
 def check_log(paths: Paths) -> None:
