@@ -101,6 +101,10 @@ class WireDeadlineError(WireError):
     exit_code = ExitCode.TIMEOUT
 
 
+class WireTooLargeError(WireError):
+    """The other side answered more than we take in."""
+
+
 class AssistantError(PalingenesisError):
     """The assistant answered with something that we cannot use, or not at all."""
 
@@ -113,6 +117,10 @@ class AssistantSilentError(AssistantUnreachableError):
     """It took the request and did not answer in time: whether it acted on it is unknown."""
 
     exit_code = ExitCode.TIMEOUT
+
+
+class AssistantTooLargeError(AssistantUnreachableError):
+    """Its answer is more than we take in; a smaller part of it can be asked for."""
 
 
 class AssistantDeniedError(AssistantError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from palingenesis.core.errors import WireDeadlineError, WireError
+from palingenesis.core.errors import WireDeadlineError, WireError, WireTooLargeError
 from palingenesis.wire.exchange import Ask, BrokenError, Carrier, Reply
 from palingenesis.wire.sse import ServerSentEvent, SseParser
 
@@ -113,7 +113,8 @@ class Wire:
 
         Raises:
             WireDeadlineError: nothing complete within `timeout_s`.
-            WireError: no connection, a broken answer, or one that is too large.
+            WireTooLargeError: the answer is too large.
+            WireError: no connection, or a broken answer.
         """
         if json is not None:
             content = json_text.dumps(json).encode()
@@ -126,7 +127,9 @@ class Wire:
                 async for chunk in reply.chunks:
                     body += chunk
                     if len(body) > self._bytes_max:
-                        raise WireError(f"{self.origin} answered more than {self._bytes_max} bytes")
+                        raise WireTooLargeError(
+                            f"{self.origin} answered more than {self._bytes_max} bytes"
+                        )
                 return Answer(status=reply.status, headers=reply.headers, body=bytes(body))
         except TimeoutError as error:
             raise self._late(timeout_s) from error

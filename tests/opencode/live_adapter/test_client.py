@@ -12,6 +12,7 @@ from palingenesis.core.errors import (
     AssistantGarbageError,
     AssistantRefusedError,
     AssistantSilentError,
+    AssistantTooLargeError,
     AssistantUnreachableError,
 )
 from tests.opencode.live_adapter.fake import PASSWORD, PLACE, FakeOpenCode, play, user
@@ -121,5 +122,31 @@ def test_a_stream_that_falls_silent_is_an_error() -> None:
             await anext(stream)
             with pytest.raises(AssistantSilentError):
                 await anext(stream)
+
+    play(story)
+
+
+@pytest.mark.parametrize("limit", [None, 30, 8])
+def test_messages_that_are_too_large_for_one_answer_are_asked_for_in_smaller_pages(
+    limit: int | None,
+) -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        picture = "x" * (2 * 1024 * 1024 + 1024)
+        fake.messages["ses_1"] = [user(number, text=picture) for number in range(10)]
+        async with client(fake) as opencode:
+            found = await opencode.messages("ses_1", limit=limit)
+
+        wanted = fake.messages["ses_1"][-limit:] if limit else fake.messages["ses_1"]
+        assert found == wanted
+
+    play(story)
+
+
+def test_one_message_that_is_too_large_is_an_error_of_its_own() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1, text="x" * (17 * 1024 * 1024)), user(2)]
+        async with client(fake) as opencode:
+            with pytest.raises(AssistantTooLargeError, match="more than 16777216 bytes"):
+                await opencode.messages("ses_1")
 
     play(story)

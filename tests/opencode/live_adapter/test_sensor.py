@@ -471,6 +471,27 @@ def test_who_worked_when_the_server_died_is_not_told_again_when_it_dies_again_so
     watched(scene, believed=believed)
 
 
+def test_a_stop_is_told_although_an_old_message_is_too_large_to_be_read() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        picture = user(1, text="x" * (17 * 1024 * 1024))
+        fake.messages["ses_1"] = [picture, *(answer(number) for number in range(2, 40))]
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(41))
+        fake.busy()
+        speaks(fake, refused(42))
+        fake.idle()
+        async with asyncio.timeout(30):  # much is read in vain
+            while not told.of(ev.SessionStopped):
+                await asyncio.sleep(0.01)
+
+        assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
+        assert told.of(ev.FactsObserved)[-1].facts["session.messages"] is None
+
+    watched(scene, before=before)
+
+
 def test_a_prompt_that_the_stream_missed_is_told_as_of_when_she_said_it() -> None:
     async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
         await listed(told)

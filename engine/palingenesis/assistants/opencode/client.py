@@ -34,9 +34,11 @@ from palingenesis.core.errors import (
     AssistantGarbageError,
     AssistantRefusedError,
     AssistantSilentError,
+    AssistantTooLargeError,
     AssistantUnreachableError,
     WireDeadlineError,
     WireError,
+    WireTooLargeError,
 )
 from palingenesis.wire.exchange import Carrier
 from palingenesis.wire.http import Answer, Wire
@@ -51,6 +53,8 @@ HEARTBEAT_SILENCE_S = 25.0
 SESSIONS_MAX = 300
 _PAGE = 200
 _PAGES_MAX = 500
+_SMALLER = 4
+"""So many times smaller is the page that is asked for instead of one that is too large."""
 _READ = 4096
 
 
@@ -183,14 +187,21 @@ class OpenCode:
         self, session: str, *, limit: int | None = None
     ) -> list[Mapping[str, object]]:
         """The newest `limit` messages, or all of them, oldest first, as raw `{info, parts}`."""
-        if limit is not None:
-            return (await self._page(session, limit, ""))[0]
         pages: list[list[Mapping[str, object]]] = []
-        before = ""
+        before, size, left = "", limit or _PAGE, limit
         for _ in range(_PAGES_MAX):
-            page, before = await self._page(session, _PAGE, before)
+            size = size if left is None else min(size, left)
+            try:
+                page, before = await self._page(session, size, before)
+            except AssistantTooLargeError:
+                if size == 1:
+                    raise
+                size = max(1, size // _SMALLER)
+                continue
             pages.append(page)
-            if not before or not page:
+            left = left - len(page) if left is not None else None
+            size = min(size * 2, _PAGE)  # the others may be small again
+            if not before or not page or (left is not None and left <= 0):
                 break
         return [message for page in reversed(pages) for message in page]
 
@@ -311,6 +322,8 @@ class OpenCode:
             )
         except WireDeadlineError as error:
             raise AssistantSilentError(error.message, error.hint) from error
+        except WireTooLargeError as error:
+            raise AssistantTooLargeError(error.message, error.hint) from error
         except WireError as error:
             raise AssistantUnreachableError(error.message, error.hint) from error
         if answer.status == HTTPStatus.UNAUTHORIZED:

@@ -1,6 +1,7 @@
 """Reading why a session is idle, and telling it together with the facts of that moment."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from palingenesis.core.errors import (
     AssistantError,
     AssistantGarbageError,
     AssistantRefusedError,
+    AssistantTooLargeError,
 )
 from palingenesis.core.stops.times import Zones
 from palingenesis.core.values import AgentId, FactValue, Stop
@@ -207,7 +209,8 @@ class Settling:
         self._meet_person(watched, transcript, running)
         if transcript.person is not None:
             self._book.spoke(watched, transcript.person)
-        await self._read_history(watched, client, running)
+        with contextlib.suppress(AssistantTooLargeError):  # then its history is not known
+            await self._read_history(watched, client, running)
         await self._tell_facts(watched, transcript, client, retrying=False)
         if watched.is_at_work:
             return
