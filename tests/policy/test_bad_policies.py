@@ -219,7 +219,26 @@ SHAPE = {
     ),
     "S009 no steps": (
         with_do("[]"),
-        ("S009", 4, 9, "do needs at least 1 entry", ""),
+        ("S009", 4, 9, "do needs at least 1 entry", "say what to do, as in do: [attention]"),
+    ),
+    "S004 a limit that is a number": (
+        rules("  - id: one\n    do: [resume]\n    limit: 5\n"),
+        ("S004", 5, 12, "limit must be a mapping, not a number",
+         "as in limit: {max: 5, per: 1h}"),
+    ),
+    "S004 a condition that is empty": (
+        rules("  - id: one\n    when:\n    do: [resume]\n"),
+        ("S004", 4, 10, "when must be a text or a list, not nothing",
+         "write a condition; without 'when' the rule is always true"),
+    ),
+    "S004 a default that is a word": (
+        "version: 1\nrules: []\ndefault: attention\n",
+        ("S004", 3, 10, "default must be a mapping, not a text",
+         "as in default: {do: [attention]}"),
+    ),
+    "S001 a misspelt end of a wait, told once": (
+        with_do("[wait: {untl: retry_after, else: 5m}, resume]"),
+        ("S001", 4, 17, "unknown key 'untl'", "did you mean 'until'?"),
     ),
     "S009 two actions in one step": (
         with_do("[{resume: {}, finish: {}}]"),
@@ -261,6 +280,11 @@ SHAPE = {
     "S013 a version from the future": (
         "version: 2\nrules: []\n" + END,
         ("S013", 1, 10, "version 2 is not supported", "write 'version: 1'"),
+    ),
+    "S013 a version in quotes": (
+        "version: '1'\nrules: []\n" + END,
+        ("S013", 1, 10, "version is a number, and '1' is a text",
+         "write 'version: 1', without quotes"),
     ),
     "S014 a wait of weeks": (
         with_do("[{wait: {for: 2w}}]"),
@@ -443,6 +467,9 @@ EXPRESSIONS = {
     "work.done AND agent.up": ("E002", 21, "'AND' is not an operator here", "use 'and'"),
     "stop.reason is 'crash'": ("E002", 11, "'is' is not an operator here", "use '=='"),
     "stop.reason == 'crash": (
+        "E003", 26, "cannot parse the expression: unterminated string literal",
+        "close the quote"),
+    "stop.reason == 'crash # now'": (
         "E003", 26, "cannot parse the expression: unterminated string literal",
         "a ' #' starts a comment in YAML: quote the whole expression"),
     "(work.done": ("E003", 11, "cannot parse the expression: the brackets do not match", ""),

@@ -105,6 +105,8 @@ def lex(text: str) -> Lexed:
     return lexed
 
 
+UNCLOSED: Final = "close the quote"
+"""The way out of a text without an end."""
 _MOST_STRAYS: Final = 8
 
 
@@ -114,8 +116,7 @@ def _stray(lexed: Lexed, text: str, at: int) -> int:
     lexed.put(" ", at, at + 1)
     if char in "'\"":
         message = "cannot parse the expression: unterminated string literal"
-        advice = "a ' #' starts a comment in YAML: quote the whole expression"
-        mistake = Mistake(code="E003", message=message, help=advice, start=at, end=len(text))
+        mistake = Mistake(code="E003", message=message, help=UNCLOSED, start=at, end=len(text))
     else:
         message = f"cannot parse the expression: unexpected character '{char}'"
         advice = "texts are in quotes" if not char.isascii() else ""

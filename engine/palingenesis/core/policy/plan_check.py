@@ -13,7 +13,7 @@ from palingenesis.core.policy.messages import fill_params, placeholders, problem
 from palingenesis.core.policy.read import Listing, Node, Scalar, Table, place_in
 from palingenesis.core.policy.spelling import duration_text, resolve_expression, span_of
 from palingenesis.core.policy.steps import ACTIONS, NEEDS_ONE, Form, Option
-from palingenesis.core.policy.wait_check import check_span, check_wait
+from palingenesis.core.policy.wait_check import check_span, check_wait, is_misspelt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ def _check_one_of(
     key: Scalar, table: Table | None, ways: tuple[str, ...], findings: Findings
 ) -> None:
     given = [way for way in ways if table is not None and table.get(way) is not None]
-    if len(given) == 1:
+    if len(given) == 1 or (not given and is_misspelt(key.text, table, ways)):
         return
     listed = f"{', '.join(ways[:-1])} or {ways[-1]}"
     if given:

@@ -10,7 +10,7 @@ from palingenesis.core.facts import Kind, parse_duration, show_duration
 from palingenesis.core.policy.diagnostics import Findings, Span
 from palingenesis.core.policy.expressions import Reading, Scope, read_expression
 from palingenesis.core.policy.kinds import show_literal
-from palingenesis.core.policy.lexing import quoted, with_single_blanks
+from palingenesis.core.policy.lexing import UNCLOSED, quoted, with_single_blanks
 from palingenesis.core.policy.read import Node, Scalar, place_in
 from palingenesis.core.values import FactValue
 
@@ -46,7 +46,8 @@ def resolve_expression(node: Node, scope: Scope, findings: Findings) -> Resolved
     reading = read_expression(node.text, scope)
     for mistake in reading.mistakes:
         place = place_in(findings.source, node, mistake.start, mistake.end)
-        findings.add(mistake.code, mistake.message, place, mistake.help)
+        cut = mistake.help == UNCLOSED and _comment_after(node, findings) is not None
+        findings.add(mistake.code, mistake.message, place, _CUT if cut else mistake.help)
     _check_comment(node, scope, findings)
     text = node.text
     for start, end, name in reversed(reading.params):
@@ -54,13 +55,21 @@ def resolve_expression(node: Node, scope: Scope, findings: Findings) -> Resolved
     return Resolved(with_single_blanks(text), reading)
 
 
-_COMMENT: Final = re.compile(r"[ \t]+(#)(\S.*)")
+_CUT: Final = "a ' #' starts a comment in YAML: quote the whole expression"
+_COMMENT: Final = re.compile(r"[ \t]+(#)(.*)")
+
+
+def _comment_after(node: Scalar, findings: Findings) -> "re.Match[str] | None":
+    """The comment that ends a value which has no quotes around it."""
+    return None if node.quoted else _COMMENT.match(findings.source.text, node.span.end)
 
 
 def _check_comment(node: Scalar, scope: Scope, findings: Findings) -> None:
     """Refuse `a #and b`: with one character more it says something else, and looks like a typo."""
-    comment = None if node.quoted else _COMMENT.match(findings.source.text, node.span.end)
-    if comment is not None and read_expression(f"{node.text} {comment[2]}", scope).term is not None:
+    comment = _comment_after(node, findings)
+    if comment is None or not comment[2] or comment[2][0].isspace():
+        return
+    if read_expression(f"{node.text} {comment[2]}", scope).term is not None:
         message = "the rest of this expression is a comment"
         advice = "remove the '#', or put a blank behind it"
         findings.add("E021", message, Span(comment.start(1), comment.end()), advice)

@@ -167,6 +167,7 @@ def _tell(problem: _Problem, root: Node, findings: Findings) -> None:
         findings.add("S004", message, node.span, options_advice(action, node))
     else:
         code, message, advice = _words(problem, node)
+        advice = advice or _shape(problem, node)
         span = node.span
         if problem.validator in {"minProperties", "maxProperties"} and isinstance(node, Table):
             span = node.entries[-1][0].span if node.entries else node.span
@@ -174,6 +175,24 @@ def _tell(problem: _Problem, root: Node, findings: Findings) -> None:
             key = node.key(str(problem.instance))
             span = key.span if key is not None else span
         findings.add(code, message, span, advice)
+
+
+_SHAPES: Final = {
+    "limit": "as in limit: {{max: {0}, per: 1h}}",
+    "when": "write a condition; without 'when' the rule is always true",
+    "default": "as in default: {{do: [attention]}}",
+    "do": "say what to do, as in do: [attention]",
+    "then": "say what to do, as in then: [attention]",
+}
+"""What a rule's keys look like; {0} is a number that stood there."""
+
+
+def _shape(problem: _Problem, node: Node) -> str:
+    """How that is written which has another shape here."""
+    if not problem.path or problem.path[0] not in {"rules", "default"}:
+        return ""
+    is_number = isinstance(node, Scalar) and type(node.value) is int and node.value > 0
+    return _SHAPES.get(str(problem.path[-1]), "").format(_written(node) if is_number else 3)
 
 
 def _one_of(values: list[str]) -> str:
@@ -298,6 +317,9 @@ def _words(problem: _Problem, node: Node) -> tuple[str, str, str]:
         listed = any("array" in one for one in types)
         expected = "a text or a list" if listed else "a text or a mapping"
         return "S004", f"{name} must be {expected}, not {_called(node)}", ""
+    if validator == "const" and isinstance(problem.instance, str):
+        advice = "write 'version: 1', without quotes"
+        return "S013", f"version is a number, and {_shown(node)} is a text", advice
     if validator == "const":
         return "S013", f"version {_written(node)} is not supported", "write 'version: 1'"
     if validator == "pattern" and problem.schema.get("title") == "source":

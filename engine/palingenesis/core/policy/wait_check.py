@@ -1,10 +1,12 @@
 """Checking the options of `wait`: which go together, and that no wait lasts for ever."""
 
-from palingenesis.core.facts import show_duration
+from collections.abc import Collection
+
+from palingenesis.core.facts import did_you_mean, show_duration
 from palingenesis.core.policy.diagnostics import Findings
 from palingenesis.core.policy.read import Node, Scalar, Table
 from palingenesis.core.policy.spelling import span_of
-from palingenesis.core.policy.steps import LONGEST_WAIT
+from palingenesis.core.policy.steps import ACTIONS, LONGEST_WAIT
 
 
 def check_wait(key: Scalar, table: Table | None, findings: Findings) -> None:
@@ -27,9 +29,17 @@ def check_span(what: str, node: Node | None, findings: Findings) -> None:
         findings.add("S014", message, node.span, advice)
 
 
+def is_misspelt(action: str, table: Table | None, names: Collection[str]) -> bool:
+    """Whether an unknown option of an action, which is told anyway, means one of these."""
+    keys = [key.text for key, _ in table.entries] if table is not None else []
+    known = ACTIONS[action].options
+    return any(key not in known and did_you_mean(key, names) != "" for key in keys)
+
+
 def _check_else(key: Scalar, table: Table, findings: Findings) -> None:
     other, until = table.key("else"), table.get("until")
-    if other is not None and until is None and table.get("for-condition") is None:
+    waits = until is not None or table.get("for-condition") is not None
+    if other is not None and not waits and not is_misspelt("wait", table, ("until",)):
         advice = "'else' says how long when 'until' names no instant"
         findings.add("S012", "'else' without 'until'", other.span, advice)
     if until is not None and other is None and not _is_calendar_end(until):
