@@ -4,8 +4,8 @@ Theory of operation: the stream tells at once, and polling repairs what the stre
 feed the same fold (life.py), so that what is known twice is told once. A poll whose answer was
 overtaken by a signal is ignored. An idle is a question, not an answer: the transcript says
 whether it is the final one, and why. The end of the process is seen through its pidfd, and ends
-everything that was believed of its sessions without telling their stops: the kernel knows whom it
-had seen at work.
+everything that was believed of its sessions. Only the stops that it left in its storage are told;
+of the others the kernel knows whom it had seen at work.
 """
 
 import asyncio
