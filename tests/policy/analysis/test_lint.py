@@ -230,3 +230,18 @@ def test_nothing_is_said_twice_and_everything_in_the_order_of_the_file() -> None
 
     assert len(set(found)) == len(found)
     assert [one.line for one in found] == sorted(one.line for one in found)
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        ("{backoff: {first: 1h, max: 1m}}", True),
+        ("{until: retry_after, else: {backoff: {first: 1h, max: 1m}}}", True),
+        ("{backoff: {first: 1m, max: 1m}}", False),
+        ("{backoff: {first: 1m, max: 1h}}", False),
+    ],
+)
+def test_a_ladder_that_begins_above_its_longest_wait_is_told(wait: str, told: bool):
+    rule = f"{{id: a, when: stop.reason == 'network', do: [wait: {wait}, resume]}}"
+
+    assert ("L117" in codes(rules(rule))) is told

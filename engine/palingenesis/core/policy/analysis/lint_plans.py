@@ -32,10 +32,11 @@ _BY_PERSON: Final = frozenset({"user_exit", "user_abort"})
 
 
 def plans(chart: Chart) -> Iterator[Remark]:
-    """L110 to L115 and L121, rule by rule."""
+    """L110 to L115, L117 and L121, rule by rule."""
     for index, rule in enumerate(chart.policy.rules):
         if decides(rule):
             yield from _limit(rule)
+            yield from _upside_down(rule)
             yield from _in_vain(chart, index, rule)
             yield from _against_her(chart, index, rule)
             yield from _for_ever(chart, index, rule)
@@ -80,6 +81,22 @@ def _limit(rule: Rule) -> Iterator[Remark]:
                 f"but its limit forgets after {show_duration(per)}"
             )
             yield _remark(rule, "L112", message, "raise 'per' above the wait", "limit")
+
+
+def _upside_down(rule: Rule) -> Iterator[Remark]:
+    """L117: a ladder whose first wait is cut to its longest."""
+    waits = [step for course in courses(rule) for step in course.steps if isinstance(step, Wait)]
+    ladders = [one for wait in waits for one in (wait.backoff, wait.otherwise)]
+    for ladder in ladders:
+        if isinstance(ladder, Backoff) and ladder.first > ladder.longest:
+            longest = show_duration(ladder.longest)
+            message = (
+                f"a backoff begins with {show_duration(ladder.first)}, "
+                f"but no wait of it is longer than its max: each takes {longest}"
+            )
+            advice = f"raise 'max', or write 'for: {longest}' if that is meant"
+            yield _remark(rule, "L117", message, advice, "do")
+            return
 
 
 def _otherwise(wait: Wait) -> timedelta:

@@ -151,6 +151,18 @@ CODES: Final = (
         severity=Grade.WARNING,
     ),
     Code(
+        code="L117",
+        title="A backoff that begins above its longest wait",
+        why="`max` holds for every wait of the ladder, also for the first one: where `first` is "
+        "longer, each wait takes `max`. Often the two were exchanged.",
+        bad="when: stop.reason == 'network'\ndo: [wait: {backoff: {first: 1h, max: 1m}}, resume]\n"
+        "limit: {max: 3, per: 8h}\n",
+        good="when: stop.reason == 'network'\ndo: [wait: {backoff: {first: 1m, max: 1h}}, resume]\n"
+        "limit: {max: 3, per: 8h}\n",
+        frame=Frame.LINT_RULE,
+        severity=Grade.WARNING,
+    ),
+    Code(
         code="L120",
         title="A comparison with a fact that may be unknown",
         why="Where the fact is unknown the comparison is neither true nor false, and the rule does "
