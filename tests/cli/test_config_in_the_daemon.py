@@ -98,6 +98,12 @@ def test_a_broken_edit_is_refused_and_a_good_one_after_it_is_not(machine: Machin
     assert refused.returncode == 5
     assert "config.toml:4:1: error: unknown key 'daemon.log_levl'" in refused.stderr
     assert "config.toml was refused; what held before holds on" in refused.stderr
+    assert "hint: correct the file; config.toml is read again as soon as" in refused.stderr
+    assert machine.say("status").stdout.startswith("degraded")
+    health = machine.say("health")
+    assert health.returncode == 1
+    assert "config: config.toml was refused; what held" in health.stdout
+    assert "→ palingenesis config validate" in health.stdout
     assert any("log_levl" in str(line) for line in machine.status()["warnings"])  # type: ignore[union-attr]
 
     machine.save("")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from palingenesis.runtime.refusals import CONFIG_REFUSED
 from tests.cli.test_commands import Say, daemon, say
 from tests.control.doors import Served, a_session
 
@@ -50,6 +51,7 @@ def test_an_agent_that_is_down_degrades_it_and_says_why(say: Say, daemon: Served
             "policy",
         ),
         ({"notifications": {"channels": [], "pending": 0, "failed": 2, "last": None}}, "notices"),
+        ({"warnings": [f"{CONFIG_REFUSED}: palingenesis config validate"]}, "config"),
         ({"safe_hold": {"since": "", "what": "w", "where": "x", "version": "1"}}, "hold"),
     ],
 )

@@ -18,12 +18,11 @@ from palingenesis.runtime.config import Config
 from palingenesis.runtime.config_watch import ConfigWatch, Look
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.ports import Channel, Clock
-from palingenesis.runtime.refusals import refusal
+from palingenesis.runtime.refusals import CONFIG_REFUSED, CONFIG_WAY_OUT, refusal
 from palingenesis.runtime.reload import Answer, Verdict
 
 RESTART = "after the next restart (palingenesis daemon restart)"
 HELD = "nothing is done: [policy] mode in config.toml is shadow, so decisions are only written down"
-KEPT = "config.toml was refused; what held before holds on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +70,11 @@ def why_an_agents_configuration(paths: Paths, world: World) -> str:
 
 def warnings_of(watch: ConfigWatch) -> tuple[str, ...]:
     """What `status` warns about: what stands in the file, and what of it does not hold yet."""
-    refused = [KEPT, *(problem.replace("\n", " ") for problem in watch.problems)]
-    later = [f"{said}: {RESTART}" for said in watch.later]
+    refused = [
+        f"{CONFIG_REFUSED}: {CONFIG_WAY_OUT}",
+        *(problem.replace("\n", " ") for problem in watch.problems),
+    ]
+    later = [f"{one}: {RESTART}" for one in watch.later]
     held = [HELD] if watch.config.policy_mode == "shadow" else []
     return (*(refused if watch.problems else ()), *held, *later, *watch.config.warnings)
 
@@ -80,7 +82,7 @@ def warnings_of(watch: ConfigWatch) -> tuple[str, ...]:
 def answer(look: Look, verdict: Verdict, renamed: tuple[str, ...]) -> door.Answer:
     """What whoever asked for a reload is told."""
     if look.problems:
-        return {"ok": False, "message": KEPT, "problems": list(look.problems)}
+        return {"ok": False, "message": CONFIG_REFUSED, "problems": list(look.problems)}
     if look.busy:
         return {"ok": False, "message": "somebody is still writing config.toml"}
     said = [*renamed, *look.changed, *(f"{one}: {RESTART}" for one in look.later)]

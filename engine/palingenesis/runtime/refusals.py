@@ -9,6 +9,9 @@ from typing import Final
 
 GONE: Final = "the file is gone"
 """How the one problem begins of a file that is there no more."""
+CONFIG_REFUSED: Final = "config.toml was refused; what held before holds on"
+"""What became of the newest config.toml, in one sentence."""
+CONFIG_WAY_OUT: Final = "palingenesis config validate"
 
 
 def is_gone(problems: Sequence[str]) -> bool:

@@ -235,9 +235,10 @@ def reload(desk: Desk, as_json: bool) -> None:
     if as_json:
         say_json({"schema_version": SCHEMA_VERSION, **answer})
     if not answer["ok"]:
+        kind = "config.toml" if "config.toml" in answer["message"] else "a policy"
         refusal = InvalidConfigError(
             answer["message"],
-            hint="correct the file; a policy is read again as soon as it is saved",
+            hint=f"correct the file; {kind} is read again as soon as it is saved",
         )
         refusal.problems = tuple(answer.get("problems", ()))  # type: ignore[attr-defined]
         raise refusal

@@ -41,7 +41,7 @@ class Complaint:
 
     about: str
     """One word for programs: `hold`, `pause`, `journal`, `policy`, `agent`, `rail`, `notices`,
-    `sensor`, `daemon`."""
+    `sensor`, `config`, `daemon`."""
     text: str
     fix: str
 
@@ -116,10 +116,17 @@ def complaints_of(told: Status) -> list[Complaint]:
     if failed := told["notifications"]["failed"]:
         text = f"{count_of(failed, 'notice')} could not be delivered"
         found.append(Complaint(about="notices", text=text, fix="palingenesis doctor"))
-    for warning in told["warnings"]:
-        if warning.startswith(_SENSOR):
-            found.append(Complaint(about="sensor", text=warning, fix="palingenesis doctor"))
-    return found
+    return found + [one for text in told["warnings"] for one in _of_warning(text)]
+
+
+def _of_warning(warning: str) -> list[Complaint]:
+    from palingenesis.runtime.refusals import CONFIG_REFUSED, CONFIG_WAY_OUT
+
+    if warning.startswith(CONFIG_REFUSED):
+        return [Complaint(about="config", text=CONFIG_REFUSED, fix=CONFIG_WAY_OUT)]
+    if warning.startswith(_SENSOR):
+        return [Complaint(about="sensor", text=warning, fix="palingenesis doctor")]
+    return []
 
 
 def _of_policy(told: Status) -> Complaint:
