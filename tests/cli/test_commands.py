@@ -265,6 +265,15 @@ def test_explain_tells_the_rule_the_facts_and_the_plan(say: Say, daemon: Served)
         assert "2. resume" in said.out
 
 
+def test_what_no_rule_decided_is_told_as_palingenesis_own_word(say: Say, daemon: Served):
+    notice = {"kind": "told", "event": "", "rule": "kernel", "why": "the agent is down"}
+    daemon.door.explanations = [{**daemon.door.explanations[0], **notice}]  # type: ignore[typeddict-item]
+
+    said = say("explain", "--last")
+
+    assert "  told by palingenesis itself: the agent is down\n" in said.out
+
+
 def test_explaining_what_was_never_decided_is_one_clear_error(say: Say, daemon: Served):
     said = say("explain", "99")
 

@@ -12,6 +12,8 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import read_time, say_json, say_yaml
 
 _MARKS = {"won": "✓", "limited": "!", "false": "·", "unknown": "?"}
+_KERNEL = "kernel"
+"""Stands for a rule where none decided: no policy is asked what has to be told."""
 
 
 EXAMPLES = """\b
@@ -78,9 +80,11 @@ def explanation_lines(told: Explanation) -> Iterator[str]:
     whose = f" · {plain(told['title'], 60)} ({plain(told['session'])})" if told["session"] else ""
     yield click.style(f"decision {told['decision']} · {when}{whose}", bold=True)
     limited = ", its limit reached" if told["limited"] else ""
-    by = click.style(f"{plain(told['rule'])}{limited}", fg="cyan")
+    on = f" on '{plain(told['event'])}'" if told["event"] else ""
+    rule = click.style(f"{plain(told['rule'])}{limited}", fg="cyan")
+    by = "palingenesis itself" if told["rule"] == _KERNEL else f"rule {rule}"
     why = f": {plain(told['why'], 300)}" if told["why"] else ""
-    yield f"  {plain(told['kind'])} on '{plain(told['event'])}' by rule {by}{why}"
+    yield f"  {plain(told['kind'])}{on} by {by}{why}"
     if told["facts"]:
         yield "  facts"
         width = max(len(name) for name in told["facts"])
