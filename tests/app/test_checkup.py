@@ -150,6 +150,22 @@ def test_a_bad_policy_is_a_problem_with_its_line(tmp_path):
     assert (unproved.level, unproved.fix) == (Level.PROBLEM, one.fix)
 
 
+SOUND = "version: 1\nrules: []\ndefault: {do: [attention]}\n"
+
+
+def test_a_sound_policy_that_others_can_change_is_made_usable_by_its_mode_alone(tmp_path):
+    who = patient(tmp_path)
+    who.paths.policy_file.write_text(SOUND)
+    who.paths.policy_file.chmod(0o666)
+
+    (one,) = found("policy", who)
+
+    assert one.level is Level.PROBLEM
+    assert one.said.startswith("the daemon refuses the policy: ")
+    assert one.fix.startswith("chmod ")
+    assert one.fix.endswith(str(who.paths.policy_file))
+
+
 def test_a_policy_that_is_named_and_missing_is_a_problem(tmp_path):
     who = patient(tmp_path, PALINGENESIS_POLICY=str(tmp_path / "gone.yaml"))
 

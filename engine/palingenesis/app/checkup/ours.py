@@ -97,6 +97,9 @@ def policy(patient: Patient) -> Iterator[Finding]:
         first = next(one for one in compiled.diagnostics if one.severity is Grade.ERROR)
         yield problem(f"{path}:{first.line} {first.message}", check)
         return
+    if patient.choice.path is not None and (why := why_untrusted(path)):
+        yield problem(f"the daemon refuses the policy: {why}", way_out(path))
+        return
     told = [one for one in compiled.diagnostics if one.severity is Grade.WARNING]
     if told:
         yield warning(f"{path}:{told[0].line} {told[0].message}", check)
