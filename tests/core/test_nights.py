@@ -497,6 +497,28 @@ def test_a_session_that_rests_for_long_and_nobody_knows_why_is_for_a_person():
     life >> ended("interrupt", idle_since=at(0)) << Status.ATTENTION
 
 
+@pytest.mark.parametrize("again", [{}, {"again": "yes"}])
+def test_an_abort_long_before_our_order_is_hers_although_nobody_told_it(again):
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> ended("interrupt", idle_since=at(0), stop="msg_1:end", **again)
+
+    if again:
+        life << "notify"
+    life << Status.STOOD_DOWN
+    life.claim_nothing_more()
+    assert life.session.latched
+
+
+@pytest.mark.parametrize("how", ["by_itself", "cut_off"])
+def test_what_no_abort_has_ended_long_before_our_order_is_for_a_person(how):
+    life = Life(SILENT) >> passed(615) << "interrupt"
+
+    life >> ended("interrupt", idle_since=at(0), stop="msg_1:end", **{how: "yes"})
+
+    life << Status.ATTENTION
+
+
 def test_nobody_is_stalled_right_after_our_start_because_nobody_watched():
     life = Life(SILENT)
 

@@ -17,6 +17,9 @@ from palingenesis.core.kernel.leaving import is_hers
 from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
 
+_BY_ITSELF: Final = "by_itself"
+_CUT_OFF: Final = "cut_off"
+"""What an outcome says of how a session rests; with neither, an abort has ended its turn."""
 _ENDED_BY: Final = "ended_by"
 _US: Final = "us"
 _AT_ONCE: Final = timedelta(seconds=2)
@@ -55,7 +58,7 @@ def interrupted(
 ) -> Session | None:
     """The session as its plan goes on with it; None: the plan is over."""
     since = event.data.get("idle_since")
-    died = "cut_off" in event.data
+    died = _CUT_OFF in event.data
     again = bool(event.data.get("again")) and not died
     after = _rested(session, since or "")
     unsure = again and is_hers(plan) and after >= timedelta(0)
@@ -71,7 +74,7 @@ def interrupted(
     if plan.event in _AT_REST and not (is_retrying or unsure):
         return session
     if session.status is not Status.PAUSED and _is_overdue(session, since):
-        _untold(draft, session, event.data.get("stop", ""))
+        _untold(draft, session, event)
         return None
     if "again" in event.data and not died:
         _tell(draft, session)
@@ -143,8 +146,14 @@ def _standing_at(session: Session, key: str) -> Session:
     return replace(session, stop=stop, plan=plan)
 
 
-def _untold(draft: Draft, session: Session, key: str) -> None:
-    """It rests for long and nobody knows why: that is a stop like others, of an unknown kind."""
+def _untold(draft: Draft, session: Session, event: events.EffectEnded) -> None:
+    """It rests for long and nobody told why. What an abort ended before our order, she ended."""
+    key = event.data.get("stop", "")
+    if key and not event.data.keys() & {_BY_ITSELF, _CUT_OFF}:
+        stop = Stop(key=key, reason=StopReason.USER_ABORT, words=True)
+        session = replace(session, stop=stop, aborting=False)
+        _hers(draft, draft.put(session), unsure="again" in event.data)
+        return
     before = session.stop.key if session.stop is not None else ""
     session = cancel(draft, session, "it rests, and nobody told why")
     stop = Stop(
