@@ -497,6 +497,19 @@ def test_a_session_that_rests_for_long_and_nobody_knows_why_is_for_a_person():
     life >> ended("interrupt", idle_since=at(0)) << Status.ATTENTION
 
 
+def test_what_she_began_since_the_decision_is_hers_however_late_its_interrupt_is_ordered():
+    keeping = policy(RATE, rule("silent", "", "snapshot", "interrupt", "resume", event=["stalled"]))
+    life = Life(keeping) >> passed(615) << "snapshot"
+
+    life >> passed(3600) >> ended("snapshot") << "interrupt"
+
+    (interrupt,) = (one for one in life.world.open.values() if isinstance(one, effects.Interrupt))
+    assert life.session.plan is not None
+    assert interrupt.ordered is not None
+    assert interrupt.ordered == life.session.plan.started_at
+    assert interrupt.ordered.isoformat() == at(615)
+
+
 @pytest.mark.parametrize("again", [{}, {"again": "yes"}])
 def test_an_abort_long_before_our_order_is_hers_although_nobody_told_it(again):
     life = Life(SILENT) >> passed(615) << "interrupt"

@@ -85,7 +85,10 @@ class Interrupt(_OnSession):
     """Key of the assistant's own retry that it is to end: one that works again, has ended, or was
     refused once more, is left alone. "": whatever runs is ended."""
     ordered: datetime | None = None
-    """When it was ordered: a turn that a person has begun since is hers, and left alone."""
+    """When its plan was: a turn that a person has begun since is hers, and left alone.
+
+    The plan, and not this step of it: she may have spoken in between, while nobody ran to hear it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

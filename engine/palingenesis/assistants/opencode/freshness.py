@@ -102,7 +102,7 @@ def why_not_to_end(standing: Standing, stop_key: str, ordered: datetime | None) 
     Args:
         standing: where the session stands now.
         stop_key: of the retry of its own that was decided about; "" for a turn of any kind.
-        ordered: when its end was ordered: what a person has begun since is hers.
+        ordered: when that was decided: what a person has begun since is hers.
     """
     if stop_key and (why := _why_own_retry_is_over(standing, stop_key)):
         return why

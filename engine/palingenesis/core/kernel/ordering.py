@@ -72,7 +72,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
         case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact() if its_retry:
             # Its own retry is ended by an order of its own, so that the abort is known for ours.
             interrupt = plans.Interrupt()
-            effect = _interrupt(draft, on, f"{key}i", interrupt, its_retry, "before a prompt")
+            effect = _interrupt(plan, on, f"{key}i", interrupt, its_retry, "before a prompt")
         case plans.NewSession():
             effect = effects.NewSession(
                 **on,
@@ -98,14 +98,14 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
         case plans.Compact():
             effect = effects.Compact(**on, id=key, stop=anchor)
         case plans.Interrupt():
-            effect = _interrupt(draft, on, key, step, its_retry, f"rule {plan.rule}")
+            effect = _interrupt(plan, on, key, step, its_retry, f"rule {plan.rule}")
         case _:
             effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
     return _ordered(draft, session, plan, effect)
 
 
 def _interrupt(
-    draft: Draft, on: _On, key: str, step: plans.Interrupt, its_retry: str, why: str
+    plan: Plan, on: _On, key: str, step: plans.Interrupt, its_retry: str, why: str
 ) -> effects.Interrupt:
     return effects.Interrupt(
         **on,
@@ -113,7 +113,7 @@ def _interrupt(
         grace_s=step.grace.total_seconds(),
         why=why,
         stop=its_retry,
-        ordered=draft.at,
+        ordered=plan.started_at,
     )
 
 
