@@ -102,7 +102,7 @@ def test_an_interrupted_night_leaves_nothing_either(place: Path):
             break
 
     night.send_signal(signal.SIGINT)
-    night.communicate(timeout=30)
+    night.communicate(timeout=NIGHT_S_MAX)
 
     assert night.returncode == 130
     assert left_behind(place) == []
@@ -115,7 +115,7 @@ def test_a_night_whose_audience_leaves_ends_quietly(place: Path):
     night.stdout.readline()
     night.stdout.close()
 
-    night.wait(timeout=30)
+    night.wait(timeout=NIGHT_S_MAX)
     err = night.stderr.read()
     night.stderr.close()
 

@@ -331,6 +331,27 @@ def test_who_is_found_waiting_for_a_person_is_not_told_to_work() -> None:
     watched(scene, before=before, supervised=lambda: [ONE])
 
 
+def test_what_she_said_before_she_was_asked_does_not_end_the_question() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        just_now = int((LATER - timedelta(seconds=1)).timestamp() * 1000)
+        fake.messages["ses_1"] = [user(1, time={"created": just_now}), answer(2, finish=None)]
+        fake.sessions["ses_1"]["time"] = {"created": just_now, "updated": just_now}
+        fake.status["ses_1"] = {"type": "busy"}
+        fake.permissions = [{"id": "per_1", "sessionID": "ses_1", "permission": "bash"}]
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await fake.listened_to()
+        fake.busy()
+        await told.wait(ev.SessionBlocked)
+        await asyncio.sleep(0.2)
+        assert told.of(ev.PersonPrompted) == []
+
+        fake.permissions = []
+        await told.wait(ev.SessionUnblocked)
+
+    watched(scene, before=before, running={"adopted": False}, supervised=lambda: [ONE])
+
+
 class BusyMeanwhile(FakeWork):
     """While the facts of a stop are read, somebody's prompt reaches the session."""
 

@@ -154,7 +154,8 @@ class Settling:
 
         What an `opencode run` begins with may be there before anybody listens, and what she says
         right before a server dies may be heard by nobody: both are told. What is older, or was
-        said to a program that is older than we are, was told before.
+        said to a program that lived when we last ran, was told before. Who waits for her answer
+        goes on waiting: what she said before she was asked is no answer.
         """
         said = transcript.person
         if watched.person or said is None:
@@ -163,7 +164,8 @@ class Settling:
         if since is None and not running.adopted:
             since = max(running.began_at, self._clock.now() - _JUST_NOW)
         is_latest = said is transcript.user and said.id > watched.life.user
-        if is_latest and since is not None and said.created is not None and said.created >= since:
+        is_news = since is not None and said.created is not None and said.created >= since
+        if is_latest and is_news and not watched.life.blocks:
             self._book.overheard(watched, said)
         watched.person = said.id
 
