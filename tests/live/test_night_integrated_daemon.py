@@ -107,7 +107,6 @@ def test_a_daemon_that_comes_later_finds_the_permission_that_is_asked(opencode: 
             tui.type(b"\r")  # "Allow once" is what is chosen already
             night.wait_for_requests(2, timeout_s=PATIENT_S)
             night.wait_for(session, "completed", timeout_s=PATIENT_S)
-            night.wait_for_told("Done:")
             night.claim_quiet()
             assert len(night.alarms()) == 1, night.told.texts()
 
