@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from palingenesis.core.savings import Savings
@@ -128,6 +128,12 @@ VIEWS = st.builds(
 
 
 @given(VIEWS, st.integers(1, 120), st.integers(1, 50), st.booleans())
+@example(
+    a_view(a_session(question="0", status="asking"), message="", question="0", page=()),
+    1,
+    29,
+    False,
+)
 def test_every_frame_fits_its_terminal(view: View, width: int, height: int, fancy: bool):
     lines = frame(view, width, height, fancy=fancy)
 

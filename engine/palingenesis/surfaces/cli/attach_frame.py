@@ -91,7 +91,8 @@ def frame(view: View, width: int, height: int, *, fancy: bool = True) -> list[Te
     room = max(height - len(head) - len(foot), 1)
     body = _page(view, width, room) if view.page else _body(view, width, room, fancy=fancy)
     body = body[:room] + [Text()] * (room - len(body))
-    return [*head, *body, *foot][-max(height, 1) :]
+    lines = [*head, *body, *foot][-max(height, 1) :]
+    return [_fit(line, width) for line in lines]  # an indent alone may be wider than that
 
 
 def once(view: View, width: int, *, fancy: bool = True) -> list[Text]:
