@@ -27,6 +27,7 @@ from palingenesis.assistants.opencode.signals import (
     SessionSummary,
     Signal,
 )
+from palingenesis.assistants.opencode.transcript import JUST_NOW
 from palingenesis.assistants.opencode.watched import (
     Began,
     Errand,
@@ -45,8 +46,6 @@ SPINNING = 5
 """So many answers in a row that came to nothing are worth a look."""
 _UNHEARD = timedelta(seconds=10)
 """What was said so shortly before a process died may have been heard by nobody."""
-_JUST_NOW = timedelta(minutes=1)
-"""A message that old was written now, whatever its place among the others."""
 
 _QUESTION_MAX = 8000
 """Characters of a question or a permission that are told; it comes from an agent."""
@@ -269,7 +268,7 @@ class Book:
         is_known = message.id in watched.messages or message.touched
         if message.role != "user" or is_known or message.created is None:
             return False
-        return message.id < watched.life.user and abs(self._now() - message.created) < _JUST_NOW
+        return message.id < watched.life.user and abs(self._now() - message.created) < JUST_NOW
 
     def _learn(self, watched: Watched, signal: Signal) -> None:
         if isinstance(signal, MessageSeen) and signal.session == watched.info.id:

@@ -21,7 +21,12 @@ from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.reading import Owner, stop_of
 from palingenesis.assistants.opencode.sensor import nobody
 from palingenesis.assistants.opencode.storage import Row, Storage
-from palingenesis.assistants.opencode.transcript import Transcript, read_transcript
+from palingenesis.assistants.opencode.transcript import (
+    JUST_NOW,
+    Transcript,
+    first_words,
+    read_transcript,
+)
 from palingenesis.assistants.opencode.versions import is_supported, what_is_wrong
 from palingenesis.core import events
 from palingenesis.core.errors import AssistantError
@@ -36,8 +41,6 @@ from palingenesis.wire.redaction import redact_to
 
 NAMES = ("opencode", "opencode.exe", ".opencode")
 _ALIVE_EVERY = timedelta(seconds=10)
-_JUST_NOW = timedelta(minutes=1)
-"""What she has said since then is told, when none of her words was known before."""
 GRACE_S = 10.0
 """So long after its start a program may still be loading our plugin."""
 
@@ -274,9 +277,8 @@ class ObservedSensor:
             return
         at = self._clock.now()
         if not seen.person:
-            since = max(watch.began_at, self._began_at, at - _JUST_NOW)
-            is_latest = said is transcript.user and said.id > self._prompts.get(session, "")
-            is_new = is_latest and said.created is not None and said.created >= since
+            since = max(watch.began_at, self._began_at, at - JUST_NOW)
+            is_new = first_words(transcript, self._prompts.get(session, ""), since) is not None
             at = min(at, said.created or at)  # a command since then is newer
         else:
             is_new = said.id > seen.person

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from palingenesis.assistants.opencode.book import SPINNING, Book
@@ -16,9 +16,11 @@ from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.signals import Retry
 from palingenesis.assistants.opencode.transcript import (
+    JUST_NOW,
     SPINS,
     Transcript,
     context_used,
+    first_words,
     transcript_of,
 )
 from palingenesis.assistants.opencode.watched import (
@@ -45,7 +47,6 @@ NEWEST = 30
 _MORE = 400
 _PAUSES_S = (0.0, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 """Between two looks at a turn whose end is not written yet; 12 s in all."""
-_JUST_NOW = timedelta(minutes=1)
 _WILL_NOT_SAY = (AssistantRefusedError, AssistantGarbageError)
 _EARLY_ABORT_S = 1.0
 """An idle so long, with neither answer nor error, is no gap between two steps any more."""
@@ -162,11 +163,11 @@ class Settling:
             return
         since = watched.unheard_since
         if since is None and not running.adopted:
-            since = max(running.began_at, self._clock.now() - _JUST_NOW)
-        is_latest = said is transcript.user and said.id > watched.life.user
-        is_news = since is not None and said.created is not None and said.created >= since
-        if is_latest and is_news and not watched.life.blocks:
-            self._book.overheard(watched, said)
+            since = max(running.began_at, self._clock.now() - JUST_NOW)
+        if since is not None and not watched.life.blocks:
+            missed = first_words(transcript, watched.life.user, since)
+            if missed is not None:
+                self._book.overheard(watched, missed)
         watched.person = said.id
 
     async def _tell_retry(self, watched: Watched, retry: Retry, client: OpenCode) -> None:

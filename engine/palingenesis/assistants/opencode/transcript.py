@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from palingenesis.assistants.opencode.messages import (
     Message,
@@ -16,6 +17,10 @@ RETRIES = ":retry-"
 """Before the number of the attempt, in the key of a turn that OpenCode tries again by itself."""
 SPINS = ":spinning"
 """How the key of a stop ends that is a retry of OpenCode's own without a pause: hollow answers."""
+
+
+JUST_NOW: Final = timedelta(minutes=1)
+"""A message that old was written now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +121,14 @@ def context_used(transcript: Transcript, limits: Mapping[tuple[str, str], int]) 
     key = (transcript.context_provider or "", transcript.context_model or "")
     limit = limits.get(key, 0)
     return transcript.context.total / limit if limit > 0 else None
+
+
+def first_words(transcript: Transcript, known: str, since: datetime) -> Message | None:
+    """Her latest message, if it is the last prompt, newer than the known one, and since then."""
+    said = transcript.person
+    if said is None or said is not transcript.user or said.id <= known:
+        return None
+    return said if said.created is not None and said.created >= since else None
 
 
 def is_genuine(message: Message, said: tuple[Message, ...]) -> bool:
