@@ -272,6 +272,15 @@ def test_a_shipped_policy_holds_until_the_person_writes_one_of_her_own(tmp_path)
     assert "gone" in source.read().trouble
 
 
+def test_an_own_policy_that_cannot_be_looked_at_is_refused_and_not_replaced(tmp_path):
+    own, shipped = tmp_path / ("x" * 300), tmp_path / "shipped.yaml"
+    shipped.write_bytes(b"shipped")
+    source = FileSource(own, distrust=str_of, fallback=lambda: shipped)
+
+    assert source.read().trouble == f"cannot read {own}: file name too long"
+    assert source.is_being_written() is None
+
+
 def test_a_file_of_which_nothing_was_adopted_leaves_the_shipped_policy_when_it_goes(tmp_path):
     own, shipped = tmp_path / "policy.yaml", tmp_path / "shipped.yaml"
     shipped.write_text("good shipped end\n")
@@ -552,6 +561,17 @@ def test_a_projects_policy_that_appears_or_changes_is_another_reading(tmp_path):
     project(tmp_path / "app", BOLDER)
 
     assert len({absent, there, source.read()}) == 3
+
+
+def test_a_project_that_cannot_be_looked_at_keeps_nobody_from_the_own_policy(tmp_path):
+    (tmp_path / "policy.yaml").write_bytes(OWN)
+    unseen = tmp_path / ("x" * 300) / ".palingenesis" / "policy.yaml"
+    source = FileSource(tmp_path / "policy.yaml", distrust=str_of, more=lambda: (unseen,))
+
+    reading = source.read()
+
+    assert reading.content == OWN
+    assert reading.beside == (f"{unseen} file name too long",)
 
 
 def test_a_link_to_a_file_that_is_extended_may_be_led_elsewhere(tmp_path):

@@ -39,6 +39,7 @@ from palingenesis.journal import SqliteJournal
 from palingenesis.processes.identity import boot_id
 from palingenesis.processes.supervisor import Supervisor
 from palingenesis.runtime import door
+from palingenesis.runtime.bounded_file import may_be_there
 from palingenesis.runtime.clock import SystemClock, SystemDice
 from palingenesis.runtime.config import OWN_ORIGIN, Config, PolicyChoice, choose_policy
 from palingenesis.runtime.config_watch import ConfigWatch
@@ -239,7 +240,7 @@ class Daemon:
         """The file that decides now: the person's own as soon as there is one, though it may go."""
         own = self._choice.path or self._paths.policy_file
         was_own = self._policy_file is not None and self._policy_file.is_own
-        if self._choice.path or own.exists() or was_own:
+        if self._choice.path or was_own or may_be_there(own):
             return own
         return self._choice.file(shipped.policy())
 

@@ -45,6 +45,17 @@ def read_bounded(path: Path, bytes_max: int, *, silence_s: float = SILENCE_S_MAX
         os.close(file)
 
 
+def may_be_there(path: Path) -> bool:
+    """Whether there is something of that name; so, too, where nobody can tell: reading says why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def unreadable(told: str, error: OSError, hint: str = "") -> PalingenesisError:
     """What to raise about a file without which nothing can begin.
 

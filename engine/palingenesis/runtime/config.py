@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from palingenesis.core.errors import InvalidConfigError
+from palingenesis.runtime.bounded_file import may_be_there
 from palingenesis.runtime.config_bounds import MIB
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
 from palingenesis.runtime.resume_policy import ORIGIN, ResumeConfig, write_policy
@@ -230,7 +231,7 @@ def choose_policy(
         home = config.source.parent if config.source is not None else paths.config
         path = home / expanded(config.policy, "[policy] path")
         return PolicyChoice(path=path, origin="[policy] path in config.toml")
-    if paths.policy_file.exists() or paths.policy_file.is_symlink():
+    if may_be_there(paths.policy_file) or paths.policy_file.is_symlink():
         return PolicyChoice(path=paths.policy_file, origin=OWN_ORIGIN)
     made = write_policy(config.resume, paths.state)
     return PolicyChoice(path=None, origin="shipped" if made is None else ORIGIN, short_hands=made)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from palingenesis.runtime.bounded_file import read_bounded, why_not
+from palingenesis.runtime.bounded_file import may_be_there, read_bounded, why_not
 from palingenesis.runtime.refusals import GONE
 from palingenesis.runtime.reload import Reading
 from palingenesis.runtime.trust import Distrust, owners_only, why_untrusted
@@ -63,11 +63,12 @@ class FileSource:
         """Look at the files now."""
         reading = self._read()
         marks = [_mark(path) for path in self.beside]
-        marks += [f"{path} {_mark(path)}" for path in sorted(set(self._more())) if path.exists()]
+        more = [path for path in sorted(set(self._more())) if may_be_there(path)]
+        marks += [f"{path} {_mark(path)}" for path in more]
         return replace(reading, beside=(*marks, *self._marks()))
 
     def _read(self) -> Reading:
-        if self._fallback is not None and not self._path.exists():
+        if self._fallback is not None and not may_be_there(self._path):
             other = self._fallback()
             try:
                 return Reading(content=other.read_bytes(), instead=True)
@@ -100,7 +101,7 @@ class FileSource:
         """
         if not hasattr(fcntl, "F_SETLEASE"):
             return None
-        if self._fallback is not None and not self._path.exists():
+        if self._fallback is not None and not may_be_there(self._path):
             return False
         try:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
