@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from palingenesis import shipped
 from palingenesis.app.checkup.checks import CHECKS, examine
 from palingenesis.app.checkup.finding import Check, Finding, Level, look, mend
 from palingenesis.app.checkup.patient import Patient, Service
 from palingenesis.assistants.opencode.inquiry import gates_of
 from palingenesis.core.errors import JournalError
+from palingenesis.core.policy.compile import compile_text
 from palingenesis.runtime.paths import find_paths
+from tests.control.doors import StandInDoor, served
+from tests.policy.texts import SCHEMA
 
 RECORDED = Path(__file__).parents[1] / "recordings" / "opencode" / "settings"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
@@ -61,6 +65,12 @@ def levels(check: str, who: Patient) -> list[Level]:
     return [one.level for one in found(check, who)]
 
 
+def digest(policy: Path) -> str:
+    made = compile_text(policy.read_text(), name=policy.stem, schema=SCHEMA).policy
+    assert made is not None
+    return made.digest
+
+
 def configured(who: Patient, text: str) -> Patient:
     who.paths.config_file.write_text(text)
     who.paths.config_file.chmod(0o600)
@@ -83,6 +93,29 @@ def test_a_fresh_installation_lacks_a_daemon_and_a_channel_and_nothing_else_of_o
     (channels,) = found("notifications", who)
     assert channels.level is Level.WARNING
     assert "ntfy_topic" in channels.fix
+
+
+def test_the_policy_that_is_examined_is_the_one_that_the_daemon_goes_by(tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("version: 1\nrules: []\ndefault: {do: [attention]}\n")
+    other.chmod(0o600)
+    who = patient(tmp_path, PALINGENESIS_RUNTIME_DIR=str(tmp_path))
+    door = StandInDoor()
+    door.changes["policy"] = {
+        "name": "other", "digest": digest(other), "path": str(other), "stale": [],
+        "origin": "--policy",
+    }  # fmt: skip
+
+    with served(tmp_path, door):
+        told = found("policy", who)
+        (proved, *_) = found("proof", who)
+
+    assert [one.level for one in told] == [Level.NOTE, Level.GOOD]
+    assert told[0].said == (
+        f"without options a restart would use {shipped.policy()} (shipped), not this file"
+    )
+    assert told[1].said == f"{other} (--policy of the running daemon): 0 rules, valid"
+    assert proved.said.startswith("other.yaml")
 
 
 def test_a_policy_that_others_can_change_is_a_problem_that_is_mended(tmp_path):

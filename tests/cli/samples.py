@@ -110,6 +110,8 @@ def a_house(folder: Path) -> Iterator[tuple[dict[str, str], Served]]:
     """The folder of the samples, and the environment in which they are typed."""
     door = StandInDoor()
     door.listed.append(a_session(id="ses_3free", title="Free", supervised=False))
+    named = {"name": "policy", "digest": "a1b2c3", "path": str(folder / "policy.yaml")}
+    door.changes["policy"] = {**named, "origin": "--policy", "stale": []}
     examples = ROOT / "examples"
     (folder / "project" / ".palingenesis").mkdir(parents=True)
     policy = (examples / "policies" / "05-quiet-hours.yaml").read_text()

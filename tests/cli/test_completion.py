@@ -7,7 +7,7 @@ from click.shell_completion import ShellComplete
 
 from palingenesis.surfaces.cli.program import cli
 from tests.cli.test_commands import environment
-from tests.control.doors import served
+from tests.control.doors import StandInDoor, served
 
 
 def offered(*words: str) -> list[str]:
@@ -44,6 +44,22 @@ def test_rules_are_those_of_the_policy_that_the_line_names(tmp_path: Path):
     )
 
     assert offered("policy", "show", str(file), "--rule", "") == ["my-own"]
+
+
+def test_without_a_policy_on_the_line_rules_are_those_that_the_daemon_goes_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "version: 1\nrules:\n  - id: my-own\n    do: [finish]\ndefault: {do: [attention]}\n"
+    )
+    door = StandInDoor()
+    door.changes["policy"] = {"name": "mine", "digest": "a1", "path": str(file), "stale": []}
+
+    with served(tmp_path, door):
+        assert offered("policy", "show", "--rule", "") == ["my-own"]
 
 
 def test_a_policy_that_cannot_be_read_offers_no_rules(tmp_path: Path):

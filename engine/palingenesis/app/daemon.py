@@ -41,7 +41,7 @@ from palingenesis.processes.supervisor import Supervisor
 from palingenesis.runtime import door
 from palingenesis.runtime.bounded_file import may_be_there
 from palingenesis.runtime.clock import SystemClock, SystemDice
-from palingenesis.runtime.config import OWN_ORIGIN, Config, PolicyChoice, choose_policy
+from palingenesis.runtime.config import FLAG_ORIGIN, OWN_ORIGIN, Config, PolicyChoice, choose_policy
 from palingenesis.runtime.config_watch import ConfigWatch
 from palingenesis.runtime.dispatch import Dispatch
 from palingenesis.runtime.loop import Loop
@@ -323,7 +323,7 @@ class Daemon:
         path = self._policy_path()
         said: list[Event] = []
         verdict = await policy_file.check(said.append)
-        named_now = self._choice.origin == "--policy"
+        named_now = self._choice.origin == FLAG_ORIGIN
         if verdict.answer in {Answer.REFUSED, Answer.BUSY} and (named_now or not world.policy):
             # A compiler that was too slow says nothing about the policy: try again later.
             kind: type[PalingenesisError] = BusyError if verdict.passing else InvalidConfigError

@@ -138,6 +138,7 @@ class Front:
                 "name": world.policy_name,
                 "digest": world.policy,
                 "path": str(self._about.policy_path()),
+                "origin": self._about.policy_origin(),
                 "stale": list(world.policy_problems),
             },
             "agents": touched.agents(world, now),

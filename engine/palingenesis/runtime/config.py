@@ -11,6 +11,7 @@ from pathlib import Path
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.runtime.bounded_file import may_be_there
 from palingenesis.runtime.config_bounds import MIB
+from palingenesis.runtime.door import PolicyStatus
 from palingenesis.runtime.paths import POLICY_VARIABLE, Paths, expanded
 from palingenesis.runtime.resume_policy import ORIGIN, ResumeConfig, write_policy
 from palingenesis.runtime.secret import Secret
@@ -197,6 +198,8 @@ class ConfigProblemsError(InvalidConfigError):
 
 
 OWN_ORIGIN = "your own policy.yaml"
+SHIPPED_ORIGIN = "shipped"
+FLAG_ORIGIN = "--policy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +209,10 @@ class PolicyChoice:
     path: Path | None
     origin: str
     short_hands: Path | None = None
-    """What `[resume]` makes of the shipped policy; it decides as long as `path` is None."""
+    """What `[resume]` makes of the shipped policy, or where a running daemon has its shipped one.
+
+    It decides as long as `path` is None.
+    """
 
     def file(self, default: Path) -> Path:
         """The file that decides; `default` is the shipped policy."""
@@ -222,7 +228,7 @@ def choose_policy(
         PalingenesisError: what `[resume]` makes of the shipped one cannot be written.
     """
     if flag is not None:
-        return PolicyChoice(path=expanded(str(flag), "--policy").absolute(), origin="--policy")
+        return PolicyChoice(path=expanded(str(flag), FLAG_ORIGIN).absolute(), origin=FLAG_ORIGIN)
     if value := environ.get(POLICY_VARIABLE, ""):
         return PolicyChoice(
             path=expanded(value, POLICY_VARIABLE).absolute(), origin=POLICY_VARIABLE
@@ -234,7 +240,22 @@ def choose_policy(
     if may_be_there(paths.policy_file) or paths.policy_file.is_symlink():
         return PolicyChoice(path=paths.policy_file, origin=OWN_ORIGIN)
     made = write_policy(config.resume, paths.state)
-    return PolicyChoice(path=None, origin="shipped" if made is None else ORIGIN, short_hands=made)
+    return PolicyChoice(
+        path=None, origin=SHIPPED_ORIGIN if made is None else ORIGIN, short_hands=made
+    )
+
+
+def choice_told(told: PolicyStatus) -> PolicyChoice:
+    """What a running daemon says of its policy, as a choice.
+
+    A flag and a variable are its own: whoever asks may have given other ones, or none.
+    """
+    path, origin = Path(told["path"]), told.get("origin", "")
+    if origin in {SHIPPED_ORIGIN, ORIGIN}:
+        return PolicyChoice(path=None, origin=origin, short_hands=path)
+    if origin in {FLAG_ORIGIN, POLICY_VARIABLE, ""}:
+        origin = f"{origin} of the running daemon" if origin else "the running daemon"
+    return PolicyChoice(path=path, origin=origin)
 
 
 def why_without_effect(config: Config, chosen: PolicyChoice) -> str:

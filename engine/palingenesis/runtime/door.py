@@ -53,6 +53,8 @@ class PolicyStatus(TypedDict):
     digest: str
     path: str
     """The file it was read from."""
+    origin: NotRequired[str]
+    """Who says that this file decides; a daemon of an older version does not tell."""
     stale: Sequence[str]
     """Why the newest file was refused, one line each; empty: it is in force."""
 

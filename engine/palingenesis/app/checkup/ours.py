@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from palingenesis import __version__
+from palingenesis import __version__, shipped
 from palingenesis.app.checkup.finding import Finding, Level, good, note, problem, warning
 from palingenesis.app.checkup.patient import Patient
 from palingenesis.app.hooks import program_of, why_unsafe
@@ -92,6 +92,10 @@ def configuration(patient: Patient) -> Iterator[Finding]:
 def policy(patient: Patient) -> Iterator[Finding]:
     """Whether the policy that decides can be used, and whether it is the one in force."""
     path, compiled = patient.policy_path, patient.compiled
+    later = patient.next_choice
+    if (then := later.file(shipped.policy())) != path and patient.choice.path is not None:
+        said = f"without options a restart would use {then} ({later.origin}), not this file"
+        yield note(said)
     check = f"palingenesis policy validate {path}"
     if compiled.policy is None:
         first = next(one for one in compiled.diagnostics if one.severity is Grade.ERROR)

@@ -16,7 +16,7 @@ from palingenesis.assistants.opencode.inquiry import Inquiry
 from palingenesis.control.client import ControlClient
 from palingenesis.core.errors import InvalidConfigError, PalingenesisError
 from palingenesis.core.policy.compile import Compiled, compile_text
-from palingenesis.runtime.config import Config, PolicyChoice, choose_policy
+from palingenesis.runtime.config import Config, PolicyChoice, choice_told, choose_policy
 from palingenesis.runtime.config_file import load_config
 from palingenesis.runtime.door import SessionStatus, Status
 from palingenesis.runtime.outside import outside_of
@@ -62,12 +62,22 @@ class Patient:
 
     @cached_property
     def choice(self) -> PolicyChoice:
-        """Which policy decides, and who said so."""
+        """Which policy decides, and who said so: the daemon that runs, or what it would begin with.
+
+        It answers, or does not, to the checks of the daemon as well: nobody waits twice.
+        """
+        if (running := self.running) is not None:
+            return choice_told(running["policy"])
+        return self.next_choice
+
+    @cached_property
+    def next_choice(self) -> PolicyChoice:
+        """Which policy a daemon would begin with that is started here without options."""
         return choose_policy(flag=None, environ=self.environ, config=self.config, paths=self.paths)
 
     @cached_property
     def policy_path(self) -> Path:
-        """The policy that a daemon would use now."""
+        """The policy that the daemon uses, or would use now."""
         return self.choice.file(shipped.policy())
 
     @cached_property

@@ -203,7 +203,10 @@ def _is_there(file: Path) -> bool:
 
 
 def _policy(desk: Desk, config: "Config") -> tuple[dict[str, str], list[str]]:
-    """Which policy would decide, and what the configuration still lacks."""
+    """Which policy would decide, and what the configuration still lacks.
+
+    A running daemon is not asked: this is about what is written, and what a start would make of it.
+    """
     from palingenesis import shipped
     from palingenesis.app.config_remarks import remarks
     from palingenesis.runtime.config import choose_policy

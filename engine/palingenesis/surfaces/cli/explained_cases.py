@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from palingenesis import shipped
 from palingenesis.core.errors import InvalidConfigError
 from palingenesis.core.facts import EVENTS, FACTS, STOP_REASONS, Kind, did_you_mean, parse
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import FactValue
-from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.policy_in_use import usable_or_in_use
 from palingenesis.surfaces.cli.wording import say_refused
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _past(desk: Desk, asked: str, policy_file: Path | None) -> Case:
             f"decision {decision.id} ('{decision.kind}') was not made by a rule: "
             f"palingenesis explain {decision.id}"
         )
-    policy = told.policy if policy_file is None else _policy(desk, policy_file)
+    policy = told.policy if policy_file is None else usable_or_in_use(desk, policy_file)
     if policy is None:
         raise InvalidConfigError(
             f"the journal no longer holds the policy {decision.policy[:6]}", hint="give --policy"
@@ -147,7 +146,7 @@ def _supposed(
     if reason is not None and reason not in STOP_REASONS:
         advice = did_you_mean(reason, STOP_REASONS) or f"one of: {', '.join(STOP_REASONS)}"
         raise click.UsageError(f"'{plain(reason, 40)}' is no stop reason; {advice}")
-    policy, at = _policy(desk, policy_file), SystemClock().now()
+    policy, at = usable_or_in_use(desk, policy_file), SystemClock().now()
     facts = facts_supposed(policy, at, reason=reason, given=given)
     return Case(policy=policy, facts=facts, at=at)
 
@@ -160,7 +159,7 @@ def _from_file(desk: Desk, path: Path, policy_file: Path | None) -> Case:
     from palingenesis.simulation.supposing import facts_after, facts_supposed
 
     document = _document(path)
-    policy = _policy(desk, policy_file)
+    policy = usable_or_in_use(desk, policy_file)
     data = document.get("data", document)
     entry = data if isinstance(data, dict) and "event" in data and "seq" in data else {}
     for recorded in entry.get("decisions", ()):
@@ -215,17 +214,6 @@ def _as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return _UNKNOWN if value is None else str(value)
-
-
-def _policy(desk: Desk, given: Path | None) -> Policy:
-    from palingenesis.runtime.config_file import load_config
-    from palingenesis.surfaces.cli.policy_text import usable
-
-    paths = desk.paths
-    if given is not None and str(given) in shipped.policy_names() and not given.exists():
-        return usable(shipped.policy(str(given)), hint="")
-    chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
-    return usable(chosen.file(shipped.policy()), hint=f"{chosen.origin} names this file")
 
 
 # ── facts as a person types them ──────────────────────────────────────────────────────────────

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from palingenesis import shipped
-from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
+from palingenesis.surfaces.cli.given_policy import PolicyWord
+from palingenesis.surfaces.cli.policy_in_use import given_or_in_use
 from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import count_of, say_json
 
@@ -62,20 +61,12 @@ def coverage(ctx: click.Context, policy: str | None, history: timedelta, as_json
 
 
 def _policy(desk: Desk, word: str | None) -> "tuple[Path, Policy]":
-    from palingenesis.runtime.config_file import load_config
-    from palingenesis.surfaces.cli.policy_text import usable
+    from palingenesis.surfaces.cli.usable_policy import usable_given
 
-    if word is not None:
-        given = read_policy(word)
-        if given.path is None:
-            raise click.UsageError(
-                "a policy for the history is a file, or the name of a shipped one"
-            )
-        return given.path, usable(given.path, hint="")
-    paths = desk.paths
-    chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
-    path = chosen.file(shipped.policy())
-    return path, usable(path, hint=f"{chosen.origin} names this file")
+    given = given_or_in_use(desk, word)
+    if given.path is None:
+        raise click.UsageError("a policy for the history is a file, or the name of a shipped one")
+    return given.path, usable_given(given)
 
 
 # ── as text ───────────────────────────────────────────────────────────────────────────────────

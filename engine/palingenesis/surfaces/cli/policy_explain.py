@@ -62,7 +62,7 @@ class Answer:
     "--policy",
     "policy_file",
     type=_File,
-    metavar="FILE",
+    metavar="FILE|NAME",
     help="This policy; else the one that decided, or the one in use.",
 )
 @click.option(

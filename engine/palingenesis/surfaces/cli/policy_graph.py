@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from palingenesis import shipped
 from palingenesis.core.errors import NotRunningError
-from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.surfaces.cli.choosing import choose_session
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord, read_policy
+from palingenesis.surfaces.cli.given_policy import GivenPolicy, PolicyWord
 from palingenesis.surfaces.cli.naming import choose_name
 from palingenesis.surfaces.cli.policy_in_force import policy_of
+from palingenesis.surfaces.cli.policy_in_use import given_or_in_use
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -138,12 +137,10 @@ def _life(rows: "list[SessionStatus]", form: str) -> str:
 
 def _policy(desk: Desk, file: str | None) -> "Policy":
     """The one that was named, the one in force, or the one that would be."""
-    from palingenesis.runtime.config_file import load_config
-    from palingenesis.surfaces.cli.policy_text import usable
     from palingenesis.surfaces.cli.usable_policy import usable_given
 
     if file is not None:
-        return usable_given(read_policy(file))
+        return usable_given(given_or_in_use(desk, file))
     with contextlib.suppress(NotRunningError):
         told = desk.client().policy()
         if (in_force := policy_of(told)) is not None:
@@ -151,6 +148,4 @@ def _policy(desk: Desk, file: str | None) -> "Policy":
         path = Path(told["path"])
         raw = told["source"].encode()
         return usable_given(GivenPolicy(said=str(path), name=path.stem, raw=raw, path=path))
-    paths = desk.paths
-    chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
-    return usable(chosen.file(shipped.policy()), hint=f"{chosen.origin} names this file")
+    return usable_given(given_or_in_use(desk, None))

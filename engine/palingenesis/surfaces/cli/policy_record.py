@@ -205,15 +205,11 @@ class _Recorded:
 
     def _named(self) -> tuple[str, str]:
         """What to write under `policy:`, and a remark when it is not the policy of that night."""
-        from palingenesis.runtime.config import choose_policy
-        from palingenesis.runtime.config_file import load_config
         from palingenesis.surfaces.cli.given_file import read_given
+        from palingenesis.surfaces.cli.policy_in_use import in_use
         from palingenesis.surfaces.cli.policy_text import compile_here
 
-        desk, paths = self._desk, self._desk.paths
-        chosen = choose_policy(
-            flag=None, environ=desk.environ, config=load_config(paths), paths=paths
-        )
+        chosen = in_use(self._desk)
         files = [(str(chosen.path), chosen.path)] if chosen.path is not None else []
         files += [(name, shipped.policy(name)) for name in shipped.policy_names()]
         for name, path in files:

@@ -9,7 +9,6 @@ from click.shell_completion import CompletionItem
 
 from palingenesis import shipped
 from palingenesis.core.errors import InvalidConfigError, NotRunningError, PalingenesisError
-from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.door import SCHEMA_VERSION, PolicyText
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
@@ -18,12 +17,15 @@ from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
 from palingenesis.surfaces.cli.naming import Word, choose_name
 from palingenesis.surfaces.cli.other_kinds import way_out
 from palingenesis.surfaces.cli.policy_in_force import is_forgotten, named, policy_of, remark_on
+from palingenesis.surfaces.cli.policy_in_use import given_or_in_use, in_use
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
     from palingenesis.core.policy.compile import Compiled
     from palingenesis.core.policy.model import Policy
     from palingenesis.surfaces.cli.rule_text import Fired
+
+_COMPLETE_S = 1.0
 
 EXAMPLES = """\b
 Examples:
@@ -43,14 +45,14 @@ class RuleId(Word):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         # Behind an unfinished option click has not yet given the words their names.
-        word = ctx.params.get("file") or next(iter(ctx.args), "default")
+        word = ctx.params.get("file") or next(iter(ctx.args), None)
         if word == "-":
             return []
         try:
-            given = read_policy(word)
+            given = given_or_in_use(Desk(), word, within_s=_COMPLETE_S)
         except InvalidConfigError:
             return []
-        policy = _compiled(given.raw, given.path or Path(word)).policy
+        policy = _compiled(given.raw, given.path or Path(given.name)).policy
         rules = policy.rules if policy is not None else ()
         return [CompletionItem(one.id) for one in rules if one.id.startswith(incomplete)]
 
@@ -201,10 +203,7 @@ def _policy(told: PolicyText) -> "Policy":
 
 def _would_use(desk: Desk) -> tuple[PolicyText, str]:
     """What the daemon would begin with, and what is wrong with it."""
-    from palingenesis.runtime.config_file import load_config
-
-    paths = desk.paths
-    chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
+    chosen = in_use(desk)
     path = chosen.file(shipped.policy())
     raw = read_given(path, hint=f"{chosen.origin} names this file" if chosen.path else "")
     return _text(raw, path, origin=chosen.origin)

@@ -81,19 +81,17 @@ def _file_of(directory: str) -> Path:
 
 
 def _base(desk: Desk) -> "Base":
-    """Your own policy, which the project's is held against.
+    """Your own policy, which the project's is held against: the one in use.
 
     Raises:
         InvalidConfigError: it cannot be used.
     """
     from palingenesis.core.policy.outside import Loaded
-    from palingenesis.runtime.config import choose_policy
-    from palingenesis.runtime.config_file import load_config
     from palingenesis.runtime.project_policy import Base
+    from palingenesis.surfaces.cli.policy_in_use import in_use
     from palingenesis.surfaces.cli.policy_text import usable
 
-    paths = desk.paths
-    chosen = choose_policy(flag=None, environ=desk.environ, config=load_config(paths), paths=paths)
+    chosen = in_use(desk)
     own = chosen.file(shipped.policy())
     usable(own, hint=f"{chosen.origin} names this file")
     return Base(

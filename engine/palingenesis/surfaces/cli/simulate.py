@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from palingenesis import shipped
 from palingenesis.core.errors import ExitCode, InvalidConfigError
-from palingenesis.runtime.config import choose_policy
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
+from palingenesis.surfaces.cli.policy_in_use import usable_or_in_use
 from palingenesis.surfaces.cli.span import Span
 from palingenesis.surfaces.cli.wording import say_json, say_refused
 
@@ -42,7 +41,11 @@ Examples:
 @click.argument("scenario", required=False, type=_File)
 @click.argument("given", nargs=-1, metavar="[FACT=VALUE]...")
 @click.option(
-    "--policy", "policy_file", type=_File, metavar="FILE", help="The policy; else the one in use."
+    "--policy",
+    "policy_file",
+    type=_File,
+    metavar="FILE|NAME",
+    help="The policy; else the one in use.",
 )
 @click.option("--reason", help="Instead of a scenario: a stop for this reason.")
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(1, 2000))
@@ -58,7 +61,9 @@ Examples:
 @click.option(
     "--nights", type=click.IntRange(1, 1_000_000), help="So many nights, with other dice each."
 )
-@click.option("--compare", type=_File, metavar="FILE", help="A second policy, on the same nights.")
+@click.option(
+    "--compare", type=_File, metavar="FILE|NAME", help="A second policy, on the same nights."
+)
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="One page to look at."
 )
@@ -92,9 +97,9 @@ def simulate(
     if html is not None and (many or reason is not None):
         raise click.UsageError("--html shows one night of a SCENARIO")
     desk = ctx.ensure_object(Desk)
-    policy = _policy(desk, policy_file)
+    policy = usable_or_in_use(desk, policy_file)
     if many:
-        other = _policy(desk, compare) if compare is not None else None
+        other = usable_or_in_use(desk, compare) if compare is not None else None
         _tell_nights(_Many(policy, other, scenario, nights or 100, seed or "7"), as_json=as_json)
         return
     if scenario is None:
@@ -193,15 +198,6 @@ def _tell_night(played: "Performance", *, only_summary: bool, as_json: bool) -> 
     for line in morning(summary, played.scenario.zone, played.policy.name):
         click.echo(line)
     return summary.is_good
-
-
-def _policy(desk: Desk, given: Path | None) -> "Policy":
-    from palingenesis.runtime.config_file import load_config
-    from palingenesis.surfaces.cli.policy_text import usable
-
-    paths = desk.paths
-    chosen = choose_policy(flag=given, environ=desk.environ, config=load_config(paths), paths=paths)
-    return usable(chosen.file(shipped.policy()), hint=f"{chosen.origin} names this file")
 
 
 def _read(path: Path) -> "Scenario":
