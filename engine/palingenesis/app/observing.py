@@ -7,7 +7,8 @@ between two turns. Whatever goes wrong here is logged and tried again; the night
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from palingenesis import __version__
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("palingenesis.telemetry")
 
 _AGAIN_S: Final = 30.0
-"""A port that is taken is tried again after this."""
+"""A port that is taken, and what broke, is tried again after this."""
 
 
 class Observing:
@@ -95,9 +96,22 @@ class Observing:
         listen, otel = self._config.metrics.listen, self._config.otel
         async with asyncio.TaskGroup() as tasks:
             if listen is not None:
-                tasks.create_task(self._listen(listen))
+                tasks.create_task(self._kept_at(partial(self._listen, listen)))
             if otel.enabled:
-                tasks.create_task(self._export())
+                tasks.create_task(self._kept_at(self._export))
+
+    async def _kept_at(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it, and begin anew where it breaks: no mistake in here is the end of the daemon."""
+        told = ""
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                if repr(error) != told:
+                    log.exception("telemetry broke; it is begun anew")
+                told = repr(error)
+            self.address, self._exporting = "", None
+            await self._clock.sleep(_AGAIN_S)
 
     async def _export(self) -> None:
         """Send what the journal tells, as long as this process lives."""

@@ -265,7 +265,7 @@ class Exporting:
         try:
             kept = json.loads(self._kept.read_text())
             cursor, since = int(kept["seq"]), int(kept["since"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return self._begin, self._begin + 1
         if not 0 < since <= cursor + 1 or cursor > self._newest():
             return self._begin, self._begin + 1  # of another journal
