@@ -72,12 +72,15 @@ class ScriptedChannel:
     """A channel that answers from a list, and is delighted otherwise."""
 
     name: str = "test"
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Outcome | Exception] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
     async def send(self, notice: Notice) -> Outcome:
         self.notices.append(notice)
-        return self.outcomes.pop(0) if self.outcomes else Outcome(result=Result.OK)
+        answer = self.outcomes.pop(0) if self.outcomes else Outcome(result=Result.OK)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def names(calls: Sequence[tuple[str, str]]) -> list[str]:

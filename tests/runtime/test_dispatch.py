@@ -142,6 +142,16 @@ def test_one_dead_channel_does_not_keep_the_others_from_telling():
     assert len(alive.notices) == 1
 
 
+def test_a_channel_that_breaks_is_tried_again_and_keeps_no_other_from_telling():
+    broken = ScriptedChannel(name="broken", outcomes=[RuntimeError("boom"), FAILED])
+    slow = ScriptedChannel(name="slow", outcomes=[FAILED] * 3)
+
+    ended = outcome_of(NOTIFY, channels=(broken, slow))
+
+    assert (ended.result, dict(ended.data)) == (Result.OK, {"broken": "ok", "slow": "ok"})
+    assert (len(broken.notices), len(slow.notices)) == (3, 4)
+
+
 def test_what_was_called_off_before_a_crash_of_ours_is_asked_about_and_not_done():
     actuator = ScriptedActuator(seen=[None])
 

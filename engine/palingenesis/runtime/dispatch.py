@@ -206,7 +206,7 @@ class Dispatch:
     async def _insist(self, channel: Channel, notice: Notice) -> Outcome:
         """Try a channel until it takes the notice, says never, or three hours are over."""
         for pause_s in (*_DELIVERY_PAUSES_S, None):
-            outcome = await self._limited(channel.send(notice))
+            outcome = await self._told(channel, notice)
             if outcome.result in {Result.OK, Result.SUPERSEDED}:
                 return outcome
             if pause_s is None:
@@ -214,6 +214,14 @@ class Dispatch:
             log.warning("%s did not take a notice: %s", channel.name, outcome.detail)
             await self._clock.sleep(pause_s)
         return Outcome(result=Result.FAILED, detail=f"{channel.name} never took it")
+
+    async def _told(self, channel: Channel, notice: Notice) -> Outcome:
+        """One try; a channel that makes a mistake did not take it, and keeps no other one up."""
+        try:
+            return await self._limited(channel.send(notice))
+        except Exception as error:  # whatever it does, it is tried again
+            log.exception("%s broke over a notice", channel.name)
+            return Outcome(result=Result.FAILED, detail=type(error).__name__)
 
 
 def _again(outcome: Outcome) -> Outcome:
