@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -64,6 +65,31 @@ def test_a_hook_is_told_what_it_runs_for_and_nothing_of_our_environment(tmp_path
         "PALINGENESIS_SESSION=ses_1",
         "PATH=/usr/local/bin:/usr/bin:/bin",
     ]
+
+
+def test_a_hook_that_waited_for_others_is_not_run_once_palingenesis_holds_itself(tmp_path: Path):
+    go, mark = tmp_path / "go", tmp_path / "mark"
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)"
+    hooks = {
+        "slow": HookConfig(argv=(sys.executable, "-c", waits)),
+        "last": HookConfig(argv=(sys.executable, "-c", f"open({str(mark)!r}, 'w')")),
+    }
+    held: list[str] = []
+
+    async def night() -> list[Outcome]:
+        configured = ConfiguredHooks(hooks, {}, void=lambda _: "".join(held))
+        slow, last = replace(RUN, hook="slow"), replace(RUN, hook="last")
+        running = [asyncio.create_task(configured.run(one)) for one in (*[slow] * 4, last)]
+        await asyncio.sleep(0)
+        held.append("palingenesis holds itself")
+        go.touch()
+        return await asyncio.gather(*running)
+
+    *slow, last = asyncio.run(night())
+
+    assert [one.result for one in slow] == [Result.OK] * 4
+    assert (last.result, last.detail) == (Result.FAILED, "palingenesis holds itself")
+    assert not mark.exists()
 
 
 def test_an_argument_is_an_argument_and_never_a_shell(tmp_path: Path):

@@ -81,7 +81,7 @@ class Daemon:
         self.keeps_level = False
         """Whether a flag has said how much is logged."""
         self._channels: list[Channel] = []
-        self._hooks = ConfiguredHooks(config.hooks, environ)
+        self._hooks = ConfiguredHooks(config.hooks, environ, void=self._why_void)
         self._paths = paths
         self._choice = choice
         self._environ = environ

@@ -14,7 +14,7 @@ from palingenesis.core.values import Result
 from palingenesis.processes.commands import Ran, run_to_end
 from palingenesis.runtime.config import HookConfig
 from palingenesis.runtime.foreign_text import plain
-from palingenesis.runtime.ports import Outcome
+from palingenesis.runtime.ports import Outcome, Void, stands
 from palingenesis.runtime.trust import way_out, why_untrusted
 from palingenesis.wire.redaction import redact
 
@@ -27,8 +27,15 @@ _TOLD: Final = 300
 class ConfiguredHooks:
     """Runs hooks, a few at a time; see `ports.Hooks`."""
 
-    def __init__(self, hooks: Mapping[str, HookConfig], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        hooks: Mapping[str, HookConfig],
+        environ: Mapping[str, str],
+        *,
+        void: Void = stands,
+    ) -> None:
         self._hooks = hooks
+        self._void = void
         self._home = environ.get("HOME") or "/"
         self._room = asyncio.Semaphore(_AT_ONCE)
 
@@ -44,6 +51,8 @@ class ConfiguredHooks:
         if why := why_unsafe(hook.argv):
             return _failed(f"hook {effect.hook} is not run: {why}")
         async with self._room:
+            if why := self._void(effect):  # it may have waited for the others for long
+                return _failed(why)
             try:
                 ran = await run_to_end(
                     hook.argv,
