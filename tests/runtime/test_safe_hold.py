@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -18,6 +19,7 @@ from palingenesis.core.step import Turn, step
 from palingenesis.core.values import SessionId, Severity, Status
 from palingenesis.core.world import World
 from palingenesis.journal import SqliteJournal
+from palingenesis.runtime.cleaning import Clean, as_it_is
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Entry
 from palingenesis.runtime.recovery import recover
@@ -38,7 +40,15 @@ class Performed:
         self.effects.append(effect)
 
 
-def a_night(stepping: Step, journal: ListJournal | SqliteJournal | None = None) -> Loop:
+_E = TypeVar("_E", bound=Event)
+
+
+def a_night(
+    stepping: Step,
+    journal: ListJournal | SqliteJournal | None = None,
+    *,
+    clean: Clean = as_it_is,
+) -> Loop:
     life = Life(NIGHT)
     return Loop(
         world=life.world,
@@ -46,6 +56,7 @@ def a_night(stepping: Step, journal: ListJournal | SqliteJournal | None = None) 
         journal=journal if journal is not None else ListJournal(),
         clock=JumpingClock(),
         stepping=stepping,
+        clean=clean,
     )
 
 
@@ -146,6 +157,22 @@ def test_a_kernel_that_always_breaks_is_told_about_once_and_ends_nothing():
     started = lived(loop, a_stop(), ALIVE, a_stop("quota"), ALIVE)
 
     assert len(started) == 1
+
+
+def test_an_event_that_cannot_even_be_cleaned_is_left_out_and_ends_nothing():
+    journal = ListJournal()
+    loop = a_night(step, journal, clean=breaks_over_stops)
+
+    lived(loop, a_stop(), ALIVE)
+
+    kinds = [type(entry.event).__name__ for entry in journal.entries]
+    assert kinds == ["InvariantBroken", "SessionAlive"]
+
+
+def breaks_over_stops(event: _E, /) -> _E:
+    if isinstance(event, events.SessionStopped):
+        raise RecursionError
+    return event
 
 
 @dataclass

@@ -213,7 +213,7 @@ class Loop:
                 await self._still.last(error)  # and then decide anew: the world may have changed
             except Exception as error:  # noqa: BLE001 - the loop's edge: it becomes the safe hold
                 await self.hold_safe(error, event)
-        return await self._only_watch(self._clean(event))
+        return await self._only_watch(event)
 
     def _decided(self, event: Event) -> Turn:
         """What follows from an event, looked at twice."""
@@ -289,6 +289,11 @@ class Loop:
     async def _only_watch(self, event: Event) -> Turn:
         """Fold and write down what can be; whatever breaks now is logged and left out."""
         nothing = Turn(self.world, (), ())
+        try:
+            event = self._clean(event)
+        except Exception:
+            log.exception("%s is left out", type(event).__name__)
+            return nothing
         try:
             if isinstance(event, events.PolicyAdopted):
                 self.policy = build(event.resolved)
