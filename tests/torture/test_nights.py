@@ -205,6 +205,22 @@ def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, br
     assert len([*prompts_within_bounds(evidence)]) == broken
 
 
+@pytest.mark.parametrize(
+    ("seed", "at"),
+    [
+        # She aborts, we die before we hear of it, and its server dies before it tells us.
+        (112342, 19),
+        # She ends it by command; the stop that came before is told after that.
+        (200023, 25),
+    ],
+)
+def test_what_she_has_ended_is_left_alone_in_the_nights_in_which_it_was_not(seed, at):
+    night = Night(seed)
+    night.base()
+
+    assert night.crash(at).violations == ()
+
+
 def test_what_a_prompt_came_to_is_not_told_by_the_stop_that_it_answers():
     night = Night(111137)  # three turns hang; the third prompt is refused for now, and then we die
     night.base()

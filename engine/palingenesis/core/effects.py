@@ -29,6 +29,9 @@ class _OnStoppedSession(_OnSession):
 
     stop: str
     """Key of the stop that was decided about; when the session has moved on, do nothing."""
+    alive_at: datetime | None = None
+    """Of a stop that the end of its server made: when that was last known to run. What was aborted
+    before, the person has aborted. None: nobody knows, or an abort of ours may be the one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -273,6 +273,34 @@ def test_after_a_crash_a_turn_that_had_ended_before_is_not_gone_on_with(
     play(story)
 
 
+ABORTED = {"error": {"name": "MessageAbortedError", "data": {"message": "Aborted"}}}
+RETRY_ABORTED = {"time": {"created": ms(START) + 2_000, "completed": ms(START) + 2_500}}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [answer(2, finish="", **ABORTED), {**answer(2, finish=None, **RETRY_ABORTED), "parts": []}],
+    ids=["answering", "retrying"],
+)
+@pytest.mark.parametrize(
+    ("alive_s", "result"),
+    [(10, Result.SUPERSEDED), (3, Result.OK), (None, Result.OK)],
+    ids=["it ran on", "it ended at once", "nobody knows"],
+)
+def test_after_a_crash_what_was_aborted_while_the_server_ran_on_is_not_gone_on_with(
+    last: dict[str, Any], alive_s: int | None, result: Result
+) -> None:
+    alive_at = None if alive_s is None else START + timedelta(seconds=alive_s)
+
+    async def story(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = [user(1), last]
+        answers_at_once(fake)
+        after = replace(WORDS, stop="down:20991101T000000.000000Z", alive_at=alive_at)
+        assert (await actuator(fake).perform(after)).result is result
+
+    play(story)
+
+
 def test_our_own_unanswered_prompt_is_no_reason_to_stop() -> None:
     def before(fake: FakeOpenCode) -> None:
         ours = f"msg_{0x100000000000:012x}PALIN123456789"

@@ -32,6 +32,7 @@ from tests.torture.night.requests import View, moved_on
 
 AGENT = AgentId("opencode")
 _HAD_ENDED = "its turn had come to an end before the server died"
+_AT_ONCE = timedelta(seconds=1)
 _WORDS = frozenset({"context_exhausted", "output_limit", "completed", "crash", "user_abort"})
 
 
@@ -417,7 +418,7 @@ class Actuator:
         view = await self._ask("look", effect.session, effect.id)
         if view is None:
             return _superseded("the session was deleted")
-        if self.fresh and (why := _stale(view, effect.stop, self.doors.house)):
+        if self.fresh and (why := _stale(view, effect.stop, self.doors.house, effect.alive_at)):
             if why == _HAD_ENDED:
                 self.doors.house.later(5.0, "poll")  # whoever is believed at work is asked about
             return _superseded(why)
@@ -503,13 +504,16 @@ def _stands_at(view: View | None) -> dict[str, str]:
     return {"stop": view.stop.key} if view is not None and view.stop is not None else {}
 
 
-def _stale(view: View, stop: str, house: House) -> str:
+def _stale(view: View, stop: str, house: House, alive_at: datetime | None = None) -> str:
     if view.doing == "work":
         return "the session works again"
     if view.block:
         return "a permission waits for a person"
     down = _wall_of(stop, house)
     if down is not None and view.stop and view.stop.wall <= down and _ended_by_itself(view):
+        return _HAD_ENDED
+    aborted = view.stop if view.stop and view.stop.reason == "user_abort" else None
+    if aborted and alive_at and house.instant(aborted.wall) < alive_at - _AT_ONCE:
         return _HAD_ENDED
     return moved_on(view, stop, down)
 

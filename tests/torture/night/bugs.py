@@ -99,7 +99,7 @@ BUGS: Final = (
     ),
     Bug(
         "core/kernel/sessions.py",
-        "            latched=session.latched or person_said_stop,\n",
+        "            latched=session.latched or is_her_stop(stop),\n",
         "            latched=session.latched,\n",
         "forgets that the person said stop",
     ),

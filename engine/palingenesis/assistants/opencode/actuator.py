@@ -234,7 +234,7 @@ class OpenCodeActuator:
             standing = await read_standing(client, effect.session)
             if standing is None:
                 return _superseded("the session was deleted")
-            if why := why_superseded(standing, effect.stop):
+            if why := why_superseded(standing, effect.stop, effect.alive_at):
                 return _superseded(why)
             later = ahead_of(standing, self._clock.now()) if self._shares_our_clock() else None
             if later is not None and not isinstance(effect, effects.NewSession):

@@ -32,6 +32,9 @@ _ATTEMPT = re.compile(r":retry-(\d+)$")
 _ABORTED = "MessageAbortedError"
 _PROMPTED = "somebody has prompted it since"
 _HAD_ENDED = "its turn had come to an end before the server died"
+_WAS_ABORTED = "its turn was aborted before the server died"
+_AT_ONCE = timedelta(seconds=1)
+"""So long before its server ended may a turn be aborted by that very end, if it is a clean one."""
 _DOWN = re.compile(r"down:(\d{8}T\d{6}\.\d{6})Z")
 
 
@@ -84,16 +87,22 @@ async def read_standing(client: OpenCode, session: str) -> Standing | None:
     )
 
 
-def why_superseded(standing: Standing, stop_key: str) -> str:
+def why_superseded(standing: Standing, stop_key: str, alive_at: datetime | None = None) -> str:
     """Why the decision about that stop is void; "" while it stands.
 
     A retry of the assistant's own is no reason: whoever acts ends it first.
+
+    Args:
+        standing: where the session stands now.
+        stop_key: of the stop that was decided about.
+        alive_at: of a stop that the end of its server made: when that was last known to run. A
+            server that dies marks no abort; one from before then is the person's.
     """
     if isinstance(standing.status, Busy):
         return "the session works again"
     if standing.asked:
         return f"a {standing.asked[0].kind} waits for a person"
-    return _moved_on(standing.said, stop_key)
+    return _moved_on(standing.said, stop_key, alive_at)
 
 
 def why_not_to_end(standing: Standing, stop_key: str, ordered: datetime | None) -> str:
@@ -216,27 +225,36 @@ def _spins_still(standing: Standing) -> bool:
     return latest is not None and is_hollow(latest)
 
 
-def _moved_on(said: tuple[Message, ...], stop_key: str) -> str:
+def _moved_on(said: tuple[Message, ...], stop_key: str, alive_at: datetime | None) -> str:
     anchor = _MESSAGE.match(stop_key)
     if anchor is None:
         went_down = _down_instant(stop_key)
         if went_down is None:
             return ""  # no message to compare with: a retry before the first answer
         later = [m for m in said if m.created is not None and m.created > went_down]
-        return _what_came(later, "") or _had_ended(said)
+        return _what_came(later, "") or _had_ended(said, alive_at)
     place = next((i for i, message in enumerate(said) if message.id == anchor[0]), None)
     if place is None:
         return "what it was decided about is no longer among the newest messages"
     return _what_came(list(said[place + 1 :]), anchor[0])
 
 
-def _had_ended(said: tuple[Message, ...]) -> str:
+def _had_ended(said: tuple[Message, ...], alive_at: datetime | None) -> str:
     """Why nothing was cut off when the server died: the turn had come to its end, untold yet."""
     last = said[-1] if said else None
     if last is None or last.role != "assistant" or last.summary:
         return ""
+    if alive_at is not None and _was_aborted(last, alive_at - _AT_ONCE):
+        return _WAS_ABORTED
     failed = last.failure is not None and last.failure.name != _ABORTED
     return _HAD_ENDED if (failed and last.completed is not None) or last.is_final else ""
+
+
+def _was_aborted(answer: Message, before: datetime) -> bool:
+    """Whether an abort has ended it before then; one that ends a retry leaves no error behind."""
+    if answer.completed is None or answer.completed >= before:
+        return False
+    return not answer.finish if answer.failure is None else answer.failure.name == _ABORTED
 
 
 def _what_came(later: list[Message], anchor: str) -> str:

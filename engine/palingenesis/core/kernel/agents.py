@@ -1,5 +1,6 @@
 """What happens to an agent, and so to all its sessions."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,6 +9,7 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import end_plan
+from palingenesis.core.kernel.marks import last_alive
 from palingenesis.core.kernel.ordering import order_restart
 from palingenesis.core.kernel.owning import goes_on_elsewhere, rests
 from palingenesis.core.kernel.stepping import nobody_saw
@@ -145,7 +147,8 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         stopped += [one for one in _of(draft, agent) if one not in stopped and _was_pending(one)]
     for session in stopped:
         if not goes_on_elsewhere(draft, draft.sessions[session.id]):
-            _stop(draft, draft.sessions[session.id], event, gone)
+            known = last_alive(draft, draft.sessions[session.id], agent, event.cause)
+            _stop(draft, draft.sessions[session.id], event, gone, known)
     if event.cause is DownCause.ENDED and agent.way is Way.INTEGRATED:
         _leave_for_good(draft, agent)
     if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
@@ -274,8 +277,14 @@ def _was_at_work(session: Session) -> bool:
     return isinstance(plan.steps[plan.index], Delegate)
 
 
-def _stop(draft: Draft, session: Session, event: events.AgentDown, agent: Agent) -> None:
-    """Derive the stop of one session from the end of its agent.
+def _stop(
+    draft: Draft,
+    session: Session,
+    event: events.AgentDown,
+    agent: Agent,
+    known: Mapping[str, str | int | float | bool],
+) -> None:
+    """Derive the stop of one session from the end of its agent, and from what is `known` of that.
 
     A clean end of the person's own program is her exit; any other end is a crash. Its key names
     the instant, since there is no message to anchor it to.
@@ -291,7 +300,7 @@ def _stop(draft: Draft, session: Session, event: events.AgentDown, agent: Agent)
         exit_code=event.exit_code,
         signal=event.signal,
         words=True,
-        evidence={"cause": event.cause.value},
+        evidence={"cause": event.cause.value, **known},
     )
     session = draft.note(
         replace(

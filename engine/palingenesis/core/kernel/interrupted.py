@@ -14,14 +14,13 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers
+from palingenesis.core.kernel.marks import ended_by_us, is_ours
 from palingenesis.core.values import Severity, Status, Stop, StopReason
 from palingenesis.core.world import Plan, Session
 
 _BY_ITSELF: Final = "by_itself"
 _CUT_OFF: Final = "cut_off"
 """What an outcome says of how a session rests; with neither, an abort has ended its turn."""
-_ENDED_BY: Final = "ended_by"
-_US: Final = "us"
 _AT_ONCE: Final = timedelta(seconds=2)
 """An abort that a former run of ours may have sent came to something within this time.
 
@@ -41,7 +40,7 @@ def take_for_ours(draft: Draft, session: Session, stop: Stop) -> None:
     """
     before = session.stop or stop
     merged = replace(
-        _ended_by_us(before), key=stop.key, retrying=False, words=before.words or stop.words
+        ended_by_us(before), key=stop.key, retrying=False, words=before.words or stop.words
     )
     plan = replace(session.plan, stop=stop.key) if session.plan is not None else None
     session = draft.put(
@@ -51,6 +50,19 @@ def take_for_ours(draft: Draft, session: Session, stop: Stop) -> None:
         failure = ("superseded", "nothing followed our interrupt")
         session = draft.note(replace(session, failure=failure), "action_failed")
         decide_stop(draft, draft.move(session, "decide", failure[1]), "action_failed")
+
+
+def told_under_her_command(draft: Draft, session: Session, stop: Stop) -> bool:
+    """Whether her command to end the session is being carried out.
+
+    Then the stop that is told is noted, and no rule decides about it: it may be older than that.
+    """
+    plan = session.plan
+    if not session.latched or plan is None or not is_hers(plan):
+        return False
+    session = replace(session, stop=stop, stopped_at=draft.at, block=None)
+    draft.note(session, "stopped", stop.reason.value)
+    return True
 
 
 def interrupted(
@@ -121,15 +133,6 @@ def _is_overdue(session: Session, since: str) -> bool:
         return True
 
 
-def is_ours(stop: Stop | None) -> bool:
-    """Whether an abort of ours has made this stop what it is."""
-    return stop is not None and stop.evidence.get(_ENDED_BY) == _US
-
-
-def _ended_by_us(stop: Stop) -> Stop:
-    return replace(stop, evidence={**stop.evidence, _ENDED_BY: _US})
-
-
 def _standing_at(session: Session, key: str) -> Session:
     """Where our interrupt has left the session: what follows answers that, and nothing older.
 
@@ -142,7 +145,7 @@ def _standing_at(session: Session, key: str) -> Session:
         before = Stop(key=key, reason=StopReason.USER_ABORT, words=True)
     key = key or before.key
     plan = replace(session.plan, stop=key) if session.plan is not None else None
-    stop = replace(_ended_by_us(before), key=key, retrying=False)
+    stop = replace(ended_by_us(before), key=key, retrying=False)
     return replace(session, stop=stop, plan=plan)
 
 

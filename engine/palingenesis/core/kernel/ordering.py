@@ -1,5 +1,6 @@
 """Turning a step into an effect: what the rails say, what is counted, which agent does it."""
 
+from datetime import datetime
 from typing import Final, TypedDict, assert_never
 
 from palingenesis.core import effects, plans
@@ -7,6 +8,7 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.caps import HOOKS, counted_as, divert, full, room_for, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse
+from palingenesis.core.kernel.marks import alive_at, is_her_stop
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.safety import (
     BREAKER,
@@ -57,6 +59,13 @@ class _On(TypedDict):
     agent: AgentId
 
 
+class _OnStopped(_On):
+    """What one names that answers a stop."""
+
+    stop: str
+    alive_at: datetime | None
+
+
 def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Session:
     """Turn the step into an effect; a prompt is counted before it is sent."""
     step_of = f"{plan.index}.{plan.vain}" if plan.vain else f"{plan.index}"
@@ -64,6 +73,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
     on: _On = {"decision": plan.decision, "session": session.id, "agent": session.agent}
     stop = session.stop
     anchor = stop.key if stop else ""
+    on_stopped: _OnStopped = {**on, "stop": anchor, "alive_at": alive_at(stop)}
     its_retry = anchor if stop is not None and stop.retrying else ""
     effect: effects.SessionEffect
     match step:
@@ -75,9 +85,8 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
             effect = _interrupt(plan, on, f"{key}i", interrupt, its_retry, "before a prompt")
         case plans.NewSession():
             effect = effects.NewSession(
-                **on,
+                **on_stopped,
                 id=key,
-                stop=anchor,
                 source=step.source,
                 if_missing=step.if_missing,
                 snapshot=plan.snapshot,
@@ -86,17 +95,16 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
         case plans.Resume():
             words = stop is None or stop.words or is_hers(plan)
             effect = effects.Resume(
-                **on,
+                **on_stopped,
                 id=key,
-                stop=anchor,
                 words=words,
                 text=say(draft, session, plan, step.message or DEFAULT_WORDS),
                 model=step.model or session.model,
             )
         case plans.Retry():
-            effect = effects.Retry(**on, id=key, stop=anchor, model=step.model or session.model)
+            effect = effects.Retry(**on_stopped, id=key, model=step.model or session.model)
         case plans.Compact():
-            effect = effects.Compact(**on, id=key, stop=anchor)
+            effect = effects.Compact(**on_stopped, id=key)
         case plans.Interrupt():
             effect = _interrupt(plan, on, key, step, its_retry, f"rule {plan.rule}")
         case _:
@@ -272,7 +280,13 @@ def stop_agent(draft: Draft, session: Session, plan: Plan, step: plans.Stop) -> 
 
 
 def run_hook(draft: Draft, session: Session, plan: Plan, step: plans.Run) -> Session:
-    """Order a hook; the plan goes on when it has ended well."""
+    """Order a hook; the plan goes on when it has ended well.
+
+    In a session that the person has ended none runs but what her stop itself brings about.
+    """
+    of_her_stop = plan.event == "stopped" and is_her_stop(session.stop)
+    if session.latched and not (of_her_stop or is_hers(plan)):
+        return refuse(draft, session, plan, HER_STOP)
     if (until := room_for(draft, HOOKS, HOOKS_PER_HOUR_IN_ALL)) is not None:
         rail = f"{HOOKS_PER_HOUR_IN_ALL} hooks an hour in all"
         return postpone(draft, session, plan, Later(until=until, rail=rail, told=Told.ALL))

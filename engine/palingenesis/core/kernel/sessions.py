@@ -9,7 +9,8 @@ from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_asid
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.forgetting import forget_old
-from palingenesis.core.kernel.interrupted import is_ours, stood_still, take_for_ours
+from palingenesis.core.kernel.interrupted import stood_still, take_for_ours, told_under_her_command
+from palingenesis.core.kernel.marks import is_her_stop, is_ours
 from palingenesis.core.kernel.owning import goes_on_elsewhere, may_own, rests, works
 from palingenesis.core.kernel.quota_keys import heading_of
 from palingenesis.core.kernel.touching import forget_touched
@@ -185,7 +186,8 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
         return
     if not session.supervised or session.status is Status.DETACHED:
         return
-    person_said_stop = stop.reason in {StopReason.USER_ABORT, StopReason.USER_EXIT}
+    if told_under_her_command(draft, session, stop):
+        return
     session = draft.note(
         replace(
             _asked_to_wait(session, stop, event.at),
@@ -196,7 +198,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
             block=None,
             aborting=False,
             driven=still_driven(session, before),
-            latched=session.latched or person_said_stop,
+            latched=session.latched or is_her_stop(stop),
             reopened=False,
             holds=tuple(hold for hold in session.holds if hold.event == "stopped"),
         ),

@@ -1,0 +1,52 @@
+"""What the kernel marks on a stop: whose doing it was, and until when its server was known to run.
+
+A server that dies leaves a turn without an end. One that bears the mark of an abort was aborted
+before, and where that was no doing of ours, it was the person's: her stop, which nobody has told
+yet. But our own clean end of a server leaves the same mark, in its last moment. So the abort counts
+if the server was known to run after it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from palingenesis.core.copies import replace
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.values import DownCause, Stop, StopReason
+from palingenesis.core.world import Agent, Session
+
+_ENDED_BY: Final = "ended_by"
+_US: Final = "us"
+_ALIVE_AT: Final = "alive_at"
+_HERS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
+
+
+def is_ours(stop: Stop | None) -> bool:
+    """Whether an abort of ours has made this stop what it is."""
+    return stop is not None and stop.evidence.get(_ENDED_BY) == _US
+
+
+def ended_by_us(stop: Stop) -> Stop:
+    """The stop, as one that an abort of ours has made."""
+    return replace(stop, evidence={**stop.evidence, _ENDED_BY: _US})
+
+
+def is_her_stop(stop: Stop | None) -> bool:
+    """Whether the person made it at the assistant."""
+    return stop is not None and stop.reason in _HERS
+
+
+def last_alive(
+    draft: Draft, session: Session, agent: Agent, cause: DownCause
+) -> Mapping[str, str | int | float | bool]:
+    """The evidence of a stop that the end of `agent` made; none where an abort may be ours."""
+    if not agent.up or cause is DownCause.STOPPED or session.aborting or is_ours(session.stop):
+        return {}
+    signs = [one.alive_at for one in draft.sessions.values() if one.agent == agent.id]
+    return {_ALIVE_AT: max([agent.since, *(at for at in signs if at is not None)]).isoformat()}
+
+
+def alive_at(stop: Stop | None) -> datetime | None:
+    """When the server whose end made this stop was last known to run; None: nobody knows."""
+    said = stop.evidence.get(_ALIVE_AT) if stop is not None else None
+    return datetime.fromisoformat(said) if isinstance(said, str) else None

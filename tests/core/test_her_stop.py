@@ -1,0 +1,119 @@
+"""What the person has ended stays ended, whatever is told of it afterwards."""
+
+from datetime import timedelta
+
+import pytest
+
+from palingenesis.core import commands, effects
+from palingenesis.core.values import DownCause, SessionId, Status
+from tests.core.life import (
+    SES,
+    START,
+    Life,
+    agent_up,
+    alive,
+    died,
+    ended,
+    passed,
+    stopped,
+    told_to,
+    working,
+)
+from tests.core.policies import CRASH, policy, rule
+
+OTHER = SessionId("ses_other")
+HOOKED = policy(
+    rule("hooked", "stop.reason in ('network', 'crash')", {"run": {"hook": "repair"}}, "retry"),
+    rule("failed", "", {"run": {"hook": "repair"}}, event=["action_failed"]),
+)
+RESTARTED = policy(CRASH)
+
+
+# ── a command of hers is under way ────────────────────────────────────────────────────────────
+
+
+def test_no_rule_decides_about_a_stop_that_is_told_while_her_command_ends_the_session() -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> stopped("network") >> ended("interrupt", idle_since=START.isoformat(), by_itself="yes")
+
+    life.claim_nothing_more() << Status.STOOD_DOWN
+    assert life.session.stop is not None
+    assert life.session.stop.reason == "network"
+
+
+def test_so_it_is_where_she_holds_it_meanwhile_and_lets_it_go() -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> told_to(commands.Hold(session=SES)) >> stopped("network")
+    life >> ended("interrupt", idle_since=START.isoformat(), by_itself="yes")
+    life >> told_to(commands.Release())
+
+    life.claim_nothing_more() << Status.STOOD_DOWN
+
+
+@pytest.mark.parametrize("result", ["failed", "unknown"])
+def test_no_hook_of_a_rule_runs_where_her_command_came_to_nothing(result: str) -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt" >> ended("interrupt", result)
+
+    life.claim_nothing_more() << Status.STOOD_DOWN
+
+
+def test_nor_where_its_server_died_under_her_command() -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt" >> passed(1) >> died()
+    life << "restart" >> ended("interrupt", "failed")
+
+    life.claim_nothing_more() << Status.STOOD_DOWN
+
+
+# ── its server dies after her abort ───────────────────────────────────────────────────────────
+
+
+def resumed(life: Life) -> effects.Resume:
+    life >> passed(2) >> ended("restart") >> passed(1)
+    resume = life.last["resume"]
+    assert isinstance(resume, effects.Resume)
+    return resume
+
+
+def test_what_goes_on_after_a_crash_is_told_until_when_its_server_was_known_to_run() -> None:
+    life = Life(RESTARTED)
+
+    life >> passed(5) >> agent_up >> passed(20) >> died()
+
+    assert resumed(life).alive_at == START + timedelta(seconds=5)
+
+
+def test_a_sign_of_life_says_so_too() -> None:
+    life = Life(RESTARTED)
+
+    life >> passed(5) >> agent_up >> working >> passed(20) >> alive >> passed(20) >> died()
+
+    assert resumed(life).alive_at == START + timedelta(seconds=25)
+
+
+def test_nobody_knows_that_where_an_abort_of_ours_may_be_the_one() -> None:
+    silent = policy(rule("silent", "", "interrupt", event=["stalled"]), CRASH)
+    life = Life(silent)
+
+    life >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end") >> working
+    life >> passed(20) >> died()
+
+    assert resumed(life).alive_at is None
+
+
+def test_nor_where_the_server_was_ended_by_us() -> None:
+    life = Life(policy(rule("again", "stop.reason == 'network'", "restart", "resume"), CRASH))
+    life.work(OTHER)
+
+    life >> stopped("network", session=OTHER) << "restart"
+    life >> died(DownCause.STOPPED.value)
+
+    assert life.session.stop is not None
+    assert life.session.stop.evidence == {"cause": "stopped"}
