@@ -4,20 +4,29 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from palingenesis import __version__
 from palingenesis.app.agents import Agents
 from palingenesis.app.daemon import Daemon
-from palingenesis.core.events import AgentUp, InvariantBroken, SessionWorking
-from palingenesis.core.values import AgentId, SessionId, Way
+from palingenesis.assistants.opencode.server import ManagedServer
+from palingenesis.core.events import (
+    AgentUp,
+    InvariantBroken,
+    SessionStopped,
+    SessionWorking,
+    Ticked,
+)
+from palingenesis.core.values import AgentId, SessionId, Stop, StopReason, Way
 from palingenesis.journal import SqliteJournal
 from palingenesis.runtime.config import Config, PolicyChoice
 from palingenesis.runtime.paths import find_paths
 from palingenesis.runtime.ports import Emit, Entry
 from palingenesis.surfaces.cli.program import run
 from tests.cli.test_projects_in_the_daemon import OWN, until
+from tests.runtime.loopback import ScriptedActuator, names
 
 AGENT, SESSION = AgentId("opencode"), SessionId("ses_1")
 AT = datetime(2026, 2, 5, 2, 0, tzinfo=UTC)
@@ -60,11 +69,23 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def a_daemon(tmp_path: Path, sensor: Breaking) -> Daemon:
+def a_daemon(
+    tmp_path: Path,
+    sensor: Breaking,
+    *,
+    actuator: ScriptedActuator | None = None,
+    managed: ManagedServer | None = None,
+) -> Daemon:
     paths = find_paths(environment(tmp_path))
     paths.prepare()
     (tmp_path / "policy.yaml").write_text(OWN)
-    agents = Agents(sensors=(sensor,), actuators={}, managed=None, server=None, executable=None)
+    agents = Agents(
+        sensors=(sensor,),
+        actuators={} if actuator is None else {AGENT: actuator},
+        managed=managed,
+        server=None,
+        executable=None,
+    )
     return Daemon(
         config=Config(),
         paths=paths,
@@ -131,3 +152,48 @@ def test_a_sensor_that_breaks_ends_nothing_and_is_named_until_it_watches_again(
         await running
 
     asyncio.run(story())
+
+
+class Ending:
+    """A managed server; while it is ended, a turn breaks off that a rule would continue."""
+
+    def __init__(self) -> None:
+        self.daemon: Daemon | None = None
+
+    async def stop(self) -> None:
+        assert self.daemon is not None
+        loop = self.daemon.loop
+        stop = Stop(key="m1", reason=StopReason.CRASH)
+        now = datetime.now(UTC)
+        await loop.submit(SessionStopped(at=now, session=SESSION, agent=AGENT, stop=stop))
+        loop.emit(Ticked(at=now))
+        await until(lambda: loop.world.open)
+        for _ in range(100):  # time enough for whatever was begun
+            await asyncio.sleep(0)
+
+
+@pytest.mark.e2e
+def test_once_she_said_stop_nothing_is_begun_any_more_and_the_next_run_takes_it_up(
+    tmp_path: Path,
+) -> None:
+    actuator = ScriptedActuator(seen=[None])
+
+    async def stopped() -> None:
+        ending = Ending()
+        managed = cast("ManagedServer", ending)
+        daemon = ending.daemon = a_daemon(tmp_path, Breaking(), actuator=actuator, managed=managed)
+        running = asyncio.create_task(daemon.run(None))
+        await until(lambda: daemon.loop.world.sessions)
+        daemon.stop(agents=True)
+        await running
+
+    async def again() -> None:
+        daemon = a_daemon(tmp_path, Breaking(), actuator=actuator)
+        running = asyncio.create_task(daemon.run(None))
+        await until(lambda: names(actuator.asked) == ["reconcile", "perform"])
+        daemon.stop()
+        await running
+
+    asyncio.run(stopped())
+    assert actuator.asked == []
+    asyncio.run(again())

@@ -220,6 +220,31 @@ def test_an_interrupt_comes_after_the_prompt_that_it_is_to_undo():
     assert ended == ["s-1.0", "s-4.0"]
 
 
+def test_what_waits_for_another_is_not_begun_any_more_once_nothing_is():
+    actuator = ScriptedActuator()
+    interrupt = Interrupt(id="s-4.0", decision=4, session=RESUME.session, agent=RESUME.agent)
+    ended: list[str] = []
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            dispatch = Dispatch(
+                tasks=tasks,
+                emit=lambda event: ended.append(getattr(event, "effect", "")),
+                actuator_of=lambda _: actuator,
+                channels=(),
+                clock=JumpingClock(),
+            )
+            for effect in (RESUME, interrupt):
+                dispatch.start(effect)
+            dispatch.rest()
+            dispatch.start(NOTIFY)
+
+    asyncio.run(run())
+
+    assert ended == [RESUME.id]
+    assert actuator.asked == [("perform", RESUME.id)]
+
+
 HOOK = Run(id="s-3.0", decision=3, session=SessionId("ses_1"), hook="backup")
 
 

@@ -167,6 +167,7 @@ class Daemon:
             loop.emit(Ticked(at=self._clock.now()))
             log.info("watching; policy %s (%s)", self._policy_path(), self._policy_origin())
             await self._stopping.wait()
+            dispatch.rest()  # she said stop, and events still wait to be taken
             self._supervisor.stopping()
             control.close()
             await self._farewell(agents)

@@ -68,10 +68,16 @@ class Dispatch:
         self._void = void
         self._hooks = hooks
         self._latest: dict[SessionId, asyncio.Task[None]] = {}
+        self._rests = False
 
     def start(self, effect: Effect) -> None:
         """Carry out an effect that was ordered now."""
-        self._begin(effect, reconcile=False)
+        if not self._rests:
+            self._begin(effect, reconcile=False)
+
+    def rest(self) -> None:
+        """Begin nothing any more: what is ordered from now on is for the next run to take up."""
+        self._rests = True
 
     def take_up(self, effect: Effect) -> None:
         """Carry on with an effect whose outcome a former run of ours did not see."""
@@ -101,6 +107,8 @@ class Dispatch:
         if before is not None:
             # One at a time on one session: an abort comes after the prompt that it is to undo.
             await asyncio.wait({before}, timeout=_AFTER_ANOTHER_S)
+            if self._rests:
+                return
         try:
             outcome = await self._outcome(effect, reconcile=reconcile)
         except Exception as error:  # the loop's edge: it becomes an outcome
