@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -117,6 +118,30 @@ def test_a_hook_that_does_not_end_is_ended_with_everything_it_started(tmp_path: 
     assert outcome.result is Result.FAILED
     assert outcome.detail == "hook backup did not end within 1s"
     assert not is_left(RUN.id)
+
+
+def test_a_hook_is_ended_with_everything_it_started_although_there_are_no_descriptors(
+    tmp_path: Path,
+):
+    mark = tmp_path / "mark"
+    stays = "import signal, time; signal.signal(15, signal.SIG_IGN)"
+    code = f"{stays}; open({str(mark)!r}, 'w'); time.sleep(60)"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def night() -> Outcome:
+        hook = HookConfig(argv=(sys.executable, "-c", code), timeout=timedelta(seconds=1))
+        hooks = ConfiguredHooks({"backup": hook}, {"HOME": str(tmp_path)})
+        running = asyncio.create_task(hooks.run(replace(RUN, id="5eed-7.9")))
+        while not mark.exists():
+            await asyncio.sleep(0.01)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            return await running
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert "did not end within 1s" in asyncio.run(night()).detail
+    assert not is_left("5eed-7.9")
 
 
 def test_a_hook_that_leaves_a_child_behind_is_not_waited_for_and_takes_it_along(tmp_path: Path):

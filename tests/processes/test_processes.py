@@ -138,6 +138,41 @@ def test_one_that_is_long_gone_is_gone_at_once_and_its_remains_count_as_gone(
     asyncio.run(wait_gone(who))
 
 
+def test_a_process_is_waited_for_although_there_is_no_descriptor_to_wait_with(
+    tmp_path: Path,
+) -> None:
+    one = child(tmp_path, SLEEP)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def story() -> Exit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            waiting = asyncio.create_task(wait_gone(known(one.identity)))
+            await asyncio.sleep(0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        send_signal(known(one.identity), signal.SIGKILL)
+        async with asyncio.timeout(10):
+            return await waiting
+
+    assert asyncio.run(story()) == Exit(signal="SIGKILL")
+    asyncio.run(one.wait())
+
+
+def test_a_process_that_is_gone_is_gone_also_without_a_descriptor_to_wait_with() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    nobody = replace(known(identify(os.getpid())), pid=2**22 + 1)
+
+    async def story() -> Exit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            return await wait_gone(nobody)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert asyncio.run(story()) == Exit()
+
+
 def test_what_does_not_end_when_asked_is_killed_after_the_grace(tmp_path: Path) -> None:
     stubborn = child(
         tmp_path,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from palingenesis.processes.exits import Exit, is_gone_within, read_wait_status
+from palingenesis.processes.exits import Exit, a_while, read_wait_status, wait_gone
 from palingenesis.processes.identity import identify
 
 _KEEPER: Final = Path(__file__).with_name("keeper.py")
@@ -113,8 +113,22 @@ def _read_errno(errors: int) -> int:
 
 
 async def _is_gone(pid: int, seconds: float) -> bool:
-    identity = identify(pid)
-    return identity is None or await is_gone_within(identity, seconds)
+    """Wait for the end of our child, at most so long; its remains stay."""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                if (identity := identify(pid)) is not None:
+                    await wait_gone(identity)
+                if _has_ended(pid):
+                    return True
+                await a_while()  # nothing can be read of it now
+    except TimeoutError:
+        return False
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether only the remains of our child are left; they stay."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _taking(

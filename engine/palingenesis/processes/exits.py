@@ -7,6 +7,7 @@ How a child of ours ended, `waitpid` tells. Of any other process Linux tells it 
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -15,13 +16,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from palingenesis.processes.identity import Identity, open_pidfd, read_remains, send_signal
+from palingenesis.processes.identity import (
+    Identity,
+    is_alive,
+    open_pidfd,
+    read_remains,
+    send_signal,
+)
 
 _INFO_SIZE: Final = 64
 _GET_INFO: Final = 3 << 30 | _INFO_SIZE << 16 | 0xFF << 8 | 11
 """PIDFD_GET_INFO of <linux/pidfd.h>: fills a `struct pidfd_info`, which begins with a mask of what
 is asked for, and then of what is told, and ends with the wait status."""
 _INFO_EXIT: Final = 1 << 3
+_AGAIN_S: Final = 0.2
 _BY_HAND: Final = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"})
 
 
@@ -51,10 +59,13 @@ def read_wait_status(status: int) -> Exit:
 
 
 async def wait_gone(identity: Identity) -> Exit:
-    """Return as soon as exactly this process has ended (also if it ended long ago), and how."""
-    fd = open_pidfd(identity)
+    """Return as soon as exactly this process has ended (also if it ended long ago), and how.
+
+    While no descriptor can be had to wait with, it is looked at again and again.
+    """
+    fd = await _opened(identity)
     if fd is None:
-        return Exit()
+        return _as_exit(read_remains(identity))
     loop = asyncio.get_running_loop()
     gone = loop.create_future()
 
@@ -63,13 +74,31 @@ async def wait_gone(identity: Identity) -> Exit:
         if not gone.done():
             gone.set_result(None)
 
-    loop.add_reader(fd, readable)
     try:
+        loop.add_reader(fd, readable)
         await gone
         return _how_it_ended(fd, identity)
     finally:
         loop.remove_reader(fd)
         os.close(fd)
+
+
+async def _opened(identity: Identity) -> int | None:
+    """A descriptor to wait with, as soon as one can be had; None: the process is gone."""
+    while True:
+        try:
+            return open_pidfd(identity)
+        except OSError:
+            if not is_alive(identity):
+                return None
+        await a_while()
+
+
+async def a_while() -> None:
+    """Let some time pass, in which what could not be told may become known."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_AGAIN_S):
+            await asyncio.get_running_loop().create_future()
 
 
 async def is_gone_within(identity: Identity, seconds: float) -> bool:
@@ -106,6 +135,10 @@ def _how_it_ended(pidfd: int, identity: Identity) -> Exit:
     status = read_remains(identity)
     if status is None:
         status = _ask_pidfd(pidfd)
+    return _as_exit(status)
+
+
+def _as_exit(status: int | None) -> Exit:
     return read_wait_status(status) if status is not None else Exit()
 
 
