@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.cli.test_commands import Say, say
+from tests.cli.test_commands import Say, environment, say
 
 __all__ = ["say"]
 
@@ -59,6 +61,28 @@ def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(
     assert said.code == 2
     assert f"did you mean '{meant}'?" in said.err
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("daemon.nope", "[daemon] has check_interval, log_level, log_format"),
+        ("daemon", "'daemon' is a section: [daemon] has check_interval, log_level, log_format"),
+        ("hooks.backup.prog", "[hooks.NAME] has argv, timeout"),
+        ("hooks", "[hooks.NAME] has argv, timeout"),
+        ("nope", "sections: daemon, opencode, "),
+        ("hooks.backup.arg", "did you mean 'hooks.backup.argv'?"),
+    ],
+)
+def test_a_key_that_is_like_none_is_refused_with_those_that_there_are(
+    say: Say, file: Path, typed: str, told: str
+):
+    for words in (("set", typed, "x"), ("unset", typed)):
+        said = say("config", *words)
+
+        assert said.code == 2
+        assert f"error: there is no key '{typed}'\nhint: {told}" in said.err
+        assert not file.exists()
 
 
 def test_a_value_that_the_key_cannot_have_is_refused(say: Say, file: Path):
@@ -164,6 +188,46 @@ def test_validate_warns_about_what_is_named_and_is_not_there(say: Say, file: Pat
     assert f"warning: the policy {file.parent}/gone.yaml is not there" in said.out
     assert "warning: notifications.ntfy_token: a secret is missing" in said.out
     assert "slack_webhook" not in said.out
+
+
+def test_validate_warns_once_of_telemetry_that_cannot_be_sent(file: Path, tmp_path: Path):
+    write(file, "[otel]\nenabled = true\nendpoint = 'http://127.0.0.1:4317'\n")
+    without_grpc = (
+        "import sys; sys.modules['grpc'] = None\n"
+        "from palingenesis.surfaces.cli.program import run\n"
+        "sys.exit(run(['config', 'validate']))"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", without_grpc],
+        env={**environment(tmp_path), "PYTHONPATH": "engine"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    (warning,) = (line for line in said.stdout.splitlines() if "[otel]" in line)
+    assert warning.startswith(f"{file}: warning: [otel] is on, and nothing would be sent: port")
+
+
+def test_a_wrong_variable_is_blamed_and_not_the_file(say: Say, file: Path):
+    variable = {"PALINGENESIS_DAEMON_LOG_LEVEL": "loud"}
+
+    alone = say("config", "validate", **variable)
+    write(file, "[daemon]\nlog_levl = 'info'\n")
+    both = say("config", "validate", **variable)
+
+    assert alone.code == both.code == 5
+    assert "PALINGENESIS_DAEMON_LOG_LEVEL: error: it has a wrong value" in alone.err
+    assert alone.err.endswith(
+        "error: the environment has a problem\n"
+        "hint: correct PALINGENESIS_DAEMON_LOG_LEVEL, or unset it\n"
+    )
+    assert both.err.endswith(
+        f"error: the configuration {file} and the environment have 2 problems\n"
+        "hint: correct the file, and correct or unset PALINGENESIS_DAEMON_LOG_LEVEL\n"
+    )
 
 
 def test_a_secret_that_a_start_would_miss_is_a_mistake_with_its_place(say: Say, file: Path):

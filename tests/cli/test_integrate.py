@@ -142,6 +142,7 @@ def test_a_dry_run_shows_every_line_and_changes_nothing(typed: Typed, plugin: Pa
     assert said.code == 0
     assert f'+const SOCKET = "{tmp_path / "control.sock"}"\n' in said.out
     assert f"writes    {plugin} (version 1, " in said.out
+    assert said.out.startswith(f"--- /dev/null\n+++ {plugin}\n")
     assert said.out.endswith("nothing was done\n")
     assert not (tmp_path / ".config").exists()
 
@@ -152,6 +153,7 @@ def test_a_dry_run_of_a_removal_shows_what_would_go(typed: Typed, plugin: Path):
 
     said = typed("opencode", "--remove", "--dry-run")
 
+    assert said.out.startswith(f"--- {plugin}\n+++ /dev/null\n")
     assert '-const VERSION = "1"\n' in said.out
     assert f"and       the folder {plugin.parent}, if it is empty: it was made for this" in said.out
     assert plugin.read_text() == before

@@ -98,7 +98,7 @@ def test_the_manual_pages_say_what_the_commands_say():
     assert written == wanted, "REWRITE=1 pytest tests/cli/test_lookup.py"
 
 
-@pytest.mark.parametrize("name", page_names(cli))
+@pytest.mark.parametrize("name", [*page_names(cli), "policy validate", "policy shadow start"])
 def test_man_finds_nothing_to_complain_about(name: str):
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed here")
@@ -119,6 +119,39 @@ def test_the_page_of_a_group_has_every_command_and_option_in_it():
 
     for word in ("palingenesis daemon start", "palingenesis daemon act-again", "--foreground"):
         assert word in page
+
+
+def test_a_command_of_a_group_has_a_page_too(say: Say):
+    said = say("man", "policy", "validate", "--roff")
+
+    page = said.out.replace("\\-", "-")
+    assert said.code == 0
+    assert "palingenesis-policy-validate - Check the policy in use" in page
+    assert "\\fBpalingenesis policy validate\\fR [OPTIONS] [FILE...]" in page
+    assert "policy simulate" not in page
+    assert page.endswith(".SH SEE ALSO\n.BR palingenesis (1),\n.BR palingenesis-policy (1)\n")
+
+
+@pytest.mark.parametrize("about", ["man", "help"])
+@pytest.mark.parametrize(
+    ("words", "told", "way_out"),
+    [
+        (("nosuch",), "no such command 'nosuch'", "palingenesis --help"),
+        (("policy", "nosuch"), "no such command 'nosuch'", "palingenesis policy --help"),
+        (
+            ("status", "more"),
+            "'palingenesis status' has no commands, and so none named 'more'",
+            "palingenesis status --help",
+        ),
+    ],
+)
+def test_what_is_no_command_is_told_with_where_they_are_listed(
+    say: Say, about: str, words: tuple[str, ...], told: str, way_out: str
+):
+    said = say(about, *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == f"error: {told}\nhint: {way_out}\n"
 
 
 def test_the_manual_is_printed_as_text_into_a_pipe(tmp_path: Path):

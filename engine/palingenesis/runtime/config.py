@@ -186,14 +186,25 @@ class Config:
 
 
 class ConfigProblemsError(InvalidConfigError):
-    """The configuration has problems; `problems` are all of them, ready to print."""
+    """The configuration has problems; `problems` are all of them, ready to print.
 
-    def __init__(self, problems: tuple[str, ...], source: str) -> None:
+    `variables` are those of the environment that some of them are about.
+    """
+
+    def __init__(
+        self, problems: tuple[str, ...], source: str, variables: tuple[str, ...] = ()
+    ) -> None:
         count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        super().__init__(
-            f"the configuration {source} has {count}",
-            hint="correct it, or move it away: without it the defaults hold",
-        )
+        unset = " and ".join(variables)
+        if not variables:
+            message = f"the configuration {source} has {count}"
+            hint = "correct it, or move it away: without it the defaults hold"
+        elif len(variables) == len(problems):
+            message, hint = f"the environment has {count}", f"correct {unset}, or unset it"
+        else:
+            message = f"the configuration {source} and the environment have {count}"
+            hint = f"correct the file, and correct or unset {unset}"
+        super().__init__(message, hint=hint)
         self.problems = problems
 
 

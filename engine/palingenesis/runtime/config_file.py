@@ -5,7 +5,6 @@ Without a file the defaults hold. All problems are told together.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +28,7 @@ from palingenesis.runtime.config import (
 )
 from palingenesis.runtime.config_keys import SECTIONS
 from palingenesis.runtime.config_reading import Reading, short
+from palingenesis.runtime.config_syntax import syntax_problem
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.resume_policy import ResumeConfig
 from palingenesis.runtime.trust import is_readable_by_others, way_out, why_untrusted
@@ -102,7 +102,7 @@ def parse_config(text: bytes | str, source: Path, environ: Mapping[str, str] = _
     reading.refuse_unknown("", tree, ["version", *SECTIONS, "hooks"])
     reading.warn_about(values)
     if reading.problems:
-        raise ConfigProblemsError(tuple(reading.problems), str(source))
+        raise ConfigProblemsError(tuple(reading.problems), str(source), tuple(reading.variables))
     return Config(
         daemon=DaemonConfig(**values["daemon"]),
         opencode=OpenCodeConfig(**values["opencode"]),
@@ -128,7 +128,7 @@ def _tree(text: bytes | str, source: Path) -> tuple[str, dict[str, Any]]:
         decoded = (text if isinstance(text, str) else text.decode("utf-8")).removeprefix(_MARK)
         return decoded, tomllib.loads(decoded)
     except (ValueError, RecursionError) as error:
-        raise ConfigProblemsError((_syntax_problem(error, source),), str(source)) from error
+        raise ConfigProblemsError((syntax_problem(error, text, source),), str(source)) from error
 
 
 def _check_version(tree: Mapping[str, object], source: Path) -> None:
@@ -142,17 +142,3 @@ def _check_version(tree: Mapping[str, object], source: Path) -> None:
             f" palingenesis reads version {VERSION}\n  help: update palingenesis"
         )
         raise ConfigProblemsError((problem,), str(source))
-
-
-def _syntax_problem(error: Exception, source: Path) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"{source}: error: not UTF-8 (byte {error.start + 1})"
-    if isinstance(error, RecursionError):
-        return f"{source}: error: nested too deeply"
-    if "int_max_str_digits" in str(error):
-        return f"{source}: error: a number has too many digits"
-    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
-    if found is None:
-        return f"{source}: error: {short(str(error), 200).lower()}"
-    text = found[1][:1].lower() + found[1][1:]
-    return f"{source}:{found[2]}:{found[3]}: error: {short(text, 200)}"

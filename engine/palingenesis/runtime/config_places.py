@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 _WORD = r"(?:[A-Za-z0-9_\-]+|\"[^\"\\\n]*\"|'[^'\n]*')"
 _DOTTED = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
-_TABLE = re.compile(rf"\s*\[\s*({_DOTTED})\s*\]")
+_TABLE = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]")
 _KEY = re.compile(rf"(\s*)({_DOTTED})\s*=")
 _PART = re.compile(_WORD)
 

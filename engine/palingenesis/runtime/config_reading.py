@@ -30,6 +30,8 @@ class Reading:
 
     def __init__(self, text: str, source: Path, environ: Mapping[str, str]) -> None:
         self.problems: list[str] = []
+        self.variables: list[str] = []
+        """Those that some of the problems are about."""
         self.warnings: list[str] = []
         self.origins: dict[Name, Origin] = {}
         self._source = source
@@ -106,6 +108,7 @@ class Reading:
         try:
             values[key.field] = key.kind.read(typed(key.kind, self._environ[variable]))
         except ValueError as expected:
+            self.variables.append(variable)
             self.problems.append(
                 f"{variable}: error: it has a wrong value\n  help: expected {expected}"
             )

@@ -3,7 +3,7 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -227,17 +227,43 @@ def _known(key: str) -> "tuple[str, str, Key]":
     Raises:
         UnknownNameError: there is none, with the nearest one.
     """
-    from palingenesis.runtime.config_keys import RENAMED, all_names, find_key
+    from palingenesis.runtime.config_keys import RENAMED, find_key
 
     section, _, name = key.strip().rpartition(".")
     section, name = RENAMED.get((section, name), (section, name))
     if (found := find_key(section, name)) is not None:
         return section, name, found
-    names = all_names()
-    near = get_close_matches(key[:80], names, n=1, cutoff=0.6)
-    near = near or [one for one in names if one.rpartition(".")[2] == key.strip()][:1]
-    hint = f"did you mean '{near[0]}'?" if near else "palingenesis config show"
+    hint = _meant(section, name)
     raise UnknownNameError(f"there is no key '{plain(key, 60)}'", hint=hint)
+
+
+def _meant(section: str, name: str) -> str:
+    """Which key may have been meant, else which there are; each part is looked for by itself."""
+    from palingenesis.runtime.config_keys import HOOK, HOOK_NAME, SECTIONS, all_names
+
+    if not section and name in SECTIONS:
+        return f"'{name}' is a section: {_those_of(name, SECTIONS[name])}"
+    first, _, hook = f"{section or name}.".partition(".")
+    if first == "hooks":
+        near = _nearest(name, HOOK) if HOOK_NAME.fullmatch(hook.rstrip(".")) else ""
+        return f"did you mean '{section}.{near}'?" if near else _those_of("hooks.NAME", HOOK)
+    meant = section if section in SECTIONS else _nearest(section, SECTIONS)
+    if meant and (near := _nearest(name, SECTIONS[meant])):
+        return f"did you mean '{meant}.{near}'?"
+    if section in SECTIONS:
+        return _those_of(section, SECTIONS[section])
+    named = {one.rpartition(".")[2]: one for one in reversed(all_names())}
+    if near := _nearest(name, named):
+        return f"did you mean '{named[near]}'?"
+    return f"sections: {', '.join(SECTIONS)}; palingenesis config show lists their keys"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    return next(iter(get_close_matches(word[:80], list(known), n=1, cutoff=0.6)), "")
+
+
+def _those_of(section: str, names: Iterable[str]) -> str:
+    return f"[{section}] has {', '.join(names)}"
 
 
 def _create(file: Path) -> bool:

@@ -94,7 +94,7 @@ def validate(ctx: click.Context, as_json: bool) -> None:
         say_json({**_verdict(file, problems=problems, warnings=()), "policy": None})
         ctx.exit(ExitCode.INVALID)
     policy, remarks = _policy(desk, config)
-    warnings = (*config.warnings, *remarks, *_telemetry(config))
+    warnings = (*config.warnings, *remarks)
     if as_json:
         say_json({**_verdict(file, problems=(), warnings=warnings), "policy": policy})
         return
@@ -119,14 +119,6 @@ def schema() -> None:
     from palingenesis import shipped
 
     click.echo(shipped.schema("config").read_text(encoding="utf-8"), nl=False)
-
-
-def _telemetry(config: "Config") -> tuple[str, ...]:
-    """Why nothing would be sent although it is switched on."""
-    from palingenesis.telemetry.sending import why_impossible
-
-    why = why_impossible(config.otel.endpoint) if config.otel.enabled else ""
-    return (f"warning: [otel] is on, and nothing is sent: {why}",) if why else ()
 
 
 # ── as text ───────────────────────────────────────────────────────────────────────────────────

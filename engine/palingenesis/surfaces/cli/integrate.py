@@ -154,10 +154,15 @@ def _managed(status: "Status | None") -> Collection[int]:
 def _show(found: "Integration", plan: "Plan", *, whole: bool, on_stderr: bool) -> None:
     """What will be done: `whole` with every line of the file."""
     if whole:
-        for row in difference(plan.before, plan.after, str(plan.path)):
+        for row in _difference(plan):
             click.echo(row, err=on_stderr)
     for label, said in _plan(found, plan):
         click.echo(f"{label:9} {plain(said, _WIDE)}", err=on_stderr)
+
+
+def _difference(plan: "Plan") -> Iterator[str]:
+    """What becomes of the file; an empty text stands for none."""
+    return difference(plan.before or None, plan.after or None, str(plan.path))
 
 
 def _plan(found: "Integration", plan: "Plan") -> Iterator[tuple[str, str]]:
@@ -271,7 +276,7 @@ def _document(
         "path": str(plan.path),
         "version": found.version,
         "socket": str(found.socket),
-        "difference": list(map(click.unstyle, difference(plan.before, plan.after, str(plan.path)))),
+        "difference": list(map(click.unstyle, _difference(plan))),
         "changed": not dry_run and plan.deed is not Deed.NOTHING,
         "dry_run": dry_run,
         "daemon_running": daemon,

@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from palingenesis.surfaces.cli.command_words import command_of
 from palingenesis.surfaces.cli.naming import KnownWord
 
 TOPICS: Final[Mapping[str, str]] = {
@@ -40,16 +41,7 @@ def show_help(ctx: click.Context, about: tuple[str, ...]) -> None:
     if len(about) == 1 and about[0] in TOPICS:
         _show_page(about[0], ctx.terminal_width or 80)
         return
-    command: click.Command = root.command
-    place = root
-    for word in about:
-        inner = command.get_command(place, word) if isinstance(command, click.Group) else None
-        if inner is None:
-            inside = command.list_commands(place) if isinstance(command, click.Group) else []
-            topics = tuple(TOPICS) if place is root else ()
-            raise click.NoSuchCommand(word, possibilities=[*topics, *inside], ctx=ctx)
-        place = click.Context(inner, info_name=word, parent=place)
-        command = inner
+    command, place = command_of(root, about, tuple(TOPICS))
     click.echo(command.get_help(place), color=ctx.color)
     if not about:
         click.echo("\nPages, with 'palingenesis help PAGE':")

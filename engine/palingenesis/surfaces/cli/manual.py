@@ -12,7 +12,8 @@ from palingenesis.surfaces.cli.naming import KnownWord
 EXAMPLES = """\b
 Examples:
   palingenesis man
-  palingenesis man daemon
+  palingenesis man policy
+  palingenesis man policy validate
   palingenesis man policy --roff > palingenesis-policy.1
 """
 
@@ -29,11 +30,14 @@ def _commands() -> tuple[str, ...]:
 @click.option("--roff", is_flag=True, help="Print the page as man reads it.")
 @click.pass_obj
 def man(desk: Desk, command: tuple[str, ...], roff: bool) -> None:
-    """Open the manual page of a COMMAND, or of palingenesis; into a pipe it is printed as text."""
-    from palingenesis.surfaces.cli.program import cli
-    from palingenesis.surfaces.cli.roff import known, page_of
+    """Open the manual page of a COMMAND, or of palingenesis; into a pipe it is printed as text.
 
-    page = page_of(cli, known(cli, command))
+    The page of a group, such as policy, has all of its commands; `policy validate` has its own.
+    """
+    from palingenesis.surfaces.cli.program import cli
+    from palingenesis.surfaces.cli.roff import page_of
+
+    page = page_of(cli, " ".join(command))
     if roff:
         click.echo(page, nl=False)
         return

@@ -6,15 +6,21 @@ import tempfile
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
+from typing import Final
 
 import click
 
 from palingenesis.core.errors import PalingenesisError
 
+_NOWHERE: Final = "/dev/null"
 
-def difference(before: str, after: str, name: str) -> Iterator[str]:
-    """The lines of a unified difference, coloured for a terminal."""
-    rows = unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (new)", lineterm="")
+
+def difference(before: str | None, after: str | None, name: str) -> Iterator[str]:
+    """The lines of a unified difference, coloured for a terminal; None: there is no such file."""
+    old = name if before is not None else _NOWHERE
+    new = _NOWHERE if after is None else f"{name} (new)" if before is not None else name
+    lines = (before or "").splitlines(), (after or "").splitlines()
+    rows = unified_diff(*lines, old, new, lineterm="")
     for row in rows:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(row[:1])
         yield click.style(row, fg=colour) if colour else row

@@ -4,14 +4,18 @@ One page for the whole, one for each command; a group's page has its commands as
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 import click
 
+from palingenesis.surfaces.cli.command_words import command_of
 from palingenesis.surfaces.cli.lazy import LazyGroup
 
 PROGRAM: Final = "palingenesis"
+_WIDE: Final = 100
+_SHORT: Final = 25
+"""A name that is no longer leaves room for more, left and right in a page's first line."""
 _BARE: Final = "\b"
 """Click's mark in front of a paragraph whose lines are not to be joined."""
 
@@ -22,26 +26,33 @@ def page_names(cli: LazyGroup) -> tuple[str, ...]:
 
 
 def page_of(cli: LazyGroup, name: str) -> str:
-    """The page of one command, or with an empty name that of all of them, as roff."""
+    """The page of one command, or with an empty name that of all of them, as roff.
+
+    Raises:
+        NoSuchCommand: none is named so.
+    """
     context = click.Context(cli, info_name=PROGRAM, help_option_names=["-h", "--help"])
     if not name:
         return "\n".join([*_head(PROGRAM, "keep coding agents working"), *_whole(cli, context), ""])
-    command = cli.get_command(context, name)
-    assert command is not None, name
-    inner = click.Context(command, info_name=name, parent=context)
-    lines = _head(f"{PROGRAM}-{name}", cli.summary(name).rstrip("."))
+    words = name.split(" ")
+    command, inner = command_of(context, words)
+    summary = command.get_short_help_str(_WIDE) if words[1:] else cli.summary(name)
+    lines = _head("-".join([PROGRAM, *words]), summary.rstrip("."))
     lines += _command(command, inner, "SH")
     if isinstance(command, click.Group):
         lines.append(".SH COMMANDS")
         lines += _inner(command, inner)
     lines += ['.SH "EXIT STATUS"', _escaped(f"{PROGRAM} help exit-codes tells what each means.")]
-    return "\n".join([*lines, ".SH SEE ALSO", f".BR {_escaped(PROGRAM)} (1)", ""])
+    above = ["-".join([PROGRAM, *words[:deep]]) for deep in range(len(words))]
+    seen = ",\n".join(f".BR {_escaped(page)} (1)" for page in above)
+    return "\n".join([*lines, ".SH SEE ALSO", seen, ""])
 
 
 def _head(name: str, summary: str) -> list[str]:
     title = _escaped(name.upper())
+    middle = f"{PROGRAM} manual" if len(name) <= _SHORT else ""
     return [
-        f'.TH "{title}" "1" "" "{PROGRAM}" "{PROGRAM} manual"',
+        f'.TH "{title}" "1" "" "{PROGRAM}" "{middle}"',
         ".ad l",
         ".nh",
         ".SH NAME",
@@ -124,16 +135,3 @@ def _escaped(text: str) -> str:
 def page_file(name: str) -> str:
     """The name of a page's file: `palingenesis-status.1`."""
     return f"{'-'.join(part for part in (PROGRAM, name) if part)}.1"
-
-
-def known(cli: LazyGroup, words: Sequence[str]) -> str:
-    """The page that words mean: that of the first of them.
-
-    Raises:
-        NoSuchCommand: there is none.
-    """
-    if not words:
-        return ""
-    if words[0] not in page_names(cli):
-        raise click.NoSuchCommand(words[0], possibilities=page_names(cli)[1:])
-    return words[0]
