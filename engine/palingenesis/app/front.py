@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from palingenesis.app.candidates import Candidates
 from palingenesis.app.ours import open_in
 from palingenesis.core import commands, events
 from palingenesis.core.commands import Command
-from palingenesis.core.effects import Notify
+from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.policy.build import digest_of
 from palingenesis.core.policy.model import Policy
@@ -115,7 +115,7 @@ class Front:
         self._recomputing = Recomputing(journal.policy)
         self._delivered_at: datetime | None = None
         self._undelivered = 0
-        self._notices: set[str] = set()
+        self._notices = _notices_among(loop.world.open.values())
         self._written = asyncio.Event()
         self._ordered = Ordered(loop.world.open.values())
         loop.attend(self._noticed)
@@ -154,7 +154,7 @@ class Front:
                 "seq": loop.seq,
                 "ok": not trouble,
                 "detail": trouble,
-                "bytes": self._journal.bytes_on_disk(),
+                "bytes": self._bytes(),
                 "bytes_max": self._about.journal_bytes_max(),
                 "waiting": loop.waiting,
                 "removed": self._removed(),
@@ -162,6 +162,11 @@ class Front:
             "savings": savings_status(world.savings, now),
             "warnings": [*self._about.warnings(), *views.warnings(world)],
         }
+
+    def _bytes(self) -> int:
+        with suppress(JournalError):  # status tells the trouble beside it
+            return self._journal.bytes_on_disk()
+        return 0
 
     def _removed(self) -> door.RemovedStatus | None:
         with suppress(JournalError):  # status tells the trouble beside it
@@ -355,7 +360,7 @@ class Front:
     def _noticed(self, _seq: int, entry: Entry, _world: World) -> None:
         self._written.set()
         self._ordered.take(entry.effects)
-        self._notices |= {effect.id for effect in entry.effects if isinstance(effect, Notify)}
+        self._notices |= _notices_among(entry.effects)
         event = entry.event
         if isinstance(event, events.EffectEnded) and event.effect in self._notices:
             self._notices.discard(event.effect)
@@ -363,6 +368,10 @@ class Front:
                 self._undelivered += 1
             elif event.data:
                 self._delivered_at = event.at
+
+
+def _notices_among(effects: Iterable[Effect]) -> set[str]:
+    return {effect.id for effect in effects if isinstance(effect, Notify)}
 
 
 def _acting(held: SafeHold | None, now: World) -> str:

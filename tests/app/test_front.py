@@ -1,0 +1,84 @@
+"""What `status` says is so, also of what began before this daemon did, and on a sick disk."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from palingenesis.app.candidates import Candidates
+from palingenesis.app.front import About, Agents, Front
+from palingenesis.core import events
+from palingenesis.core.copies import replace
+from palingenesis.core.effects import Effect, Notify
+from palingenesis.core.errors import JournalError
+from palingenesis.core.values import Result, Severity
+from palingenesis.journal import SqliteJournal
+from palingenesis.runtime import door
+from palingenesis.runtime.loop import Loop
+from tests.core.life import Life
+from tests.core.policies import NIGHT
+from tests.runtime.loopback import START, JumpingClock
+
+NOTICE = Notify(
+    id="s-2.0", decision=2, session=None, severity=Severity.INFO, title="t", message="m"
+)
+
+
+class SickDisk(SqliteJournal):
+    """Nobody can tell how large it is."""
+
+    def bytes_on_disk(self) -> int:
+        raise JournalError("cannot read journal.db: input/output error")
+
+
+def front_of(journal: SqliteJournal, opened: Mapping[str, Effect]) -> tuple[Loop, Front]:
+    world = replace(Life(NIGHT).world, open=opened)
+    loop = Loop(world=world, policy=NIGHT, journal=journal, clock=JumpingClock())
+
+    async def reloaded() -> door.Answer:
+        return {"ok": True, "message": ""}
+
+    return loop, Front(
+        loop=loop,
+        journal=journal,
+        clock=JumpingClock(),
+        about=About(
+            since=START,
+            policy_path=lambda: Path("/p.yaml"),
+            policy_origin=str,
+            policy_text=str,
+            instead_of=lambda: None,
+            channels=tuple,
+            journal_bytes_max=lambda: 1,
+            warnings=tuple,
+        ),
+        reload=reloaded,
+        candidates=cast("Candidates", None),
+        agents=cast("Agents", None),
+        stop=lambda *_: None,
+        metrics=str,
+    )
+
+
+def test_a_notice_that_was_open_when_the_daemon_began_counts_like_any_other(tmp_path: Path):
+    async def told(result: Result, data: Mapping[str, str]) -> door.NotificationStatus:
+        with SqliteJournal.open(tmp_path / f"{result}.db") as journal:
+            loop, front = front_of(journal, {NOTICE.id: NOTICE})
+            ended = events.EffectEnded(at=START, effect=NOTICE.id, result=result, data=data)
+            assert front.status()["notifications"]["pending"] == 1
+            await loop.take(ended)
+            return front.status()["notifications"]
+
+    failed = asyncio.run(told(Result.FAILED, {}))
+    delivered = asyncio.run(told(Result.OK, {"ntfy": "ok"}))
+
+    assert (failed["pending"], failed["failed"], failed["last"]) == (0, 1, None)
+    assert (delivered["pending"], delivered["failed"]) == (0, 0)
+    assert delivered["last"] == "2026-02-05T02:00:00Z"
+
+
+def test_status_is_told_although_nobody_can_tell_how_large_the_journal_is(tmp_path: Path):
+    with SickDisk.open(tmp_path / "journal.db") as journal:
+        _, front = front_of(journal, {})
+
+        assert front.status()["journal"]["bytes"] == 0
