@@ -1,13 +1,15 @@
 """Every effect gets exactly one outcome, whatever its actuator does."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from palingenesis.core.contract import Offers
 from palingenesis.core.effects import Effect, Interrupt, Log, Notify, Resume, Run
 from palingenesis.core.events import EffectEnded, Event
 from palingenesis.core.values import AgentId, Result, SessionId, Severity
 from palingenesis.runtime.dispatch import Dispatch
-from palingenesis.runtime.ports import NO_HOOKS, Hooks, Outcome
+from palingenesis.runtime.ports import NO_HOOKS, Hooks, Notice, Outcome
 from tests.runtime.loopback import JumpingClock, ScriptedActuator, ScriptedChannel, names
 
 OK = Outcome(result=Result.OK)
@@ -32,7 +34,7 @@ def outcome_of(
     effect: Effect,
     *,
     actuator: ScriptedActuator | None = None,
-    channels: tuple[ScriptedChannel, ...] = (),
+    channels: Sequence[ScriptedChannel] = (),
     taken_up: bool = False,
     void: str = "",
     hooks: Hooks = NO_HOOKS,
@@ -140,6 +142,40 @@ def test_one_dead_channel_does_not_keep_the_others_from_telling():
     assert ended.result is Result.OK
     assert ended.data["alive"] == "ok"
     assert len(alive.notices) == 1
+
+
+@dataclass
+class Corrected(ScriptedChannel):
+    """A channel whose address a person corrects as soon as it did not take a notice."""
+
+    channels: list[ScriptedChannel] = field(default_factory=list)
+    by: tuple[ScriptedChannel, ...] = ()
+
+    async def send(self, notice: Notice) -> Outcome:
+        self.channels[:] = self.by
+        await super().send(notice)
+        return FAILED
+
+
+def test_a_notice_goes_to_the_channel_as_it_is_configured_by_now():
+    right = ScriptedChannel(name="ntfy")
+    channels: list[ScriptedChannel] = []
+    wrong = Corrected(name="ntfy", channels=channels, by=(right,))
+    channels.append(wrong)
+
+    ended = outcome_of(NOTIFY, channels=channels)
+
+    assert (ended.result, dict(ended.data)) == (Result.OK, {"ntfy": "ok"})
+    assert (len(wrong.notices), len(right.notices)) == (1, 1)
+
+
+def test_a_channel_that_was_taken_away_is_not_tried_any_more():
+    channels: list[ScriptedChannel] = []
+    channels.append(Corrected(name="ntfy", channels=channels))
+
+    ended = outcome_of(NOTIFY, channels=channels)
+
+    assert (ended.result, ended.detail) == (Result.FAILED, "ntfy is not configured any more")
 
 
 def test_a_channel_that_breaks_is_tried_again_and_keeps_no_other_from_telling():

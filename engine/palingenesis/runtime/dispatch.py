@@ -201,7 +201,7 @@ class Dispatch:
             message=effect.message,
             session=effect.session,
         )
-        outcomes = await asyncio.gather(*(self._insist(channel, notice) for channel in meant))
+        outcomes = await asyncio.gather(*(self._insist(channel.name, notice) for channel in meant))
         data = {
             channel.name: outcome.detail or outcome.result.value
             for channel, outcome in zip(meant, outcomes, strict=True)
@@ -211,17 +211,23 @@ class Dispatch:
         detail = "; ".join(outcome.detail for outcome in failed)
         return Outcome(result=result, detail=detail, data=data)
 
-    async def _insist(self, channel: Channel, notice: Notice) -> Outcome:
-        """Try a channel until it takes the notice, says never, or three hours are over."""
+    async def _insist(self, name: str, notice: Notice) -> Outcome:
+        """Try a channel until it takes the notice, says never, or three hours are over.
+
+        Each time as it is configured then: an address that was wrong may have been corrected.
+        """
         for pause_s in (*_DELIVERY_PAUSES_S, None):
+            channel = next((one for one in self._channels if one.name == name), None)
+            if channel is None:
+                return Outcome(result=Result.FAILED, detail=f"{name} is not configured any more")
             outcome = await self._told(channel, notice)
             if outcome.result in {Result.OK, Result.SUPERSEDED}:
                 return outcome
             if pause_s is None:
                 break
-            log.warning("%s did not take a notice: %s", channel.name, outcome.detail)
+            log.warning("%s did not take a notice: %s", name, outcome.detail)
             await self._clock.sleep(pause_s)
-        return Outcome(result=Result.FAILED, detail=f"{channel.name} never took it")
+        return Outcome(result=Result.FAILED, detail=f"{name} never took it")
 
     async def _told(self, channel: Channel, notice: Notice) -> Outcome:
         """One try; a channel that makes a mistake did not take it, and keeps no other one up."""
