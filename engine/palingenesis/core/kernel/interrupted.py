@@ -91,11 +91,7 @@ def interrupted(
     if "again" in event.data and not died:
         _tell(draft, session)
     # It was believed at work, and had come to rest: why, is told now.
-    session = cancel(draft, session, "it had come to rest by itself")
-    if session.status is Status.PAUSED:
-        draft.put(replace(session, paused_from=Status.WORKING))
-    else:
-        draft.move(session, "superseded", "it had come to rest by itself")
+    _goes_on(draft, session, "it had come to rest by itself", "it had come to rest by itself")
     return None
 
 
@@ -104,9 +100,22 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
     if not session.aborting and is_ours(session.stop):
         _hers(draft, session, unsure=True)
         return
-    session = cancel(draft, session, detail or "the session has moved on")
     # What is aborted from now on, is not aborted by us.
-    draft.move(draft.put(replace(session, aborting=False)), "superseded", detail)
+    session = replace(session, aborting=False)
+    _goes_on(draft, session, detail or "the session has moved on", detail)
+
+
+def goes_on_from(session: Session) -> Status:
+    """Where a session in a pause is, once its plan is void: a stop that was told meanwhile stays."""
+    return Status.DECIDING if session.paused_from is Status.DECIDING else Status.WORKING
+
+
+def _goes_on(draft: Draft, session: Session, why: str, outlook: str) -> None:
+    session = cancel(draft, session, why)
+    if session.status is Status.PAUSED:
+        draft.put(replace(session, paused_from=goes_on_from(session)))
+    else:
+        draft.move(session, "superseded", outlook)
 
 
 def stood_still(draft: Draft, session: Session, stop: Stop) -> None:

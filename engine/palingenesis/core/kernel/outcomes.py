@@ -12,7 +12,7 @@ from palingenesis.core.kernel.agents import (
 )
 from palingenesis.core.kernel.deciding import act_failed, cancel
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.kernel.interrupted import interrupted, overtaken
+from palingenesis.core.kernel.interrupted import goes_on_from, interrupted, overtaken
 from palingenesis.core.kernel.leaving import end_plan
 from palingenesis.core.kernel.operating import end_turn
 from palingenesis.core.kernel.owning import works
@@ -315,8 +315,10 @@ def _under_pause(
             if on is not None:
                 done = _done(draft, on, on.plan or plan, effect, event)
                 draft.put(replace(done, paused_from=Status.DECIDING))
+        case Result.SUPERSEDED if isinstance(effect, effects.Interrupt):
+            overtaken(draft, session, event.detail)
         case Result.SUPERSEDED:
-            draft.put(replace(session, plan=None, paused_from=Status.WORKING))
+            draft.put(replace(session, plan=None, paused_from=goes_on_from(session)))
         case Result.UNKNOWN if _is_left(effect, event):
             _may_have_happened(draft, session, plan, event)
         case Result.FAILED if not isinstance(effect, effects.Run):
