@@ -106,7 +106,7 @@ def overtaken(draft: Draft, session: Session, detail: str) -> None:
 
 
 def goes_on_from(session: Session) -> Status:
-    """Where a paused session is once its plan is void: at the stop that was told meanwhile, if any."""
+    """Where a paused session is once its plan is void: at a stop that was told meanwhile."""
     return Status.DECIDING if session.paused_from is Status.DECIDING else Status.WORKING
 
 
