@@ -15,7 +15,8 @@ const SOCKET = ""
 const PROTOCOL = "palingenesis-agent/1"
 const AGAIN_MS = 2000
 const REFUSED_MS = 60000
-const DELTA_MS = 1000
+const GROWTH_MS = 1000
+const GROWING_MAX = 256
 const UNSENT_MAX = 1024 * 1024
 
 /** What the daemon may ask of OpenCode: to look, to prompt, to abort, to summarise, to tell. */
@@ -39,8 +40,12 @@ const ALLOWED = [
   ["POST", "/tui/select-session"],
 ].map(([method, path]) => ({ method, path: new RegExp(`^${path}$`) }))
 
-/** Announcements that say nothing about a session. */
-const NOISE = /^(plugin|catalog|integration|reference|lsp|file|installation|pty|tui|mcp|ide)\./
+/** What says how a session does; all other announcements stay here. */
+const HEARD = new RegExp(
+  "^(session\\.(created|updated|deleted|status|idle|error|compacted)|todo\\.updated" +
+    "|message\\.(updated|part\\.updated|part\\.delta)|permission\\..+|question\\..+" +
+    "|server\\.instance\\.disposed|global\\.disposed)$",
+)
 
 /** One for the whole process, however many projects it has open. */
 const KEY = Symbol.for("palingenesis.plugin")
@@ -49,7 +54,7 @@ class Connection {
   instances = new Map() // by a key of its own: the folder of an instance, and how to ask OpenCode
   socket = null // set while the daemon listens
   seq = 0
-  deltas = new Map()
+  grown = new Map() // when was told last of something that grows
 
   /** A project was opened in this process. */
   open(directory, client) {
@@ -70,24 +75,30 @@ class Connection {
 
   /** OpenCode announced something. What cannot be sent is counted, so that the gap is seen. */
   tell(directory, event) {
-    if (this.socket === null || NOISE.test(event.type) || this.isTooSoon(event)) return
+    if (this.socket === null || !HEARD.test(event?.type) || this.isTooSoon(event)) return
     this.seq += 1
     if (this.socket.writableLength > UNSENT_MAX) this.missed = true
     else this.say({ seq: this.seq, directory, payload: event })
   }
 
-  /** Of a text that grows, one announcement a second is enough. */
+  /** Of a text that grows, and of a tool that prints, one announcement a second is enough. */
   isTooSoon(event) {
-    if (event.type !== "message.part.delta") return false
-    const session = event.properties?.sessionID
+    const what = growing(event)
+    if (what === undefined) return false
     const now = Date.now()
-    if (Math.abs(now - (this.deltas.get(session) ?? 0)) < DELTA_MS) return true
-    this.deltas.set(session, now)
+    if (Math.abs(now - (this.grown.get(what) ?? 0)) < GROWTH_MS) return true
+    if (this.grown.size >= GROWING_MAX) this.grown.clear()
+    this.grown.set(what, now)
     return false
   }
 
+  /** Nothing that is said may be heard of in OpenCode when it fails. */
   say(document) {
-    this.socket?.write(`${JSON.stringify(document)}\n`)
+    try {
+      this.socket?.write(`${JSON.stringify(document)}\n`)
+    } catch {
+      // An announcement that cannot be written down is missed, and its number tells.
+    }
   }
 
   greet() {
@@ -136,6 +147,7 @@ class Connection {
         }
         said = said.slice(end + 4)
         this.socket = socket
+        this.missed = false
         this.greet()
       }
       const lines = said.split("\n")
@@ -180,6 +192,14 @@ class Connection {
       body: url.pathname === "/config/providers" && reply.ok ? withoutSecrets(text) : text,
     }
   }
+}
+
+/** By what to know the thing that an announcement only tells more of; unset: it tells of a change. */
+function growing({ type, properties }) {
+  if (type === "message.part.delta") return properties?.sessionID
+  const part = type === "message.part.updated" ? properties?.part : undefined
+  const prints = part?.state?.status === "running" && part.state.metadata?.output !== undefined
+  return prints ? part.id : undefined
 }
 
 /** Of the providers, the sizes of their models only: keys stay here. */
