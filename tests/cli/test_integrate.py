@@ -361,6 +361,25 @@ def test_the_daemons_own_server_needs_no_new_start(typed: Typed, tmp_path: Path)
     assert json.loads(attached.out)["pids"] == [pid]
 
 
+def test_the_daemons_own_server_is_known_also_while_no_daemon_runs(typed: Typed, tmp_path: Path):
+    with an_opencode(tmp_path, environment(tmp_path) | {"PALINGENESIS_MANAGED": "1"}):
+        come = typed("opencode", "--yes", "--json")
+        gone = typed("opencode", "--remove", "--yes", "--json")
+
+    assert json.loads(come.out)["pids"] == []
+    assert json.loads(gone.out)["pids"] == []
+
+
+def test_a_program_that_lets_the_daemon_in_still_needs_no_new_start(typed: Typed, tmp_path: Path):
+    with an_opencode(tmp_path, environment(tmp_path)) as pid, served(tmp_path) as here:
+        here.door.agent_changes = {"pid": pid, "way": "integrated"}
+        come = typed("opencode", "--yes")
+        gone = typed("opencode", "--remove", "--yes")
+
+    assert "started anew" not in come.out
+    assert f"\nOpenCode (pid {pid}) keeps it until it ends\n" in gone.out
+
+
 # ── what is integrated ────────────────────────────────────────────────────────────────────────
 
 

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from palingenesis.assistants.opencode.command_line import holds_sessions
-from palingenesis.assistants.opencode.executable import ask_version, find_executable
+from palingenesis.assistants.opencode.executable import (
+    MANAGED_VARIABLE,
+    ask_version,
+    find_executable,
+)
 from palingenesis.assistants.opencode.observed import NAMES
 from palingenesis.assistants.opencode.plugin_place import carry_out, copies, look, path_of
 from palingenesis.assistants.opencode.plugin_plan import (
@@ -123,7 +127,10 @@ def running(path: Path, *, besides: Collection[int] = ()) -> list[Found]:
     return [
         one
         for one in of_this_user(NAMES)
-        if one.identity.pid not in besides and holds_sessions(one.command) and _loads(one, path)
+        if one.identity.pid not in besides
+        and MANAGED_VARIABLE not in one.environment  # the plugin rests in it
+        and holds_sessions(one.command)
+        and _loads(one, path)
     ]
 
 

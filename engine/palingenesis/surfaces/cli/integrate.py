@@ -108,8 +108,9 @@ def _carry_out(
         if not dry_run:
             carry_out(plan)
     status = _daemon(desk)
-    managed = _managed(status)
-    pids = [one.identity.pid for one in running(plan.path, besides=managed)]
+    ways = {"managed", "integrated"} if plan.deed is Deed.INSTALL else {"managed"}
+    besides = _reached(status, ways)
+    pids = [one.identity.pid for one in running(plan.path, besides=besides)]
     if as_json:
         say_json(_document(found, plan, dry_run=dry_run, daemon=status is not None, pids=pids))
         return
@@ -142,10 +143,10 @@ def _daemon(desk: Desk) -> "Status | None":
         return None
 
 
-def _managed(status: "Status | None") -> Collection[int]:
-    """The daemon's own servers: they need no plugin."""
+def _reached(status: "Status | None", ways: Collection[str]) -> Collection[int]:
+    """What the daemon reaches already, in one of these ways."""
     agents = status["agents"] if status is not None else ()
-    return {one["pid"] for one in agents if one["pid"] and one["way"] == "managed"}
+    return {one["pid"] for one in agents if one["pid"] and one["way"] in ways}
 
 
 # ── as text ───────────────────────────────────────────────────────────────────────────────────
