@@ -1,5 +1,7 @@
+import contextlib
 import errno
 import os
+import resource
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from palingenesis.core.errors import UnreadableError
 from palingenesis.core.values import SessionId
+from palingenesis.sensors.folder import Folder
 from palingenesis.sensors.handoff import OURS
+from palingenesis.sensors.step_files import StepFiles, find_step_files
 from palingenesis.sensors.work import FolderWork
 
 ABSENT = {
@@ -104,6 +108,39 @@ def test_a_configured_glob_binds_a_document_to_every_session(tmp_path):
     project.write("plans/node_modules/x.md", document([1], status="done"), by_session=False)
 
     assert project.facts()["work.steps_completed"] == 6
+
+
+def test_a_folder_of_documents_that_cannot_be_listed_is_torn_and_not_absent(tmp_path):
+    project = Project(tmp_path, globs=("stories/*.md",))
+    assert project.state() == "absent"
+    project.write("stories/one.md", SIX_OF_TWELVE, by_session=False)
+    assert project.state() == "valid"
+
+    with no_descriptors():
+        state = project.state()
+
+    assert (state, project.state()) == ("torn", "valid")
+
+
+def test_step_files_that_could_not_be_looked_for_once_are_looked_for_again(project):
+    project.write("_bmad/bmm/prd/steps/step-03-last.md", "# 3", by_session=False)
+    folder = Folder(str(project.root))
+
+    with no_descriptors():
+        unknown = find_step_files(folder)
+
+    assert unknown is None
+    assert find_step_files(folder) == (StepFiles("prd", {3: "step-03-last"}),)
+
+
+@contextlib.contextmanager
+def no_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_glob_may_name_a_list_of_stories(tmp_path):

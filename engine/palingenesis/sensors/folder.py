@@ -94,7 +94,8 @@ class Folder:
     def matches(self, pattern: str) -> Iterator[str]:
         """Files that a glob names (`*`, `?`, `**/`), relative to the directory; links are left out.
 
-        Looks at no more than 20,000 entries, and not into dependencies or version control.
+        Looks at no more than 20,000 entries, and not into dependencies or version control. Where
+        the folder that the glob begins with is there and cannot be listed now, it is named itself.
         """
         literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")[0]
         start = self.locate(literal) if literal else ""
@@ -102,7 +103,9 @@ class Folder:
             return
         wanted = re.compile(_regex_of(pattern))
         left = ENTRIES_MAX
-        for place, folders, files in os.walk(f"{self.root}/{start}" if start else self.root):
+        top = f"{self.root}/{start}" if start else self.root
+        unlisted: list[OSError] = []
+        for place, folders, files in os.walk(top, onerror=unlisted.append):
             left -= len(folders) + len(files)
             if left < 0:
                 return
@@ -112,6 +115,8 @@ class Folder:
                 path = f"{relative}/{name}" if relative else name
                 if wanted.fullmatch(path):
                     yield path
+        if any(it.filename == top and it.errno not in _NOT_THERE for it in unlisted):
+            yield start
 
     def _unreadable(self, path: str, error: OSError) -> Unreadable | None:
         """What such an error says; None: there is nothing of that name."""

@@ -26,11 +26,16 @@ class StepFiles:
         return max(self.names)
 
 
-def find_step_files(folder: Folder) -> tuple[StepFiles, ...]:
-    """Every workflow whose step files (`…/steps*/step-NN-name.md`) lie in the usual places."""
+def find_step_files(folder: Folder) -> tuple[StepFiles, ...] | None:
+    """Every workflow whose step files (`…/steps*/step-NN-name.md`) lie in the usual places.
+
+    None: one of these places is there, and cannot be looked into now.
+    """
     found: dict[str, dict[int, str]] = {}
     for place in PLACES:
         for path in folder.matches(f"{place}/**/steps*/step-*.md"):
+            if path == place:
+                return None
             parent, _, name = path.rpartition("/")
             step = read_step(name)
             if step is None or step.family or _DETOUR.match(name):

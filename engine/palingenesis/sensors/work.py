@@ -4,9 +4,10 @@ Theory of operation. A document is bound to a session when the session's own too
 header is a workflow's, or when a configured glob names it; of several, the one that changed last.
 None bound: `absent`. A bound document that cannot be read as a whole is `torn`, and so is one that
 we knew as unfinished and that is empty or gone now: that is no evidence of completion.
-A file that a disk or a permission keeps from us may be such a document, and is `torn` too; what is
-no file (a folder, a pipe) is none. A Next-step.md that is there and cannot be read is not missing:
-whether it is there is unknown, and no handoff is made without it.
+A file that a disk or a permission keeps from us may be such a document, and is `torn` too; so is a
+folder of a glob that cannot be listed. What is no file (a folder, a pipe) is none.
+A Next-step.md that is there and cannot be read is not missing: whether it is there is unknown, and
+no handoff is made without it.
 Reading is quick and happens once; the caller asks again while it is torn.
 """
 
@@ -212,7 +213,10 @@ class FolderWork:
         changed = tuple(folder.changed_ns(place) for place in PLACES)
         cached = self._step_files.get(folder.root)
         if cached is None or cached[0] != changed:
-            cached = (changed, find_step_files(folder))
+            found = find_step_files(folder)
+            if found is None:
+                return ()
+            cached = (changed, found)
             self._step_files[folder.root] = cached
             while len(self._step_files) > KNOWN_MAX:
                 del self._step_files[next(iter(self._step_files))]
