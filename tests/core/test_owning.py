@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from palingenesis.core import effects, events
 from palingenesis.core.second_look import objection
-from palingenesis.core.values import AgentId, DownCause, Result, Status, Way
+from palingenesis.core.values import AgentId, DownCause, Result, SessionId, Status, Way
 from palingenesis.simulation.invariants import Invariants
 from tests.core.house import (
     HERS,
@@ -21,7 +21,20 @@ from tests.core.house import (
     up,
     works,
 )
-from tests.core.life import SES, Act, Life, alive, asked, ended, passed, person_prompts, progressed
+from tests.core.life import (
+    AGENT,
+    SES,
+    Act,
+    Life,
+    alive,
+    asked,
+    ended,
+    passed,
+    person_prompts,
+    progressed,
+    stopped,
+    working,
+)
 from tests.core.policies import NIGHT, STUBBORN, policy, rule
 
 WAIT = policy(rule("wait", "known(stop.reason)", {"wait": {"for": "1h"}}, {"resume": {}}))
@@ -249,6 +262,30 @@ def test_nothing_is_done_but_through_the_owner_and_no_live_owner_loses_a_session
         _owner_changed_rightly(before, turn.world, event)
 
     assert watch.broken == []
+
+
+def is_a_child(life: Life) -> events.Event:
+    return events.SessionSeen(at=life.now, session=SES, agent=AGENT, parent=SessionId("ses_top"))
+
+
+def test_a_session_that_turns_out_to_be_a_subagent_s_is_left_to_its_parent() -> None:
+    life = Life(WAIT)
+
+    life >> stopped("rate_limit") << Status.WAITING
+    life >> is_a_child << Status.STOOD_DOWN
+    life >> passed(3600) >> working >> stopped("crash") >> passed(3600)
+
+    life.claim_nothing_more()
+    assert not life.session.supervised
+
+
+def test_what_was_sent_before_that_was_known_has_no_sequel() -> None:
+    life = Life(policy(rule("twice", "known(stop.reason)", "interrupt", "resume")))
+
+    life >> stopped("rate_limit", retrying=True) << "interrupt"
+    life >> is_a_child >> ended("interrupt") << Status.STOOD_DOWN
+
+    life.claim_nothing_more()
 
 
 def _owner_changed_rightly(before, after, event) -> None:

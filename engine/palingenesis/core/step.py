@@ -23,6 +23,7 @@ from palingenesis.core.kernel.candidates import decide_beside, shadow_started, s
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.holding import hold_safe, taken_in_safe_hold
+from palingenesis.core.kernel.listing import session_gone, session_seen
 from palingenesis.core.kernel.operating import command_given
 from palingenesis.core.kernel.outcomes import effect_ended
 from palingenesis.core.kernel.quota import learn
@@ -33,9 +34,7 @@ from palingenesis.core.kernel.sessions import (
     person_prompted,
     session_alive,
     session_blocked,
-    session_gone,
     session_progressed,
-    session_seen,
     session_stopped,
     session_unblocked,
     session_working,

@@ -8,7 +8,6 @@ from palingenesis.core.copies import replace
 from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_aside, decide_stop
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
-from palingenesis.core.kernel.forgetting import forget_old
 from palingenesis.core.kernel.interrupted import stood_still, take_for_ours, told_under_her_command
 from palingenesis.core.kernel.marks import is_her_stop, is_ours
 from palingenesis.core.kernel.owning import goes_on_elsewhere, may_own, rests, works
@@ -31,37 +30,6 @@ _REOPENED_BY_PERSON = frozenset(
 _ANSWERED: Final = frozenset({StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.REFUSED})
 """Stops that only a model's answer can bring about."""
 _AT_REST = frozenset({Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED})
-
-
-def session_seen(draft: Draft, event: events.SessionSeen) -> None:
-    """A session exists: list it. A program of the person's own never takes over one of ours."""
-    known = draft.sessions.get(event.session)
-    if known is None:
-        forget_old(draft)  # what grows by coming shrinks by coming
-        draft.put(
-            Session(
-                id=event.session,
-                agent=event.agent,
-                title=event.title,
-                directory=event.directory,
-                parent=event.parent,
-                since=event.at,
-                seen_at=event.at,
-                created=event.created,
-            )
-        )
-        return
-    agent = event.agent if may_own(draft, known, event) else known.agent
-    draft.put(
-        replace(
-            known,
-            agent=agent,
-            title=event.title or known.title,
-            directory=event.directory or known.directory,
-            parent=event.parent or known.parent,
-            created=event.created or known.created,
-        )
-    )
 
 
 def session_working(draft: Draft, event: events.SessionWorking) -> None:
@@ -282,14 +250,6 @@ def session_unblocked(draft: Draft, event: events.SessionUnblocked) -> None:
         draft.move(session, "unblocked", "")
     elif session.status is Status.PAUSED and session.paused_from is Status.BLOCKED:
         _under_pause(draft, session, Status.WORKING)
-
-
-def session_gone(draft: Draft, event: events.SessionGone) -> None:
-    """A deleted session has no future; its plan ends with it, and it is forgotten."""
-    session = draft.sessions.get(event.session)
-    if session is not None:
-        cancel(draft, session, "the session was deleted")
-        del draft.sessions[session.id]
 
 
 def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
