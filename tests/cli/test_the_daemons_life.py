@@ -90,12 +90,31 @@ def test_a_daemon_is_started_and_stopped_and_both_may_be_said_twice(machine: Mac
     pid = machine.pid()
     assert (code, err) == (0, "")
     assert out == f"the daemon runs (pid {pid})\nOpenCode 1.18.33 runs (pid 4243)\n"
-    assert machine.say("daemon", "start")[:2] == (0, f"the daemon runs already (pid {pid})\n")
+    assert machine.say("daemon", "start")[:2] == (
+        0,
+        f"the daemon runs already (pid {pid})\nOpenCode 1.18.33 runs (pid 4243)\n",
+    )
     assert machine.say("wait", "--timeout", "5s")[0] == 0
 
     assert machine.say("daemon", "stop")[:2] == (0, f"the daemon stopped (pid {pid})\n")
     assert machine.pid() is None
     assert machine.say("daemon", "stop")[:2] == (0, "the daemon is not running\n")
+
+
+def test_programs_are_told_as_well_whether_opencode_came_up(machine: Machine):
+    told = [json.loads(machine.say("daemon", "start", "--json")[1]) for _ in range(2)]
+
+    pid = machine.pid()
+    opencode = {"id": "opencode", "way": "managed", "version": "1.18.33", "pid": 4243}
+    for one, was_running in zip(told, (False, True), strict=True):
+        assert one == {
+            "schema_version": 1,
+            "pid": pid,
+            "was_running": was_running,
+            "opencode": opencode,
+        }
+    again = json.loads(machine.say("daemon", "restart", "--json")[1])
+    assert (again["was_running"], again["opencode"]) == (False, opencode)
 
 
 def test_a_daemon_in_the_background_has_a_session_of_its_own_and_a_private_log(machine: Machine):

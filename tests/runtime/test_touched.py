@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
+
 from palingenesis.core import commands, events
 from palingenesis.core.safety import BREAKER, RESTARTS_MAX, RESTARTS_PER_HOUR_IN_ALL
-from palingenesis.core.values import DownCause
+from palingenesis.core.values import DownCause, Way
 from palingenesis.core.world import World
 from palingenesis.runtime import touched
+from palingenesis.runtime.door import AgentStatus
 from palingenesis.runtime.views import instant, session_status, warnings
-from tests.core.house import HERS, OTHER, OURS, SEEN, WAYS, at_home, down
+from tests.core.house import HERS, OTHER, OURS, SEEN, WAYS, at_home, down, up
 from tests.core.life import (
     SES,
     Life,
@@ -120,6 +123,31 @@ def test_a_safe_hold_is_named_with_its_cause():
     }
     life >> told_to(commands.ActAgain())
     assert touched.safe_hold(life.world) is None
+
+
+@pytest.mark.parametrize("way", [Way.MANAGED, Way.ATTACHED])
+def test_a_server_that_an_earlier_run_saw_up_is_not_up_until_this_one_has_reached_it(way: Way):
+    life = at_home(STUBBORN, OURS, way)
+    before = ours(life)
+    life >> passed(60) >> began
+
+    agent = ours(life)
+    assert (before["up"], before["heard"]) == (True, True)
+    assert (agent["up"], agent["heard"], agent["pid"]) == (False, False, None)
+    assert agent["detail"] == "not reached yet since the daemon started"
+    assert agent["since"] == instant(life.now)
+
+    life >> up(OURS, way)
+    later = ours(life)
+    assert (later["up"], later["heard"], later["detail"]) == (True, True, "")
+
+
+def ours(life: Life) -> AgentStatus:
+    return next(one for one in touched.agents(life.world, life.now) if one["id"] == OURS)
+
+
+def began(life: Life) -> events.Event:
+    return events.DaemonStarted(at=life.now, version="test", seed=life.world.seed)
 
 
 def test_programs_that_have_ended_are_no_agents_of_anybody():

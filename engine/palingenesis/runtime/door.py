@@ -75,6 +75,9 @@ class AgentStatus(TypedDict):
     version: str
     supported: bool
     up: bool
+    """Whether it answers, as far as this run of the daemon has found out."""
+    heard: NotRequired[bool]
+    """Whether this run of the daemon has found out; one of an older version does not tell."""
     since: str
     pid: int | None
     detail: str

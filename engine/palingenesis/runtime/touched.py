@@ -1,11 +1,14 @@
 """Which rails are touched now, for `status`: what holds us back, since when, and until when."""
 
 from datetime import datetime
+from typing import Final
 
 from palingenesis.core.safety import BREAKER_OPEN, breaker_until, cannot_see, caps_reached
 from palingenesis.core.world import Agent, World
 from palingenesis.runtime import door
 from palingenesis.runtime.views import instant
+
+NOT_YET: Final = "not reached yet since the daemon started"
 
 
 def rails(world: World, at: datetime) -> list[door.RailStatus]:
@@ -19,22 +22,38 @@ def agents(world: World, at: datetime) -> list[door.AgentStatus]:
     A program of the person's own that has ended does not; one that is out of reach for a moment is
     no trouble that anybody has to be told of.
     """
-    return [
-        {
-            "id": agent.id,
-            "assistant": agent.assistant,
-            "way": agent.way.value,
-            "version": agent.version,
-            "supported": agent.supported,
-            "up": agent.up,
-            "since": instant(agent.since),
-            "pid": agent.pid,
-            "detail": agent.detail,
-            "rails": _of_agent(world, agent, at),
-        }
-        for agent in world.agents.values()
-        if agent.up or not agent.way.is_hers
-    ]
+    shown = (one for one in world.agents.values() if one.up or not one.way.is_hers)
+    return [_agent(world, agent, at) for agent in shown]
+
+
+def is_up(world: World, agent: Agent) -> bool:
+    """Whether it answers as far as this run knows: the world remembers what an earlier one saw."""
+    return agent.up and is_heard(world, agent)
+
+
+def is_heard(world: World, agent: Agent) -> bool:
+    """Whether this run has seen it up, or found it down. Programs of hers are told as they are."""
+    began = world.started_at
+    return agent.way.is_hers or began is None or agent.since >= began
+
+
+def _agent(world: World, agent: Agent, at: datetime) -> door.AgentStatus:
+    heard = is_heard(world, agent)
+    was_up = agent.up and not heard
+    began = world.started_at or agent.since
+    return {
+        "id": agent.id,
+        "assistant": agent.assistant,
+        "way": agent.way.value,
+        "version": agent.version,
+        "supported": agent.supported,
+        "up": is_up(world, agent),
+        "heard": heard,
+        "since": instant(began if was_up else agent.since),
+        "pid": None if was_up else agent.pid,
+        "detail": NOT_YET if was_up else agent.detail,
+        "rails": _of_agent(world, agent, at),
+    }
 
 
 def _of_agent(world: World, agent: Agent, at: datetime) -> list[door.RailStatus]:

@@ -14,6 +14,7 @@ from typing import Final
 from palingenesis.core.safety import touched
 from palingenesis.core.values import BlockKind, Status, StopReason
 from palingenesis.core.world import World
+from palingenesis.runtime.touched import is_up
 from palingenesis.telemetry.live import LIVE, Live, measured
 from palingenesis.telemetry.metric import Family, Kind, Metric, Sample, spans
 
@@ -243,7 +244,7 @@ def _sessions(world: World, _at: datetime) -> Iterator[Sample]:
 
 
 def _agents(world: World, _at: datetime) -> Iterator[Sample]:
-    up = sum(agent.up for agent in world.agents.values())
+    up = sum(is_up(world, agent) for agent in world.agents.values())
     yield Sample(value=up, labels={"state": "up"})
     yield Sample(value=len(world.agents) - up, labels={"state": "down"})
 

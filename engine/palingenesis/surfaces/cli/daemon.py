@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.resident import refuse_sudo
 from palingenesis.surfaces.cli.running import run, with_policy, with_server
 from palingenesis.surfaces.cli.wording import say_json
+
+if TYPE_CHECKING:
+    from palingenesis.surfaces.cli.starting import Started
 
 START_EXAMPLES = """\b
 Examples:
@@ -84,28 +88,45 @@ def start(
     if foreground:
         ctx.invoke(run, policy=policy, server=server, debug=debug, allow_root=allow_root)
         return
-    from palingenesis.surfaces.cli.starting import start_daemon
+    from palingenesis.surfaces.cli.starting import Started, came_up, start_daemon
 
     desk = ctx.ensure_object(Desk)
     refuse_sudo(desk, allow_root)
     with contextlib.suppress(NotRunningError):
-        pid = desk.client().status()["pid"]
-        _say_started(pid, was_running=True, as_json=as_json)
+        told = desk.client().status()
+        _say_started(Started(told["pid"], is_other=True, opencode=came_up(told)), as_json=as_json)
         if policy or server or debug:
             click.echo("what you asked for is not in effect: it was running before", err=True)
             click.echo("hint: palingenesis daemon restart, with the same options", err=True)
         return
-    began = start_daemon(desk, _flags(policy, server, debug))
-    _say_started(began.pid, was_running=began.is_other, as_json=as_json, more=began.opencode)
+    _say_started(start_daemon(desk, _flags(policy, server, debug)), as_json=as_json)
 
 
-def _say_started(pid: int, *, was_running: bool, as_json: bool, more: str = "") -> None:
+def _say_started(began: "Started", *, as_json: bool) -> None:
+    from palingenesis.surfaces.cli.starting import say_up
+
     if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, "pid": pid, "was_running": was_running})
-    else:
-        click.echo(f"the daemon runs{' already' if was_running else ''} (pid {pid})")
-        if more:
-            click.echo(more)
+        say_json(_as_json_started(began))
+        return
+    click.echo(f"the daemon runs{' already' if began.is_other else ''} (pid {began.pid})")
+    if began.opencode is not None:
+        click.echo(say_up(began.opencode))
+
+
+def _as_json_started(began: "Started") -> dict[str, object]:
+    agent = began.opencode
+    opencode = agent and {
+        "id": agent["id"],
+        "way": agent["way"],
+        "version": agent["version"],
+        "pid": agent["pid"],
+    }
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "pid": began.pid,
+        "was_running": began.is_other,
+        "opencode": opencode,
+    }
 
 
 @daemon.command(short_help="Stop the daemon; agents keep running.", epilog=STOP_EXAMPLES)
@@ -168,17 +189,14 @@ def restart(
     as_service = _is_service(desk)
     _check_before_stopping(desk, policy, as_service=as_service)
     if as_service:
-        pid = _restart_service(desk, flags)
-        if not as_json:
-            click.echo(f"the service was restarted (pid {pid})")
+        began = _restart_service(desk, flags)
     else:
         stop_daemon(desk, force=force)
         began = start_daemon(desk, flags)
-        pid = began.pid
-        if not as_json:
-            _say_started(pid, was_running=False, as_json=False, more=began.opencode)
-    if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, "pid": pid, "was_running": False})
+    if as_service and not as_json:
+        click.echo(f"the service was restarted (pid {began.pid})")
+    else:
+        _say_started(began._replace(is_other=False), as_json=as_json)
 
 
 def _is_service(desk: Desk) -> bool:
@@ -190,13 +208,14 @@ def _is_service(desk: Desk) -> bool:
     return pid is not None and keeps(pid, UNIT)
 
 
-def _restart_service(desk: Desk, flags: Sequence[str]) -> int:
-    """Have systemd restart the daemon that it keeps, and return its pid.
+def _restart_service(desk: Desk, flags: Sequence[str]) -> "Started":
+    """Have systemd restart the daemon that it keeps.
 
     Raises:
         UsageError: the options would be lost.
     """
     from palingenesis.surfaces.cli.service_texts import UNIT
+    from palingenesis.surfaces.cli.starting import Started, came_up
     from palingenesis.surfaces.cli.systemd import Systemd
 
     if flags:
@@ -205,7 +224,8 @@ def _restart_service(desk: Desk, flags: Sequence[str]) -> int:
             " palingenesis service install, with these options"
         )
     Systemd(desk.environ).order("restart", UNIT)
-    return desk.client().status()["pid"]
+    told = desk.client().status()
+    return Started(told["pid"], is_other=False, opencode=came_up(told))
 
 
 def _check_before_stopping(desk: Desk, policy: Path | None, *, as_service: bool) -> None:

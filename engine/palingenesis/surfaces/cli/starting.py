@@ -39,8 +39,8 @@ class Started(NamedTuple):
     pid: int
     is_other: bool
     """Whether another daemon was quicker, and runs instead."""
-    opencode: str = ""
-    """That OpenCode came up, for people; "" when that is not known, or told already."""
+    opencode: AgentStatus | None = None
+    """Our OpenCode that runs; None: none does yet."""
 
 
 def start_daemon(desk: Desk, flags: Sequence[str]) -> Started:
@@ -80,18 +80,18 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> Started:
     while True:
         if child.poll() is not None:
             failure = _failed_start(paths, begin, child.returncode)
-            return Started(_pid_of_another(client, failure), is_other=True)
+            return _another(client, failure)
         with contextlib.suppress(NotRunningError, DeadlineError):
             told = client.status()
             if awaits:
                 told = _once_an_agent_is_told(client, told, child)
                 if child.poll() is not None:
                     failure = _failed_start(paths, begin, child.returncode)
-                    return Started(_pid_of_another(client, failure), is_other=True)
+                    return _another(client, failure)
             child.returncode = child.returncode or 0  # it outlives us, and is not waited for
             _warn_about_start(told)
             opencode = came_up(told)
-            if awaits and not opencode:
+            if awaits and opencode is None:
                 _say_not_up(told)
             return Started(told["pid"], is_other=False, opencode=opencode)
         if not patience.lasts():
@@ -101,7 +101,7 @@ def start_daemon(desk: Desk, flags: Sequence[str]) -> Started:
             )
 
 
-def _pid_of_another(client: ControlClient, failure: PalingenesisError) -> int:
+def _another(client: ControlClient, failure: PalingenesisError) -> Started:
     """Be content with a daemon that was started at the same moment and was quicker.
 
     Raises:
@@ -112,7 +112,8 @@ def _pid_of_another(client: ControlClient, failure: PalingenesisError) -> int:
     patience = Patience(_AGENT_SPAN)
     while failure.exit_code == ExitCode.TRY_AGAIN:
         with contextlib.suppress(NotRunningError, DeadlineError):
-            return client.status()["pid"]
+            told = client.status()
+            return Started(told["pid"], is_other=True, opencode=came_up(told))
         if not patience.lasts():
             break
     raise failure
@@ -130,13 +131,16 @@ def _warn_about_start(told: Status) -> None:
         click.echo(f"hint: palingenesis policy validate {place}", err=True)
 
 
-def came_up(told: Status) -> str:
-    """What to say of our OpenCode that runs; "" when none does yet."""
-    for agent in told["agents"]:
-        if agent["up"] and is_told(agent, told["since"]):
-            name = f"OpenCode {plain(agent['version'])}".rstrip()
-            return f"{name} runs" + (f" (pid {agent['pid']})" if agent["pid"] else "")
-    return ""
+def came_up(told: Status) -> AgentStatus | None:
+    """Our OpenCode that runs; None: none does yet."""
+    ours = (agent for agent in told["agents"] if is_told(agent, told["since"]))
+    return next((agent for agent in ours if agent["up"]), None)
+
+
+def say_up(agent: AgentStatus) -> str:
+    """That it runs, for people."""
+    name = f"OpenCode {plain(agent['version'])}".rstrip()
+    return f"{name} runs" + (f" (pid {agent['pid']})" if agent["pid"] else "")
 
 
 def _say_not_up(told: Status) -> None:
@@ -172,7 +176,7 @@ def is_told(agent: AgentStatus, since: str) -> bool:
     """
     at, began = read_time(agent["since"]), read_time(since)
     is_new = at is not None and began is not None and at >= began
-    return not Way(agent["way"]).is_hers and is_new
+    return not Way(agent["way"]).is_hers and agent.get("heard", is_new)
 
 
 def check_log(paths: Paths) -> None:

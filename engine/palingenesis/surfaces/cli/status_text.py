@@ -169,6 +169,8 @@ def terminal_width() -> int:
 def _say_agents(told: Status, now: datetime) -> None:
     for agent in told["agents"]:
         up = click.style("up", fg="green") if agent["up"] else click.style("down", fg="red")
+        if not agent["up"] and not agent.get("heard", True):
+            up = click.style("not up", fg="yellow")
         name = f"{plain(agent['assistant'])} {plain(agent['version'])}".rstrip()
         hers = agent["way"] in {"integrated", "observed"} and agent["pid"] is not None
         which = f" · process {agent['pid']}" if hers else ""
