@@ -319,7 +319,8 @@ def test_an_empty_name_means_no_session_although_every_id_begins_with_it(
 def test_options_for_a_daemon_that_runs_already_are_not_silently_dropped(say: Say, daemon: Served):
     said = say("daemon", "start", "--policy", "mine.yaml")
 
-    assert (said.code, said.out) == (0, "the daemon runs already (pid 4242)\n")
+    assert said.code == 0
+    assert said.out == ("the daemon runs already (pid 4242)\nOpenCode 1.18.33 runs (pid 4243)\n")
     assert "not in effect" in said.err
     assert "palingenesis daemon restart" in said.err
 
