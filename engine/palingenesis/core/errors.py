@@ -1,6 +1,8 @@
 """Every error that palingenesis raises on purpose, with the exit code a surface gives it."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 
 
 class ExitCode(IntEnum):
@@ -102,7 +104,9 @@ class WireDeadlineError(WireError):
 
 
 class WireTooLargeError(WireError):
-    """The other side answered more than we take in."""
+    """The other side answered more than we take in; `headers` came before it."""
+
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class AssistantError(PalingenesisError):
@@ -120,7 +124,12 @@ class AssistantSilentError(AssistantUnreachableError):
 
 
 class AssistantTooLargeError(AssistantUnreachableError):
-    """Its answer is more than we take in; a smaller part of it can be asked for."""
+    """Its answer is more than we take in; a smaller part of it can be asked for.
+
+    `older` is the name under which it would go on behind that answer; "": it would not.
+    """
+
+    older: str = ""
 
 
 class AssistantDeniedError(AssistantError):

@@ -127,9 +127,7 @@ class Wire:
                 async for chunk in reply.chunks:
                     body += chunk
                     if len(body) > self._bytes_max:
-                        raise WireTooLargeError(
-                            f"{self.origin} answered more than {self._bytes_max} bytes"
-                        )
+                        raise self._too_large(reply)
                 return Answer(status=reply.status, headers=reply.headers, body=bytes(body))
         except TimeoutError as error:
             raise self._late(timeout_s) from error
@@ -212,6 +210,11 @@ class Wire:
 
                 self._carrier = PlainHttp(self._basic)
         return self._carrier
+
+    def _too_large(self, reply: Reply) -> WireTooLargeError:
+        error = WireTooLargeError(f"{self.origin} answered more than {self._bytes_max} bytes")
+        error.headers = reply.headers
+        return error
 
     def _late(self, seconds: float) -> WireDeadlineError:
         return WireDeadlineError(f"{self.origin} did not answer within {seconds:g} s")

@@ -142,6 +142,22 @@ def test_messages_that_are_too_large_for_one_answer_are_asked_for_in_smaller_pag
     play(story)
 
 
+def test_messages_that_are_too_large_are_passed_by_but_never_the_newest() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        picture = user(1, text="x" * (17 * 1024 * 1024))
+        fake.messages["ses_1"] = [picture, user(2), picture, picture, user(5)]
+        async with client(fake) as opencode:
+            found = await opencode.messages("ses_1", limit=10, passes_large=True)
+            few = await opencode.messages("ses_1", limit=3, passes_large=True)
+            fake.messages["ses_1"].append(picture)
+            with pytest.raises(AssistantTooLargeError):
+                await opencode.messages("ses_1", limit=10, passes_large=True)
+
+        assert (found, few) == ([user(2), user(5)], [user(5)])
+
+    play(story)
+
+
 def test_one_message_that_is_too_large_is_an_error_of_its_own() -> None:
     async def story(fake: FakeOpenCode) -> None:
         fake.messages["ses_1"] = [user(1, text="x" * (17 * 1024 * 1024)), user(2)]

@@ -340,8 +340,6 @@ def test_what_she_said_before_she_was_asked_does_not_end_the_question() -> None:
         fake.permissions = [{"id": "per_1", "sessionID": "ses_1", "permission": "bash"}]
 
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
-        await fake.listened_to()
-        fake.busy()
         await told.wait(ev.SessionBlocked)
         await asyncio.sleep(0.2)
         assert told.of(ev.PersonPrompted) == []
@@ -509,6 +507,26 @@ def test_a_stop_is_told_although_an_old_message_is_too_large_to_be_read() -> Non
 
         assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
         assert told.of(ev.FactsObserved)[-1].facts["session.messages"] is None
+
+    watched(scene, before=before)
+
+
+def test_a_stop_is_told_although_a_message_right_before_it_is_too_large_to_be_read() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        picture = answer(2, text="x" * (17 * 1024 * 1024))
+        fake.messages["ses_1"] = [user(1), picture, answer(3)]
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(4))
+        fake.busy()
+        speaks(fake, refused(5))
+        fake.idle()
+        async with asyncio.timeout(30):  # much is read in vain
+            while not told.of(ev.SessionStopped):
+                await asyncio.sleep(0.01)
+
+        assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
 
     watched(scene, before=before)
 

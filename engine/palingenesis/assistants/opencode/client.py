@@ -51,6 +51,7 @@ HEARTBEAT_S = 10.0
 HEARTBEAT_SILENCE_S = 25.0
 """Two missing heartbeats and some patience: the stream is dead."""
 SESSIONS_MAX = 300
+_OLDER = "x-next-cursor"
 _PAGE = 200
 _PAGES_MAX = 500
 _SMALLER = 4
@@ -184,24 +185,31 @@ class OpenCode:
         return read_sessions(await self._list(f"/session/{quote(session)}/children"))
 
     async def messages(
-        self, session: str, *, limit: int | None = None
+        self, session: str, *, limit: int | None = None, passes_large: bool = False
     ) -> list[Mapping[str, object]]:
-        """The newest `limit` messages, or all of them, oldest first, as raw `{info, parts}`."""
+        """The newest `limit` messages, or all of them, oldest first, as raw `{info, parts}`.
+
+        Raises:
+            AssistantTooLargeError: one is too large; the newest, if it `passes_large` ones by.
+        """
         pages: list[list[Mapping[str, object]]] = []
         before, size, left = "", limit or _PAGE, limit
         for _ in range(_PAGES_MAX):
             size = size if left is None else min(size, left)
             try:
                 page, before = await self._page(session, size, before)
-            except AssistantTooLargeError:
-                if size == 1:
+                before = before if page else ""
+            except AssistantTooLargeError as error:
+                if size > 1:
+                    size = max(1, size // _SMALLER)
+                    continue
+                if not (passes_large and pages):
                     raise
-                size = max(1, size // _SMALLER)
-                continue
+                page, before = [], error.older
             pages.append(page)
-            left = left - len(page) if left is not None else None
+            left = left - max(len(page), 1) if left is not None else None
             size = min(size * 2, _PAGE)  # the others may be small again
-            if not before or not page or (left is not None and left <= 0):
+            if not before or (left is not None and left <= 0):
                 break
         return [message for page in reversed(pages) for message in page]
 
@@ -285,7 +293,7 @@ class OpenCode:
         found = self._json(answer)
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise AssistantGarbageError(f"{self.origin} listed messages in no known shape")
-        return found, answer.headers.get("x-next-cursor", "")
+        return found, answer.headers.get(_OLDER, "")
 
     async def _list(self, path: str, *, directory: str = "") -> list[object]:
         found = await self._call("GET", path, directory=directory)
@@ -323,7 +331,9 @@ class OpenCode:
         except WireDeadlineError as error:
             raise AssistantSilentError(error.message, error.hint) from error
         except WireTooLargeError as error:
-            raise AssistantTooLargeError(error.message, error.hint) from error
+            large = AssistantTooLargeError(error.message, error.hint)
+            large.older = error.headers.get(_OLDER, "")
+            raise large from error
         except WireError as error:
             raise AssistantUnreachableError(error.message, error.hint) from error
         if answer.status == HTTPStatus.UNAUTHORIZED:

@@ -334,11 +334,16 @@ class Settling:
         return facts
 
     async def _newest(self, watched: Watched, client: OpenCode) -> tuple[Message, ...]:
-        said = _readable(await client.messages(watched.info.id, limit=NEWEST))
-        if len(said) >= NEWEST and not any(message.role == "user" for message in said):
-            said = _readable(await client.messages(watched.info.id, limit=_MORE))
+        """What was said last; what is too large to be read is left out, if it is not the newest."""
+        said = await _passing_large(client, watched.info.id, NEWEST)
+        if said and not any(message.role == "user" for message in said):
+            said = await _passing_large(client, watched.info.id, _MORE)
         watched.messages |= {message.id for message in said}
         return said
+
+
+async def _passing_large(client: OpenCode, session: str, limit: int) -> tuple[Message, ...]:
+    return _readable(await client.messages(session, limit=limit, passes_large=True))
 
 
 async def _described(client: OpenCode, session: str) -> Mapping[str, object]:
