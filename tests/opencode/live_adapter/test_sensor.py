@@ -531,6 +531,32 @@ def test_a_stop_is_told_although_a_message_right_before_it_is_too_large_to_be_re
     watched(scene, before=before)
 
 
+@pytest.mark.parametrize("path", ["/config/providers", "/session/ses_1/message"])
+def test_what_could_not_be_asked_when_it_began_is_asked_again_while_it_works(path: str) -> None:
+    garbage = b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+    steps = [0]
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        fake.raw[path] = garbage
+        speaks(fake, user(1))
+        fake.busy()
+        async with asyncio.timeout(5):
+            while ("GET", path) not in fake.asked:
+                await asyncio.sleep(0.01)
+        del fake.raw[path]
+
+        async with asyncio.timeout(5):
+            while not told.of(ev.SessionProgressed):
+                steps[0] += 1
+                await asyncio.sleep(0.05)
+
+        assert told.of(ev.SessionProgressed)[0].what == "work"
+
+    watched(scene, work=FakeWork(facts=lambda: {"work.steps_completed": steps[0]}))
+
+
 def test_a_prompt_that_the_stream_missed_is_told_as_of_when_she_said_it() -> None:
     async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
         await listed(told)

@@ -17,6 +17,7 @@ from palingenesis.assistants.opencode.watched import (
     Identify,
     Settle,
     TellRetry,
+    Watched,
 )
 
 
@@ -67,6 +68,12 @@ class Errands:
     def identify(self, session: str) -> None:
         """Ask who it is, unless that is being asked."""
         errand = Identify(session)
+        if self._settling.key_of(errand) not in self._tasks:
+            self.run(errand)
+
+    def learn(self, watched: Watched) -> None:
+        """Ask for its history, unless that is being asked for."""
+        errand = Began(watched)
         if self._settling.key_of(errand) not in self._tasks:
             self.run(errand)
 

@@ -268,6 +268,8 @@ class OpenCodeSensor:
             self._book.look_at_tools(watched)
             if watched.history_read:
                 self._settling.look_at_work(watched)
+            elif not watched.history_too_large:
+                errands.learn(watched)
         in_doubt = [w for w in self._book.watched.values() if w.life.activity is Activity.UNKNOWN]
         for directory in dict.fromkeys([*self._book.directories([*at_work, *in_doubt]), *expected]):
             found = await look_into(self._book, client, directory, supervised=self._supervised)

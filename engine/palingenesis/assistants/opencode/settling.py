@@ -131,8 +131,12 @@ class Settling:
     # ── errands ──
 
     async def _began(self, watched: Watched, client: OpenCode, running: Running) -> None:
-        await client.limits(watched.info.directory)
-        await self._read_history(watched, client, running)
+        await _limited(client, watched.info.directory)  # known by the time that it stops
+        try:
+            await self._read_history(watched, client, running)
+        except AssistantTooLargeError:
+            watched.history_too_large = True
+            raise
         self.look_at_work(watched)
 
     async def _read_history(self, watched: Watched, client: OpenCode, running: Running) -> None:

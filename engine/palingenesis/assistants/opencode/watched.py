@@ -44,6 +44,8 @@ class Watched:
     None again as soon as it was told what became of it.
     """
     history_read: bool = False
+    history_too_large: bool = False
+    """It cannot be read, so it is not asked for again while it works."""
     work: tuple[object, ...] = ()
     """What its work looked like when it was last read."""
 
