@@ -15,6 +15,7 @@ from tests.core.life import (
     died,
     ended,
     passed,
+    person_prompts,
     stopped,
     told_to,
     working,
@@ -27,6 +28,7 @@ HOOKED = policy(
     rule("failed", "", {"run": {"hook": "repair"}}, event=["action_failed"]),
 )
 RESTARTED = policy(CRASH)
+HERS = rule("hers", "stop.reason == 'user_abort'", "stand-down")
 
 
 # ── a command of hers is under way ────────────────────────────────────────────────────────────
@@ -117,3 +119,36 @@ def test_nor_where_the_server_was_ended_by_us() -> None:
 
     assert life.session.stop is not None
     assert life.session.stop.evidence == {"cause": "stopped"}
+
+
+# ── an abort of ours is nobody else's, however late we look ───────────────────────────────────
+
+SILENT = policy(rule("silent", "", "interrupt", "resume", event=["stalled"]), HERS)
+
+
+def test_where_nothing_followed_our_own_abort_the_next_look_goes_on_with_it() -> None:
+    """What she said before our abort was told after it, so that what was to follow was void."""
+    life = Life(SILENT)
+    life >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end") << "resume"
+    life >> person_prompts >> ended("resume", "superseded") << Status.WORKING
+    life >> stopped("user_abort", key="msg_1:end") << Status.WORKING
+
+    rested = life.now.isoformat()
+    life >> passed(615) << "interrupt"
+    life >> ended("interrupt", stop="msg_1:end", idle_since=rested) << "resume"
+
+    assert not life.session.latched
+
+
+def test_but_what_she_has_aborted_since_is_hers() -> None:
+    life = Life(SILENT)
+    life >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end") << "resume"
+    life >> person_prompts >> ended("resume", "superseded") << Status.WORKING
+    life >> working
+
+    rested = life.now.isoformat()
+    life >> passed(615) << "interrupt"
+    life >> ended("interrupt", stop="msg_2:end", idle_since=rested) << Status.STOOD_DOWN
+
+    life.claim_nothing_more()
+    assert life.session.latched

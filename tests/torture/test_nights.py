@@ -221,6 +221,13 @@ def test_what_she_has_ended_is_left_alone_in_the_nights_in_which_it_was_not(seed
     assert night.crash(at).violations == ()
 
 
+def test_an_abort_of_ours_that_nothing_followed_is_not_taken_for_hers_after_a_death_of_ours():
+    night = Night(300647)  # what she said long before our abort is told after it
+    night.base()
+
+    assert night.crash(111).violations == ()
+
+
 def test_what_a_prompt_came_to_is_not_told_by_the_stop_that_it_answers():
     night = Night(111137)  # three turns hang; the third prompt is refused for now, and then we die
     night.base()

@@ -78,9 +78,12 @@ def interrupted(
     # Where it stands is told with both: the next step answers that.
     if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
-    if not session.aborting and is_ours(session.stop):
-        _hers(draft, session, unsure="again" in event.data)
-        return None
+    if is_ours(session.stop):
+        if not session.aborting:
+            _hers(draft, session, unsure="again" in event.data)
+            return None
+        if session.stop is not None and session.stop.key == event.data.get("stop"):
+            return replace(session, aborting=False)  # an earlier abort of ours stands
     session = replace(session, aborting=False)
     is_retrying = session.stop is not None and session.stop.retrying
     if plan.event in _AT_REST and not (is_retrying or unsure):
