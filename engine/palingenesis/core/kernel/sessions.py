@@ -45,7 +45,7 @@ def session_working(draft: Draft, event: events.SessionWorking) -> None:
         session = _taken_over(draft, session)
     if session.aborting and not _is_being_interrupted(draft, session):
         session = draft.put(replace(session, aborting=False))  # what ends now is another turn
-    if session.status is Status.DETACHED or session.latched:
+    if session.latched:
         return
     if session.status is Status.PAUSED:
         supervised = session.supervised or session.parent is None
@@ -73,7 +73,7 @@ def _taken_over(draft: Draft, session: Session) -> Session:
     if session.status not in {Status.ACTING, Status.VERIFYING}:
         return session
     session = cancel(draft, session, f"it goes on in {session.agent}")
-    return draft.move(draft.put(replace(session, aborting=False)), "went_on")
+    return draft.move(session, "went_on")
 
 
 def session_alive(draft: Draft, event: events.SessionAlive) -> None:
@@ -182,7 +182,7 @@ def session_stopped(draft: Draft, event: events.SessionStopped) -> None:
 
 def _prompted_since(draft: Draft, session: Session) -> bool:
     """Whether a prompt has been ordered since our interrupt: what is aborted now, is its turn."""
-    effect = draft.open.get(session.plan.effect) if session.plan and session.plan.effect else None
+    effect = draft.open.get(session.plan.effect or "") if session.plan else None
     return is_ours(session.stop) and isinstance(effect, effects.Resume | effects.Retry)
 
 
