@@ -2,10 +2,28 @@
 
 from datetime import timedelta
 
-from palingenesis.core import commands
-from palingenesis.core.values import SessionId, Status
-from tests.core.life import SES, Life, ended, passed, person_prompts, stopped, text_of, told_to
-from tests.core.policies import WAIT, policy, rule
+import pytest
+
+from palingenesis.core import commands, effects, events
+from palingenesis.core.copies import replace
+from palingenesis.core.values import DownCause, SessionId, Status, StopReason, Way
+from tests.core.house import HERS, at_home, down, stops, up
+from tests.core.life import (
+    AGENT,
+    SES,
+    Life,
+    agent_up,
+    alive,
+    died,
+    ended,
+    passed,
+    person_prompts,
+    stopped,
+    text_of,
+    told_to,
+    working,
+)
+from tests.core.policies import CRASH, RATE, WAIT, policy, rule
 
 AGAIN = policy(
     rule("rate", "stop.reason == 'rate_limit'", {"resume": {}}),
@@ -150,3 +168,154 @@ def test_a_session_that_begins_after_the_person_went_on_herself_is_hers():
     life >> person_prompts >> ended("new-session", session=HEIR)
 
     life.claim_nothing_more()
+
+
+# ── an order that came to something, and one that did not ─────────────────────────────────────
+
+
+def test_a_prompt_that_has_arrived_means_that_its_agent_works_on_the_session():
+    life = Life(policy(RATE)) >> stopped("rate_limit", retry_after=1) >> passed(1) << "resume"
+    assert life.session.at_work == ()
+
+    life >> ended("resume")
+
+    assert life.session.at_work == (AGENT,)
+
+
+@pytest.mark.parametrize(
+    ("detail", "why"), [("her prompt was first", "her prompt was first"), ("", "the session has")]
+)
+def test_what_was_overtaken_says_what_overtook_it(detail: str, why: str):
+    life = Life(AGAIN) >> stopped("rate_limit") << "resume"
+    ending = ended("resume", "superseded")(life)
+    assert isinstance(ending, events.EffectEnded)
+
+    life.take(replace(ending, detail=detail))
+
+    assert life.decisions[-1].kind == "cancelled"
+    assert life.decisions[-1].why.startswith(why)
+    life << Status.WORKING
+
+
+def test_what_was_overtaken_in_a_pause_works_after_it():
+    life = Life(AGAIN) >> stopped("rate_limit") << "resume"
+
+    life >> told_to(commands.Hold()) >> ended("resume", "superseded") << Status.PAUSED
+    assert life.session.plan is None
+    life >> told_to(commands.Release()) << Status.WORKING
+
+    life.claim_nothing_more()
+
+
+def test_a_step_that_was_put_off_is_ordered_under_another_name_and_the_next_under_its_own():
+    life = Life(policy(rule("on", "", {"snapshot": {}}, {"resume": {}}, event=["stopped"])))
+    life >> stopped("network") << "snapshot"
+    first = life.last["snapshot"].id
+    life >> ended("snapshot", "failed", not_before="2026-02-05T02:10:00+00:00")
+
+    life >> passed(600) << "snapshot"
+    assert life.last["snapshot"].id == f"{first}.1"
+    life >> ended("snapshot") << "resume"
+
+    assert life.last["resume"].id == f"{first.removesuffix('0')}1"
+
+
+def test_a_wait_after_a_hook_is_kept_by_a_stop_in_a_pause_that_it_covers():
+    hooked = policy(
+        rule("rate", "", {"run": {"hook": "backup"}}, {"wait": {"for": "10m"}}, {"resume": {}}),
+    )
+    life = Life(hooked) >> stopped("rate_limit") << "run" >> ended("run") << timedelta(minutes=10)
+
+    life >> told_to(commands.Hold()) >> stopped("rate_limit", key="newer")
+    life >> passed(60) >> told_to(commands.Release()) << timedelta(minutes=9)
+
+    assert life.decisions[-1].kind == "kept"
+    life.claim_nothing_more()
+
+
+def test_what_may_have_happened_is_told_under_the_name_of_a_session_without_a_title():
+    life = Life(AGAIN)
+    life.world = replace(life.world, sessions={SES: replace(life.session, title="")})
+
+    life >> stopped("rate_limit") << "resume" >> ended("resume", "unknown", **LEFT)
+
+    notice = life.last["notify"]
+    assert isinstance(notice, effects.Notify)
+    assert notice.title == SES
+
+
+def test_an_order_on_an_agent_that_nobody_knows_any_more_has_failed():
+    life = Life(AGAIN) >> stopped("rate_limit") << "resume"
+    life.world = replace(life.world, agents={})
+
+    life >> ended("resume", "failed") << timedelta(seconds=10)
+
+    assert life.decisions[-1].event == "action_failed"
+
+
+# ── its server has died since ─────────────────────────────────────────────────────────────────
+
+
+def crashed(life: Life) -> bool:
+    assert life.session.stop is not None
+    return life.session.stop.reason is StopReason.CRASH
+
+
+def test_a_sign_of_life_from_before_our_prompt_does_not_say_that_the_prompt_died():
+    life = Life(policy(RATE, CRASH)) >> alive >> passed(5)
+    life >> stopped("rate_limit", retry_after=1) >> passed(1) << "resume" >> passed(1)
+
+    life >> died() << "restart" >> passed(1) >> agent_up >> ended("resume")
+
+    assert not crashed(life)
+    life << Status.VERIFYING
+
+
+@pytest.mark.parametrize(("after", "dead"), [(0, False), (1, True)])
+def test_a_server_that_was_started_after_the_sign_of_life_is_another_one(after: int, dead: bool):
+    life = Life(policy(RATE, CRASH)) >> stopped("rate_limit", retry_after=1) >> passed(1)
+    life << "resume" >> passed(1) >> working >> alive >> passed(after)
+
+    life >> agent_up >> passed(1) >> ended("resume")
+
+    assert crashed(life) is dead
+
+
+def test_a_restart_that_failed_is_an_action_that_failed_and_no_second_crash():
+    life = Life(policy(CRASH, rule("failed", "", "attention", event=["action_failed"])))
+    life >> died() >> passed(2) << "restart" >> ended("restart", "failed")
+
+    assert life.decisions[-1].event == "action_failed"
+    life << Status.ATTENTION
+
+
+def test_a_restart_for_nobody_is_tried_again_although_somebody_waits_for_something_else():
+    life = Life(policy(RATE)) >> stopped("rate_limit", retry_after=18_000) << Status.WAITING
+
+    life >> died() << "restart" >> ended("restart", "failed") >> passed(300)
+
+    life << "restart" << Status.WAITING
+
+
+# ── a program of hers ─────────────────────────────────────────────────────────────────────────
+
+WAITS = policy(rule("limit", "", {"wait": {"for": "10m"}}, {"resume": {}}))
+
+
+def test_a_prompt_that_arrived_in_a_program_that_ended_by_itself_has_died_with_it():
+    life = at_home(policy(rule("always", "", {"resume": {}}, event=["stopped"])))
+    life >> stops(HERS) << "resume" >> down(HERS, DownCause.DONE)
+
+    life >> ended("resume")
+
+    assert crashed(life)
+
+
+@pytest.mark.parametrize("result", ["failed", "unknown"])
+def test_an_order_that_met_a_program_that_lets_us_in_no_more_waits_until_it_does(result: str):
+    life = at_home(WAITS) >> stops(HERS) >> passed(600) << "resume" >> passed(1)
+
+    life >> up(HERS, Way.OBSERVED) >> ended("resume", result) << timedelta(minutes=5)
+
+    assert life.session.outlook == f"{HERS} does not answer"
+    life >> passed(1) >> up(HERS) << "resume"

@@ -223,9 +223,7 @@ def _done(
     prompted = isinstance(effect, effects.Resume | effects.Retry | effects.Compact)
     if prompted:
         session = works(draft, session, session.agent)
-    done = replace(
-        plan, index=index, vain=0, snapshot=snapshot, effect=None, deadline=None, because=""
-    )
+    done = replace(plan, index=index, vain=0, snapshot=snapshot, effect=None)
     return draft.put(
         replace(session, plan=done, rails=(), aborting=session.aborting and not prompted)
     )
@@ -240,7 +238,7 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
     heir = _heir(draft, session, new)
     hand_on_touched(draft, session.id, new)
     is_held = session.status is Status.PAUSED
-    old = replace(session, plan=None, verify_until=None, successor=new)
+    old = replace(session, plan=None, successor=new)
     if is_held:
         draft.put(replace(old, paused_from=Status.COMPLETED))
     else:
