@@ -12,6 +12,7 @@ from palingenesis.core.world import World
 from tests.core.life import (
     SES,
     Life,
+    alive,
     died,
     ended,
     known,
@@ -234,3 +235,47 @@ def test_no_more_than_a_thousand_of_a_kind_are_remembered():
         life >> progressed >> passed(31)
 
     assert len(life.world.used["notifications"]) == 1000
+
+
+def test_the_steps_of_then_are_a_plan_of_their_own_whatever_was_done_before_them():
+    """A prompt that was sent before proves nothing about them, and their wait begins with them."""
+    twice = policy(rule("silent", "", {"resume": {}}, {"resume": {}}, event=["stalled"]))
+    tenth = Wait(span=timedelta(minutes=10))
+    life = Life(capped(twice, "prompts", 1, tenth, Resume()))
+
+    life >> passed(600) << "resume" >> ended("resume") << timedelta(minutes=10)
+    life >> alive << Status.WORKING
+
+    assert life.decisions[-1].why == "it is alive after all"
+    life.claim_nothing_more()
+
+
+def test_where_they_end_without_going_on_a_person_has_to_look():
+    twice = policy(rule("twice", "", {"resume": {}}, {"resume": {}}, event=["stopped"]))
+    life = Life(capped(twice, "prompts", 1, Notify(message="enough")))
+
+    life >> stopped("network") << "resume" >> ended("resume") << "notify" << Status.ATTENTION
+
+    assert life.session.outlook == "rule twice ended without going on"
+
+
+def test_a_wait_of_theirs_after_a_rail_and_a_pause_begins_when_they_do():
+    life = Life(capped(GO, "prompts", 1, Wait(span=timedelta(minutes=10)), Finish()))
+    full = tuple(life.now for _ in range(12))
+    life.world = replace(life.world, sessions={SES: replace(life.session, prompts=full)})
+    life >> stopped("network") << "notify" << HOUR >> told_to(commands.Hold()) >> passed(3700)
+    life.world = replace(life.world, used={"prompts": (life.now,)})
+
+    life >> told_to(commands.Release()) << timedelta(minutes=10)
+
+    assert life.session.outlook == "a fixed time"
+
+
+def test_what_a_limit_refuses_is_written_down_for_the_event_that_the_plan_answers():
+    life = Life(capped(GO, "prompts", 1))
+    life.world = replace(life.world, used={"prompts": (life.now,)})
+
+    life >> stopped("network")
+
+    refused = next(one for one in life.decisions if one.kind == "refused")
+    assert (refused.event, refused.limited, refused.session) == ("stopped", True, SES)

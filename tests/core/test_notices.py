@@ -3,16 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
+import pytest
+
 from palingenesis.core import effects, events
 from palingenesis.core.policy.calendars import UTC_ZONE as UTC_TABLE
 from palingenesis.core.policy.calendars import Calendar
-from palingenesis.core.policy.model import Cap, Policy
+from palingenesis.core.policy.model import Cap, Overlay, Policy
 from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.step import next_deadline, step
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
 from palingenesis.runtime.views import warnings
-from tests.core.life import Life, passed, person_prompts, progressed, stopped, text_of
+from tests.core.life import SES, Life, passed, person_prompts, progressed, stopped, text_of
 from tests.core.policies import policy, rule
 
 QUIET = Calendar(
@@ -241,3 +243,87 @@ def test_what_was_held_is_not_repeated_right_after_it_was_delivered():
 
     life >> passed(300) >> stopped("network")
     life << "notify"
+
+
+# ── what a notice says of itself ──────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("given", "title", "told"),
+    [("see ${stop.reason}", "night", "see network"), ("", "night", "night"), ("", "", SES)],
+)
+def test_a_notice_has_the_title_that_is_given_or_the_sessions_or_its_name(
+    given: str, title: str, told: str
+):
+    life = Life(telling(**({"title": given} if given else {})))
+    life.world = replace(life.world, sessions={SES: replace(life.session, title=title)})
+
+    life >> stopped("network")
+
+    notice = life.last["notify"]
+    assert isinstance(notice, effects.Notify)
+    assert (notice.title, notice.session) == (told, SES)
+
+
+def test_what_is_only_logged_names_the_decision_and_the_session():
+    life = Life(policy(rule("log", "", {"log": {"message": "${stop.reason}"}})))
+
+    life >> stopped("network")
+
+    line = life.last["log"]
+    assert isinstance(line, effects.Log)
+    decided = next(one for one in life.decisions if one.kind == "decided")
+    assert (line.decision, line.session, line.message) == (decided.id, SES, "network")
+
+
+def test_what_is_not_told_is_written_down_for_its_session_and_its_rule():
+    life = Life(telling(quiet="drop")) >> stopped("network")
+
+    decision = next(one for one in life.decisions if one.kind == "hushed")
+    assert (decision.session, decision.rule, decision.event) == (SES, "tell", "stopped")
+
+
+def test_what_a_new_policy_repeats_is_told_again():
+    life = Life(telling(dedupe="10m")) >> stopped("network") >> person_prompts << "notify"
+    life.policy = telling()
+
+    life >> passed(1) >> stopped("network") << "notify"
+
+    assert hushed(life) == []
+
+
+def test_a_limit_that_is_reached_keeps_nothing_from_being_held():
+    limited = replace(
+        telling(quiet="hold"), caps=(Cap(what="notifications", most=1, per=timedelta(hours=1)),)
+    )
+    life = Life(limited)
+    life.world = replace(life.world, used={"notifications": (life.now,)})
+
+    life >> stopped("network")
+
+    assert hushed(life) == ["held until 2026-02-05T07:00:00Z: it is quiet"]
+
+
+def test_the_quiet_hours_of_a_project_are_those_of_its_sessions():
+    awake = replace(telling(quiet="hold"), calendars={})
+    asleep = Overlay(directory="/home/ada/app", policy=telling(quiet="hold"))
+    life = Life(replace(awake, overlays=(asleep,)))
+    inside = replace(life.session, directory="/home/ada/app")
+    life.world = replace(life.world, sessions={SES: inside})
+
+    life >> stopped("network")
+
+    life.claim_nothing_more()
+    assert hushed(life) == ["held until 2026-02-05T07:00:00Z: it is quiet"]
+
+
+def test_the_five_hundred_notices_that_were_told_last_are_not_repeated():
+    life = Life(telling(dedupe="10m"))
+    told = {f"tell:ses_0:{number}": life.now for number in range(500)}
+    life.world = replace(life.world, told=told)
+
+    life >> stopped("network") << "notify"
+
+    assert len(life.world.told) == 500
+    assert "tell:ses_0:0" not in life.world.told
+    assert "tell:ses_0:1" in life.world.told
