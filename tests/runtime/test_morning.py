@@ -257,6 +257,15 @@ def test_a_daemon_that_was_stopped_and_one_that_died_leave_different_gaps():
     assert odd((daemon(0), [], []), (stop, [], []), (daemon(5.1), [], [])) == []
 
 
+def test_a_daemon_that_ended_its_server_too_did_not_end_without_a_word():
+    stop = events.DaemonStopped(at=at(5), why="asked")
+    server = events.AgentDown(at=at(5), agent=AgentId("opencode"), cause=DownCause.STOPPED)
+
+    told = odd((daemon(0), [], []), (stop, [], []), (server, [], []), (daemon(45), [], []))
+
+    assert told == [("gap", "nobody watched for 40m: the daemon was stopped", 1)]
+
+
 def test_the_same_again_is_counted():
     died = events.AgentDown(
         at=at(1), agent=AgentId("opencode"), cause=DownCause.EXITED, signal="SIGKILL"

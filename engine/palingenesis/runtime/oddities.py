@@ -44,7 +44,9 @@ class Oddities:
     def seen(self, event: Event) -> None:
         """An entry from before."""
         self._last = event
-        self._is_stopped = isinstance(event, events.DaemonStopped)
+        if isinstance(event, events.DaemonStarted | events.DaemonStopped):
+            # What came after its last word, such as the end of its server, unsays nothing.
+            self._is_stopped = isinstance(event, events.DaemonStopped)
 
     def take(self, event: Event, decisions: Iterable[Decision], ordered: Iterable[Effect]) -> None:
         """One entry."""
