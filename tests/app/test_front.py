@@ -15,6 +15,7 @@ from palingenesis.core.values import Result, Severity
 from palingenesis.journal import SqliteJournal
 from palingenesis.runtime import door
 from palingenesis.runtime.loop import Loop
+from palingenesis.runtime.ports import Entry
 from tests.core.life import Life
 from tests.core.policies import NIGHT
 from tests.runtime.loopback import START, JumpingClock
@@ -75,6 +76,21 @@ def test_a_notice_that_was_open_when_the_daemon_began_counts_like_any_other(tmp_
     assert (failed["pending"], failed["failed"], failed["last"]) == (0, 1, None)
     assert (delivered["pending"], delivered["failed"]) == (0, 0)
     assert delivered["last"] == "2026-02-05T02:00:00Z"
+
+
+def test_what_ended_is_named_although_a_former_daemon_ordered_it(tmp_path: Path):
+    tick, ended = (
+        Entry(event=events.Ticked(at=START), decisions=(), effects=(NOTICE,)),
+        events.EffectEnded(at=START, effect=NOTICE.id, result=Result.OK),
+    )
+    with SqliteJournal.open(tmp_path / "journal.db") as journal:
+        journal.append(tick)
+        journal.append(Entry(event=ended, decisions=(), effects=()))
+        _, front = front_of(journal, {})
+
+        (row,) = front.events(after=0, since=None, session=None, kinds={"effect-ended"}, limit=9)
+
+    assert row["summary"] == "notify: ok"
 
 
 def test_status_is_told_although_nobody_can_tell_how_large_the_journal_is(tmp_path: Path):

@@ -113,6 +113,16 @@ def test_events_are_told_from_the_journal(
     assert (rows[3]["summary"], rows[3]["session"]) == ("resume: ok", SESSION)
 
 
+@pytest.mark.parametrize("more", [["--limit", "1"], ["--filter", "effect-ended", "--all"]])
+def test_what_ended_is_named_although_its_order_is_not_among_what_is_told(
+    night: dict[str, str], capsys: pytest.CaptureFixture[str], more: list[str]
+):
+    assert run(["events", "--json", *more], night) == 0
+
+    (row,) = json.loads(capsys.readouterr().out)["events"]
+    assert (row["summary"], row["session"]) == ("resume: ok", SESSION)
+
+
 def test_the_newest_events_are_kept_when_there_are_too_many(
     night: dict[str, str], capsys: pytest.CaptureFixture[str]
 ):

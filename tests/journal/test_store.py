@@ -185,6 +185,17 @@ def test_an_effect_is_open_until_its_outcome_is_written(path: Path) -> None:
         assert journal.open_effects() == [(resume(1), at(1))]
 
 
+def test_what_was_ordered_is_found_by_its_id_also_after_its_outcome(journal: SqliteJournal) -> None:
+    journal.append(turn(stopped(1), resume(1), resume(2)))
+    journal.append(turn(ended(2)))
+
+    assert [journal.ordered(effect) for effect in ("1.1", "2.1", "3.1")] == [
+        resume(1),
+        resume(2),
+        None,
+    ]
+
+
 def test_an_effect_is_ordered_only_once(journal: SqliteJournal) -> None:
     journal.append(turn(stopped(1), resume(1)))
 

@@ -117,7 +117,7 @@ class Front:
         self._undelivered = 0
         self._notices = _notices_among(loop.world.open.values())
         self._written = asyncio.Event()
-        self._ordered = Ordered(loop.world.open.values())
+        self._ordered = Ordered(loop.world.open.values(), journal.ordered)
         loop.attend(self._noticed)
 
     def status(self) -> door.Status:

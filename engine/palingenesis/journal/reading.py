@@ -181,6 +181,19 @@ class JournalReader(ABC):
                 effects += [(it, entry.event.at) for it in entry.effects if as_key(it.id) == key]
         return effects
 
+    def ordered(self, effect: str) -> Effect | None:
+        """The effect that was ordered under this id; None: none was, or it is not there any more.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        key = as_key(effect)
+        with told(self.path, "read"):
+            query = "SELECT seq FROM intents WHERE effect = ?"
+            row = self._ready().execute(query, (key,)).fetchone()
+        entries = self.entries(int(row[0]) - 1, limit=1) if row is not None else ()
+        return next((it for one in entries for it in one.effects if as_key(it.id) == key), None)
+
     def policy(self, digest: str) -> tuple[str, Mapping[str, Any]] | None:
         """Name and resolved form of the policy that was adopted under `digest`, newest first."""
         with told(self.path, "read"):

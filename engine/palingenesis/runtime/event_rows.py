@@ -1,10 +1,11 @@
 """The journal as `events` shows it: one entry in one line.
 
 The outcome of an effect names nothing but its id. Whoever reads entries in their order has seen
-before what was ordered under it, and can say which effect ended, and whose it was.
+before what was ordered under it, and can say which effect ended, and whose it was; whoever reads
+some of them looks it up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -24,6 +25,10 @@ _ROOM: Final = 5000
 """How many orders are remembered."""
 
 
+def _not_known(_effect: str) -> Effect | None:
+    return None
+
+
 class Order(NamedTuple):
     """An effect that was ordered: the action's word, and the session that it is about."""
 
@@ -32,11 +37,16 @@ class Order(NamedTuple):
 
 
 class Ordered:
-    """What was ordered under which id, as far as it went by; the oldest are forgotten."""
+    """What was ordered under which id: what went by, of which the oldest are forgotten, or more."""
 
-    def __init__(self, effects: Iterable[Effect] = ()) -> None:
-        """Begin with what is known to be under way."""
+    def __init__(
+        self,
+        effects: Iterable[Effect] = (),
+        look_up: Callable[[str], Effect | None] = _not_known,
+    ) -> None:
+        """Begin with what is known to be under way; `look_up` finds what did not go by."""
         self._orders: dict[str, Order] = {}
+        self._look_up = look_up
         self.take(effects)
 
     def take(self, effects: Iterable[Effect]) -> None:
@@ -48,7 +58,9 @@ class Ordered:
             del self._orders[next(iter(self._orders))]
 
     def get(self, effect: str) -> Order | None:
-        """What was ordered under this id; None: nobody saw it."""
+        """What was ordered under this id; None: nobody knows."""
+        if effect not in self._orders and (found := self._look_up(effect)) is not None:
+            self.take((found,))
         return self._orders.get(effect)
 
 

@@ -86,7 +86,7 @@ def _history(journal: "ReadOnlyJournal", session: "Session") -> "list[EventRow]"
 
     since = session.episode.started_at if session.episode is not None else None
     newest = journal.entries(since=since, session=session.id, newest_first=True)
-    found, ordered = [*islice(newest, _HISTORY)][::-1], Ordered()
+    found, ordered = [*islice(newest, _HISTORY)][::-1], Ordered(look_up=journal.ordered)
     rows = [event_row(decoded(one), entry_to_plain(one), ordered) for one in found]
     return [row for row in rows if row["kind"] not in _QUIET or row["rule"]]
 

@@ -47,8 +47,8 @@ def read_events(
         found = list(newest)
         if len(found) < limit:
             say_removed(journal, instant or BEGINNING)
-    ordered = Ordered()
-    return [event_row(decoded(one), entry_to_plain(one), ordered) for one in reversed(found)]
+        ordered = Ordered(look_up=journal.ordered)
+        return [event_row(decoded(one), entry_to_plain(one), ordered) for one in reversed(found)]
 
 
 def all_events(
@@ -65,7 +65,7 @@ def all_events(
         say_removed(journal, instant or BEGINNING)
         known = [one["id"] for one in _known_sessions(journal)]
         whole = _whole_id(session, known) if session else None
-        ordered = Ordered()
+        ordered = Ordered(look_up=journal.ordered)
         for one in journal.entries(since=instant, session=whole, kinds=classes_of(kinds)):
             yield event_row(decoded(one), entry_to_plain(one), ordered)
 
