@@ -48,6 +48,7 @@ def front_of(journal: SqliteJournal, opened: Mapping[str, Effect]) -> tuple[Loop
             policy_path=lambda: Path("/p.yaml"),
             policy_origin=str,
             policy_text=str,
+            policy_read_from=str,
             instead_of=lambda: None,
             channels=tuple,
             journal_bytes_max=lambda: 1,

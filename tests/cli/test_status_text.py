@@ -205,3 +205,25 @@ def test_a_policy_file_that_is_gone_is_told_once_and_as_what_it_is(say: Say, dae
     assert warned == [
         "! the policy's file is gone; what it said last stays in force: /c/policy.yaml"
     ]
+
+
+@pytest.mark.parametrize(
+    ("refused", "stays"),
+    [
+        ({"refused": "/c/policy.yaml"}, "/d/default.yaml stays in force"),
+        ({"refused": "/d/default.yaml"}, "what the file said before stays in force"),
+        ({}, "the one before it stays in force"),
+    ],
+)
+def test_a_policy_that_was_refused_is_told_with_the_one_that_stays(
+    say: Say, daemon: Served, refused: dict[str, str], stays: str
+):
+    policy = {"name": "default", "digest": "d", "path": "/d/default.yaml", "stale": ["p.yaml:1:1"]}
+    daemon.door.changes = {"policy": {**policy, **refused}}
+
+    told, complaint = say("status").out, say("health").out
+
+    assert f"! the newest policy was refused, {stays}: p.yaml:1:1\n" in told
+    assert f"  policy: the newest policy was refused, {stays}\n" in complaint
+    file = refused.get("refused", "/d/default.yaml")
+    assert f"→ palingenesis policy validate {file}\n" in complaint

@@ -186,3 +186,17 @@ def test_a_policy_that_is_named_is_read_whatever_the_daemon_goes_by(
 
     assert "meek" in simulated.out
     assert (shipped.code, "bold" in shipped.out) == (0, False)
+
+
+def test_a_file_that_was_refused_is_the_one_that_is_validated(say: Say, tmp_path: Path):
+    bad = tmp_path / "policy.yaml"
+    bad.write_text("version: 1\nrules: []\n")
+    door = StandInDoor()
+    policy = {"name": "default", "digest": "d", "path": "/d/default.yaml", "stale": ["p"]}
+    door.changes["policy"] = {**policy, "refused": str(bad), "origin": "your own policy.yaml"}
+
+    with served(tmp_path, door):
+        said = say("policy", "validate")
+
+    assert said.code == 5
+    assert f"{bad}:1:1: error[S005]: 'default' is missing here" in said.out

@@ -12,7 +12,7 @@ GONE = Reading(trouble="the file is gone: policy.yaml")
 
 
 def text(content):
-    return Reading(content=content)
+    return Reading(content=content, file="/c/night.yaml")
 
 
 class Desk:
@@ -88,7 +88,11 @@ def test_the_first_look_adopts_what_is_there():
     assert verdict.answer is Answer.ADOPTED
     [event] = desk.events
     assert event == PolicyAdopted(
-        at=desk.at, name="night", digest="digest of good", resolved={"name": "night"}
+        at=desk.at,
+        name="night",
+        digest="digest of good",
+        resolved={"name": "night"},
+        file="/c/night.yaml",
     )
 
 

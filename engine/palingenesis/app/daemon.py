@@ -201,6 +201,7 @@ class Daemon:
                 policy_path=self._policy_path,
                 policy_origin=self._policy_origin,
                 policy_text=lambda: policy_file.text,
+                policy_read_from=lambda: policy_file.read_from,
                 instead_of=lambda: self._guarded.instead_of,
                 channels=lambda: tuple(channel.name for channel in self._channels),
                 journal_bytes_max=lambda: self._keeping.bytes_max,

@@ -31,6 +31,7 @@ from palingenesis.runtime.kinds import classes_of
 from palingenesis.runtime.limits import limits
 from palingenesis.runtime.linking import Caller, Join
 from palingenesis.runtime.loop import Loop
+from palingenesis.runtime.policy_status import policy_status
 from palingenesis.runtime.ports import Clock, Entry
 from palingenesis.runtime.worth import savings_status
 
@@ -80,6 +81,8 @@ class About:
     policy_origin: Callable[[], str]
     policy_text: Callable[[], str]
     """The policy in force as it was written; "" when nobody knows any more."""
+    policy_read_from: Callable[[], str]
+    """And where it was read from; "" when an earlier run has read it."""
     instead_of: Callable[[], Mapping[str, object] | None]
     """What the policy itself says of its mode, where the configuration overrides it."""
     channels: Callable[[], tuple[str, ...]]
@@ -134,13 +137,7 @@ class Front:
             "paused": world.paused,
             "safe_hold": touched.safe_hold(world),
             "rails": touched.rails(world, now),
-            "policy": {
-                "name": world.policy_name,
-                "digest": world.policy,
-                "path": str(self._about.policy_path()),
-                "origin": self._about.policy_origin(),
-                "stale": list(world.policy_problems),
-            },
+            "policy": self._policy(),
             "agents": touched.agents(world, now),
             "sessions": views.supervised(world, now),
             "limits": limits(world, now),
@@ -167,6 +164,12 @@ class Front:
         with suppress(JournalError):  # status tells the trouble beside it
             return self._journal.bytes_on_disk()
         return 0
+
+    def _policy(self) -> door.PolicyStatus:
+        about = self._about
+        decides, origin = str(about.policy_path()), about.policy_origin()
+        read_from = about.policy_read_from()
+        return policy_status(self._loop.world, decides=decides, origin=origin, read_from=read_from)
 
     def _removed(self) -> door.RemovedStatus | None:
         with suppress(JournalError):  # status tells the trouble beside it
@@ -336,6 +339,7 @@ class Front:
             "digest": world.policy,
             "alone": _alone(policy, instead_of=self._about.instead_of()),
             "path": str(self._about.policy_path()),
+            "file": self._policy()["path"],
             "origin": self._about.policy_origin(),
             "source": self._about.policy_text(),
             "resolved": policy.resolved,

@@ -97,6 +97,8 @@ class PolicyAdopted(_Happened):
     name: str
     digest: str
     resolved: Mapping[str, Any]
+    file: str = ""
+    """Where it was read from; an older version did not write it down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

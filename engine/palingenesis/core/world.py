@@ -303,6 +303,8 @@ class World:
     policy: str = ""
     """Digest of the policy in force."""
     policy_name: str = ""
+    policy_file: str = ""
+    """Where it was read from; "" where that was not written down."""
     policy_problems: tuple[str, ...] = ()
     """Why the newest policy file was refused; empty: it is in force."""
     shadow: Shadow | None = None

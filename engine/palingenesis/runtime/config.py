@@ -257,11 +257,11 @@ def choose_policy(
 
 
 def choice_told(told: PolicyStatus) -> PolicyChoice:
-    """What a running daemon says of its policy, as a choice.
+    """What a running daemon says of its policy, as a choice: the file, also one that it refused.
 
     A flag and a variable are its own: whoever asks may have given other ones, or none.
     """
-    path, origin = Path(told["path"]), told.get("origin", "")
+    path, origin = Path(told.get("refused") or told["path"]), told.get("origin", "")
     if origin in {SHIPPED_ORIGIN, ORIGIN}:
         return PolicyChoice(path=None, origin=origin, short_hands=path)
     if origin in {FLAG_ORIGIN, POLICY_VARIABLE, ""}:

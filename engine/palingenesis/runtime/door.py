@@ -52,9 +52,11 @@ class PolicyStatus(TypedDict):
     name: str
     digest: str
     path: str
-    """The file it was read from."""
+    """The file it was read from, though what it says now may be something else."""
     origin: NotRequired[str]
-    """Who says that this file decides; a daemon of an older version does not tell."""
+    """Who says which file decides; a daemon of an older version does not tell."""
+    refused: NotRequired[str | None]
+    """The file that decides, where what it says was refused: then another policy is in force."""
     stale: Sequence[str]
     """Why the newest file was refused, one line each; empty: it is in force."""
 
@@ -301,7 +303,8 @@ class Entrance(TypedDict):
 class PolicyText(TypedDict):
     """The policy in force, as it was written.
 
-    `path` is the file that decides, though what it says now may have been refused. `source` is the
+    `path` is the file that decides, though what it says now may have been refused. `file` is the
+    one that the policy in force was read from; where it is missing it is the same. `source` is the
     text that is in force; "" when an earlier daemon read it. `resolved` is what it comes to, with
     what projects ask for. `alone` is the digest without that; where it is missing it is the same.
     """
@@ -310,6 +313,7 @@ class PolicyText(TypedDict):
     digest: str
     alone: NotRequired[str]
     path: str
+    file: NotRequired[str]
     origin: str
     source: str
     resolved: NotRequired[Mapping[str, object]]

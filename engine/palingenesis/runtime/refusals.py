@@ -7,6 +7,8 @@ nothing to correct in it, and what it said last is still in force.
 from collections.abc import Sequence
 from typing import Final
 
+from palingenesis.runtime.door import PolicyStatus
+
 GONE: Final = "the file is gone"
 """How the one problem begins of a file that is there no more."""
 CONFIG_REFUSED: Final = "config.toml was refused; what held before holds on"
@@ -24,6 +26,16 @@ def refusal(problems: Sequence[str]) -> str:
     if is_gone(problems):
         return "the policy's file is gone; what it said last stays in force"
     return "the newest policy file was refused; the last good one stays in force"
+
+
+def stays(policy: PolicyStatus) -> str:
+    """What is in force where the newest file was refused for what it says."""
+    refused = policy.get("refused")
+    if not refused:  # a daemon of an older version does not tell
+        return "the one before it stays in force"
+    if refused == policy["path"]:
+        return "what the file said before stays in force"
+    return f"{policy['path']} stays in force"
 
 
 def briefly(problems: Sequence[str]) -> str:

@@ -39,6 +39,8 @@ class Reading:
 
     content: bytes | None = None
     trouble: str = ""
+    file: str = ""
+    """Where the content is from."""
     beside: tuple[str, ...] = ()
     """What tells the contents of the files that it extends from other ones."""
     instead: bool = False
@@ -222,16 +224,19 @@ class Reload:
             seen = None if compiled.passing else key
             return self._refuse(emit, seen, digest, compiled.problems)
         self._source.adopted(settled)
-        return self._adopt(emit, key, compiled.digest, compiled.resolved)
+        return self._adopt(emit, key, compiled.digest, compiled.resolved, settled.file)
 
-    def _adopt(self, emit: Emit, key: str, digest: str, resolved: Mapping[str, Any]) -> Verdict:
+    def _adopt(
+        self, emit: Emit, key: str, digest: str, resolved: Mapping[str, Any], file: str
+    ) -> Verdict:
         changed = digest != self._current or self._refused
         self._seen, self._current = key, digest
         self._refused, self._problems, self._told = False, (), None
         if not changed:
             return self._verdict(Answer.UNCHANGED)
         name = str(resolved.get("name") or self._name)
-        emit(PolicyAdopted(at=self._clock.now(), name=name, digest=digest, resolved=resolved))
+        at = self._clock.now()
+        emit(PolicyAdopted(at=at, name=name, digest=digest, resolved=resolved, file=file))
         return self._verdict(Answer.ADOPTED)
 
     def _refuse(

@@ -95,6 +95,11 @@ class PolicyFile:
         """The policy in force as it was written; "" when that was read by an earlier daemon."""
         return self._source.in_force.decode("utf-8", "replace")
 
+    @property
+    def read_from(self) -> str:
+        """Where the policy in force was read from; "": an earlier daemon has read it."""
+        return self._source.file
+
     async def watch(self, emit: Emit) -> None:
         """Check now, and again whenever something hints at a change."""
         async with asyncio.TaskGroup() as tasks:

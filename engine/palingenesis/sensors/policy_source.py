@@ -39,6 +39,8 @@ class FileSource:
         """Other files that the policy extends, or would like to."""
         self.in_force = b""
         """The text of the policy in force; empty: nothing that was read since the start is."""
+        self.file = ""
+        """Where that text is from."""
 
     def more(self) -> tuple[Path, ...]:
         """Files that belong to it and need not exist."""
@@ -55,7 +57,7 @@ class FileSource:
 
     def adopted(self, reading: Reading) -> None:
         """Have what the file itself said last stay in force, should it go."""
-        self.in_force = reading.content or b""
+        self.in_force, self.file = reading.content or b"", reading.file
         if not reading.instead:
             self._fallback = None
 
@@ -71,7 +73,7 @@ class FileSource:
         if self._fallback is not None and not may_be_there(self._path):
             other = self._fallback()
             try:
-                return Reading(content=other.read_bytes(), instead=True)
+                return Reading(content=other.read_bytes(), file=str(other), instead=True)
             except OSError as error:
                 return Reading(trouble=f"cannot read {other}: {error.strerror}", instead=True)
         try:
@@ -91,7 +93,7 @@ class FileSource:
             return Reading(trouble=f"cannot read {self._path}: {why}")
         if len(content) > POLICY_BYTES_MAX:
             return Reading(trouble=f"{self._path} is larger than 256 KiB")
-        return Reading(content=content)
+        return Reading(content=content, file=str(self._path))
 
     def is_being_written(self) -> bool | None:
         """Whether somebody has the file open for writing; None: this system cannot tell.

@@ -18,7 +18,7 @@ from palingenesis.core.kernel.deciding import cancel
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import OPERATOR
 from palingenesis.core.kernel.operating import release
-from palingenesis.core.kernel.revising import look_at_plans
+from palingenesis.core.kernel.revising import look_at_plans, remember
 from palingenesis.core.kernel.sessions import tell_block
 from palingenesis.core.lifecycle import may
 from palingenesis.core.values import AgentId, SessionId, Severity, Status
@@ -59,9 +59,7 @@ def taken_in_safe_hold(draft: Draft, event: Event) -> bool:
             _tell_end(draft, held, event)
             return False
         case events.PolicyAdopted():
-            draft.world = replace(
-                draft.world, policy=event.digest, policy_name=event.name, policy_problems=()
-            )
+            remember(draft, event)
             return True
         case events.CommandGiven():
             return _commanded(draft, event)

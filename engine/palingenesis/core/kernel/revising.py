@@ -21,10 +21,19 @@ from palingenesis.core.world import Plan, Session
 
 def policy_adopted(draft: Draft, event: events.PolicyAdopted) -> None:
     """Remember which policy is in force and look at every pending wait again."""
-    draft.world = replace(
-        draft.world, policy=event.digest, policy_name=event.name, policy_problems=()
-    )
+    remember(draft, event)
     look_at_plans(draft)
+
+
+def remember(draft: Draft, event: events.PolicyAdopted) -> None:
+    """Remember which policy is in force, and do nothing about it."""
+    draft.world = replace(
+        draft.world,
+        policy=event.digest,
+        policy_name=event.name,
+        policy_file=event.file,
+        policy_problems=(),
+    )
 
 
 def look_at_plans(draft: Draft) -> None:

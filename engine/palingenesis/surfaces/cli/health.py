@@ -130,13 +130,14 @@ def _of_warning(warning: str) -> list[Complaint]:
 
 
 def _of_policy(told: Status) -> Complaint:
-    from palingenesis.runtime.refusals import is_gone
+    from palingenesis.runtime.refusals import is_gone, stays
 
     if is_gone(told["policy"]["stale"]):
         text = "the policy's file is gone, what it said last decides: restore it, or begin anew"
         return Complaint(about="policy", text=text, fix="palingenesis daemon restart")
-    text = "the newest policy was refused, the one before it decides"
-    fix = f"palingenesis policy validate {told['policy']['path']}"
+    policy = told["policy"]
+    text = f"the newest policy was refused, {stays(policy)}"
+    fix = f"palingenesis policy validate {policy.get('refused') or policy['path']}"
     return Complaint(about="policy", text=text, fix=fix)
 
 

@@ -137,7 +137,8 @@ def _say_resolved(
         if index:
             click.echo("")
         lately = None if fired is None else fired.get(one.id, _never())
-        for line in write_rule(one, policy, Path(told["path"]).name, lately, now):
+        file = Path(told.get("file", told["path"])).name
+        for line in write_rule(one, policy, file, lately, now):
             click.echo(line)
     if rule_id is None:
         click.echo(f"\n{click.style('default', fg='cyan')}\n  do        {plan(policy.default)}")

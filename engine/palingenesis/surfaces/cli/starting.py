@@ -24,7 +24,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.log_file import open_log
 from palingenesis.runtime.log_form import read_line
 from palingenesis.runtime.paths import Paths
-from palingenesis.runtime.refusals import is_gone, refusal
+from palingenesis.runtime.refusals import is_gone, refusal, stays
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import read_time
 
@@ -126,8 +126,10 @@ def _warn_about_start(told: Status) -> None:
     if is_gone(told["policy"]["stale"]):
         click.echo(f"warning: {refusal(told['policy']['stale'])}", err=True)
     elif told["policy"]["stale"]:
-        click.echo("warning: the policy was refused; the last good one is in force", err=True)
-        place = plain(told["policy"]["path"], 500)
+        policy = told["policy"]
+        held = plain(stays(policy), 500)
+        click.echo(f"warning: the newest policy was refused, {held}", err=True)
+        place = plain(policy.get("refused") or policy["path"], 500)
         click.echo(f"hint: palingenesis policy validate {place}", err=True)
 
 

@@ -13,7 +13,13 @@ from typing import Final
 import click
 
 from palingenesis import __version__
-from palingenesis.runtime.door import RailStatus, SafeHoldStatus, SessionStatus, Status
+from palingenesis.runtime.door import (
+    PolicyStatus,
+    RailStatus,
+    SafeHoldStatus,
+    SessionStatus,
+    Status,
+)
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.health import NEEDS_A_PERSON, complaints_of
@@ -94,7 +100,7 @@ def _say_warnings(told: Status, now: datetime) -> None:
         )
     if told["paused"] and not any(text.startswith("paused") for text in told["warnings"]):
         _warn("paused: nothing is done until 'palingenesis resume'")
-    said = _say_stale(policy["stale"]) if policy["stale"] else ""
+    said = _say_stale(policy) if policy["stale"] else ""
     for warning in told["warnings"]:
         if said and warning == said:
             continue  # said above, with the problems
@@ -107,12 +113,14 @@ def _say_warnings(told: Status, now: datetime) -> None:
     _say_notifications(told, now)
 
 
-def _say_stale(problems: Sequence[str]) -> str:
+def _say_stale(policy: PolicyStatus) -> str:
     """Why the newest policy file is not in force; returns how the daemon warns of the same."""
-    from palingenesis.runtime.refusals import GONE, is_gone, refusal
+    from palingenesis.runtime.refusals import GONE, is_gone, refusal, stays
 
+    problems = policy["stale"]
     said = refusal(problems)
-    first = said if is_gone(problems) else "a newer policy was refused, this one stays"
+    held = plain(stays(policy), 500)
+    first = said if is_gone(problems) else f"the newest policy was refused, {held}"
     for problem in problems:
         _warn(f"{first}: {plain(problem, 500).removeprefix(f'{GONE}: ')}")
     return said
