@@ -579,6 +579,45 @@ def test_a_prompt_that_the_stream_missed_is_told_as_of_when_she_said_it() -> Non
     watched(scene)
 
 
+def test_an_end_while_the_sensor_was_broken_is_told_as_soon_as_it_is_begun_anew() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        told, clock = Told(), QuickClock(LATER)
+        server, work = NeverAgain(fake, clock), BreakingWork()
+        sensor = OpenCodeSensor(AGENT, server, work, clock, pace=Pace(interval_s=0.05))
+        breaking = asyncio.ensure_future(sensor.watch(told))
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        with pytest.raises(ExceptionGroup):
+            await asyncio.wait_for(breaking, 5)
+
+        server.end.set_result(Exit(signal="SIGKILL"))
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(sensor.watch(told))
+            down = await told.wait(ev.AgentDown)
+            watching.cancel()
+
+        assert (down.cause, down.signal) == (DownCause.EXITED, "SIGKILL")
+
+    play(story)
+
+
+class NeverAgain(FakeServer):
+    """A server that nobody starts again by itself, once it has ended."""
+
+    async def up(self) -> Running:
+        if self.end.done():
+            await asyncio.get_running_loop().create_future()
+        return await super().up()
+
+
+class BreakingWork(FakeWork):
+    """A mistake of ours."""
+
+    def facts(self, directory: str, written: Any) -> Any:
+        raise KeyError(directory)
+
+
 def test_an_end_of_our_own_doing_is_told_as_such() -> None:
     async def scene(_fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
         server.ours = True

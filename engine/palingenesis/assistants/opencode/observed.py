@@ -36,6 +36,7 @@ from palingenesis.processes.exits import Exit, wait_gone
 from palingenesis.processes.finding import Found, Lookout
 from palingenesis.processes.identity import Identity
 from palingenesis.processes.seeing import when_started
+from palingenesis.runtime.bounded_file import may_be_there
 from palingenesis.runtime.ports import Clock, Emit
 from palingenesis.wire.redaction import redact_to
 
@@ -220,7 +221,7 @@ class ObservedSensor:
             return  # not there yet, or locked for longer than we wait; the next look tells
 
     def _rows(self, watch: _Watch) -> list[Row]:
-        if not watch.storage.path.exists():
+        if not may_be_there(watch.storage.path):
             return []
         others = {
             session

@@ -9,6 +9,7 @@ of the others the kernel knows whom it had seen at work.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
@@ -48,6 +49,7 @@ _PATIENCE_S = 8.0
 Its process lives, or its end is seen at once; and who is told to be out of reach is restarted.
 """
 _RETRY_START_S = 30.0
+_MOMENT_S = 0.1
 
 
 def nobody(_agent: AgentId | None) -> Collection[SessionId]:
@@ -96,6 +98,8 @@ class OpenCodeSensor:
         self._emit: Emit = _nobody
         self._told_down = False
         self._was_reached = False
+        self._left: Running | None = None
+        """Whom we live with, or lived with when we broke; None: its end was told."""
 
     @property
     def name(self) -> str:
@@ -107,6 +111,8 @@ class OpenCodeSensor:
         self._emit = emit
         self._book.tell(emit)
         self._settling.tell(emit)
+        if self._left is not None:  # begun anew after a mistake: it may have ended meanwhile
+            await self._tell_end_of(self._left)
         attempt, out_s = 0, 0.0
         while True:
             try:
@@ -124,7 +130,14 @@ class OpenCodeSensor:
 
     # ── one process of the server ──
 
+    async def _tell_end_of(self, left: Running) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT_S):
+                ended = await self._server.gone(left)
+            await self._tell_exit(left, ended)
+
     async def _live_with(self, running: Running) -> None:
+        self._left = running
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self._watch_server(running))
             ended = await self._server.gone(running)
@@ -157,7 +170,7 @@ class OpenCodeSensor:
         for session, stop in ending.stops.items():
             if (known := self._book.watched.get(session)) is not None:
                 self._settling.tell_last(known, stop)
-        self._told_down = True
+        self._told_down, self._left = True, None
         self._emit(
             events.AgentDown(
                 at=self._clock.now(),
