@@ -118,6 +118,24 @@ def test_the_policy_that_is_examined_is_the_one_that_the_daemon_goes_by(tmp_path
     assert proved.said.startswith("other.yaml")
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_is_laid_over_a_policy_is_no_other_policy(tmp_path, alone: bool):
+    own = tmp_path / "config" / "policy.yaml"
+    who = patient(tmp_path, PALINGENESIS_RUNTIME_DIR=str(tmp_path))
+    own.write_text("version: 1\nrules: []\ndefault: {do: [attention]}\n")
+    own.chmod(0o600)
+    door = StandInDoor()
+    named = {"name": "policy", "digest": "d1", "path": str(own)}
+    door.changes["policy"] = {**named, "stale": [], "origin": "your own policy.yaml"}
+    door.policy_changes = {**named, "alone": digest(own) if alone else "d2"}
+
+    with served(tmp_path, door):
+        told = found("policy", who)
+
+    other = "the daemon goes by another policy than this file's"
+    assert [one.said for one in told if one.level is Level.WARNING] == [other] * (not alone)
+
+
 def test_a_policy_that_others_can_change_is_a_problem_that_is_mended(tmp_path):
     who = patient(tmp_path)
     who.paths.policy_file.write_text("version: 1\n")

@@ -202,6 +202,7 @@ class StandInDoor:
         self.warnings: list[str] = []
         self.changes: dict[str, object] = {}
         self.agent_changes: dict[str, object] = {}
+        self.policy_changes: dict[str, object] = {}
         self.savings = Savings()
         self.callers: list[Caller] = []
         self._changed = asyncio.Event()
@@ -352,13 +353,14 @@ class StandInDoor:
         return f"# the metrics, as {form}\n"
 
     def policy(self) -> PolicyText:
-        return {
+        told: PolicyText = {
             "name": "default",
             "digest": "a1b2c3",
             "path": "/p.yaml",
             "origin": "shipped",
             "source": "version: 1\nrules: []\n",
         }
+        return {**told, **self.policy_changes}  # type: ignore[typeddict-item,return-value]
 
 
 class Served:

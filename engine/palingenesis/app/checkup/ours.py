@@ -117,7 +117,7 @@ def policy(patient: Patient) -> Iterator[Finding]:
     elif running is not None and running["policy"]["stale"]:
         stale = running["policy"]["stale"][0]
         yield problem(f"the daemon refused the newest policy: {stale}", check)
-    elif running is not None and running["policy"]["digest"] != compiled.policy.digest:
+    elif not patient.goes_by(compiled.policy.digest):
         said = "the daemon goes by another policy than this file's"
         yield warning(said, "palingenesis policy reload")
     if not told:

@@ -123,6 +123,19 @@ class Patient:
         """What the daemon says of itself; None: it does not answer."""
         return None if isinstance(self.status, PalingenesisError) else self.status
 
+    def goes_by(self, digest: str) -> bool:
+        """Whether the daemon goes by that policy, beside what is laid over its file.
+
+        That is what projects and `[policy] mode` ask for. One that does not run goes by any.
+
+        Raises:
+            PalingenesisError: the daemon does not answer any more.
+        """
+        if self.running is None or self.running["policy"]["digest"] == digest:
+            return True
+        told = ControlClient(self.paths.socket, timeout_s=_ANSWERS_WITHIN_S).policy()
+        return told.get("alone", told["digest"]) == digest
+
     @property
     def sessions(self) -> Sequence[SessionStatus]:
         """The supervised sessions."""
