@@ -13,6 +13,7 @@ from palingenesis.assistants.opencode.observed import ObservedSensor, never, nob
 from palingenesis.assistants.opencode.pacing import Pace, PacedServer
 from palingenesis.assistants.opencode.plugin_place import is_in_place
 from palingenesis.assistants.opencode.programs import IntegratedPrograms, Known
+from palingenesis.assistants.opencode.prompts import Prompts
 from palingenesis.assistants.opencode.running import Server
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.server import Launch, ManagedServer
@@ -122,7 +123,7 @@ class Surroundings:
 def make_agents(around: Surroundings) -> Agents:
     """Make what watches and acts, as the configuration says. Nothing is started yet."""
     config, environ, clock = around.config, around.environ, around.clock
-    pace = Pace()
+    pace, prompts = Pace(), Prompts()
     pace.follow(config)
     executable = _executable(config, environ)
     server: Server | None = None
@@ -152,13 +153,13 @@ def make_agents(around: Surroundings) -> Agents:
             believed=around.believed,
             quiet=quiet,
             zones=zone,
-        )
+        ).share(prompts)
         sensors.append(sensor)
         actuators[agent] = OpenCodeActuator(
             server, around.work, clock, way=way, quiet=quiet, void=around.void
         )
     lets_in = watches and around.observes and config.opencode.mode == "managed"
-    integrated = _integrated(around, pace, server) if lets_in else None
+    integrated = _integrated(around, pace, prompts, server) if lets_in else None
     if watches and around.observes:
         sensors += _watching_hers(around, pace, integrated)
     return Agents(
@@ -211,7 +212,9 @@ def _may_let_in(found: Found) -> bool:
     return is_in_place(found.environment)
 
 
-def _integrated(around: Surroundings, pace: Pace, server: Server | None) -> IntegratedPrograms:
+def _integrated(
+    around: Surroundings, pace: Pace, prompts: Prompts, server: Server | None
+) -> IntegratedPrograms:
     """What looks after the person's own programs that let us in."""
 
     def served() -> Collection[Identity]:
@@ -228,6 +231,7 @@ def _integrated(around: Surroundings, pace: Pace, server: Server | None) -> Inte
             served=served,
             remembered=around.remembered(),
         ),
+        prompts=prompts,
         pace=pace,
         zones=zone,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from palingenesis.assistants.opencode.pacing import Pace
+from palingenesis.assistants.opencode.prompts import Prompts
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor
 from palingenesis.core import events as ev
@@ -98,7 +99,9 @@ def watched(scene: Play, *, before: Callable[[FakeOpenCode], None] | None = None
         told, clock = Told(), QuickClock(LATER)
         server = FakeServer(fake, clock, **o.pop("running", {}))
         work = o.pop("work", None) or FakeWork()
+        shares = o.pop("shares", None) or Prompts()
         sensor = OpenCodeSensor(AGENT, server, work, clock, pace=Pace(interval_s=0.05), **o)
+        sensor.share(shares)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(sensor.watch(told))
             if server.running is not None and "version" not in o:
@@ -616,6 +619,28 @@ class BreakingWork(FakeWork):
 
     def facts(self, directory: str, written: Any) -> Any:
         raise KeyError(directory)
+
+
+def test_a_prompt_that_was_told_by_who_watches_her_other_program_is_not_told_again() -> None:
+    prompts = Prompts()
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        speaks(fake, answer(2))
+        fake.idle()
+        await told.wait(ev.SessionStopped)
+        prompts.note(ONE, message_key(3))
+        fake.messages["ses_1"] += [user(3), answer(4)]
+        fake.busy()
+        fake.idle()
+        await told.wait(ev.SessionStopped, 2)
+
+        assert [event.message for event in told.of(ev.PersonPrompted)] == [message_key(1)]
+        assert prompts.is_told(ONE, message_key(3))
+
+    watched(scene, shares=prompts)
 
 
 def test_an_end_of_our_own_doing_is_told_as_such() -> None:

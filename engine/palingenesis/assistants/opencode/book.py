@@ -13,6 +13,7 @@ from palingenesis.assistants.opencode import life as lives
 from palingenesis.assistants.opencode.families import Families
 from palingenesis.assistants.opencode.life import Activity, Life, fold
 from palingenesis.assistants.opencode.messages import Message
+from palingenesis.assistants.opencode.prompts import Prompts
 from palingenesis.assistants.opencode.signals import (
     Answered,
     Asked,
@@ -57,6 +58,7 @@ class Book:
     def __init__(self, agent: AgentId, now: Callable[[], datetime]) -> None:
         self._agent = agent
         self._now = now
+        self._prompts = Prompts()
         self._emit: Emit = _nobody
         self._families = Families()
         self._listed: dict[str, tuple[str, str]] = {}
@@ -70,6 +72,10 @@ class Book:
     def tell(self, emit: Emit) -> None:
         """From now on, tell this one."""
         self._emit = emit
+
+    def share(self, prompts: Prompts) -> None:
+        """Go by what others have told, too."""
+        self._prompts = prompts
 
     # ── from the lists ──
 
@@ -257,6 +263,9 @@ class Book:
 
     def _prompted(self, watched: Watched, said: Message) -> None:
         """Told late, as of when she said it: what she commanded since then counts for more."""
+        if self._prompts.is_told(watched.id, said.id):
+            return
+        self._prompts.note(watched.id, said.id)
         at = min(self._now(), said.created or self._now())
         self._emit(events.PersonPrompted(at=at, session=watched.id, message=said.id))
 
@@ -309,6 +318,7 @@ class Book:
             case lives.PersonSpoke(message=message):
                 watched.alive_at, watched.answered = None, False
                 watched.person = max(watched.person, message)
+                self._prompts.note(watched.id, message)
                 self._emit(events.PersonPrompted(at=at, session=watched.id, message=message))
             case lives.Gone():
                 self.watched.pop(watched.info.id, None)

@@ -14,6 +14,7 @@ from palingenesis.assistants.opencode.integrated import AWAY_S_MAX, IntegratedPr
 from palingenesis.assistants.opencode.missing import Remembered
 from palingenesis.assistants.opencode.pacing import Pace
 from palingenesis.assistants.opencode.plugged import Plugged
+from palingenesis.assistants.opencode.prompts import Prompts
 from palingenesis.assistants.opencode.sensor import OpenCodeSensor, nobody
 from palingenesis.assistants.opencode.storage import Storage
 from palingenesis.core.errors import AssistantError, PalingenesisError
@@ -66,6 +67,7 @@ class IntegratedPrograms:
         clock: what time it is.
         work: reads the documents of a session's work.
         known: what else there is to know.
+        prompts: hers that were told, by whoever watches a program of hers.
         pace: how often we look; it may change meanwhile.
         zones: time-zone data, see `core.stops.times`.
     """
@@ -78,6 +80,7 @@ class IntegratedPrograms:
         work: Work,
         *,
         known: Known,
+        prompts: Prompts | None = None,
         pace: Pace | None = None,
         zones: Zones | None = None,
     ) -> None:
@@ -85,6 +88,7 @@ class IntegratedPrograms:
         self._work = work
         self._pace = pace or Pace()
         self._known = known
+        self._prompts = prompts or Prompts()
         self._zones = zones
         self._programs: dict[Identity, _LetIn] = {}
         self._unwatched: asyncio.Queue[_LetIn] = asyncio.Queue()
@@ -166,7 +170,7 @@ class IntegratedPrograms:
             believed=self._known.believed,
             quiet=one.quiet,
             zones=self._zones,
-        )
+        ).share(self._prompts)
         watching = asyncio.ensure_future(keep_watching(sensor, emit, self._clock))
         over = asyncio.ensure_future(program.over.wait())
         away = asyncio.ensure_future(program.away_for(AWAY_S_MAX))

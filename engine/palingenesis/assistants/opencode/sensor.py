@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
+from typing import Self
 
 from palingenesis.assistants.opencode.book import Book
 from palingenesis.assistants.opencode.client import OpenCode
@@ -20,6 +21,7 @@ from palingenesis.assistants.opencode.errands import Errands
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.pacing import QUIET_FACTOR, Pace, Pulse, Rounds
 from palingenesis.assistants.opencode.polling import look_into
+from palingenesis.assistants.opencode.prompts import Prompts
 from palingenesis.assistants.opencode.running import Running, Server
 from palingenesis.assistants.opencode.settling import Settling
 from palingenesis.assistants.opencode.signals import Disposed, Signal
@@ -105,6 +107,11 @@ class OpenCodeSensor:
     def name(self) -> str:
         """See `ports.Sensor`."""
         return self._agent
+
+    def share(self, prompts: Prompts) -> Self:
+        """Go by what others have told, too, who watch programs with the same sessions."""
+        self._book.share(prompts)
+        return self
 
     async def watch(self, emit: Emit) -> None:
         """See `ports.Sensor`."""
