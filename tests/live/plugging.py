@@ -25,7 +25,16 @@ def plug_in(night: Night) -> Path:
 
 def a_tui(night: Night, opencode: Path, prompt: str = PAINT) -> Tui:
     """Her own TUI, beginning with a prompt."""
-    return Tui(opencode, prompt, cwd=night.project, environment=night.home.environment())
+    return Tui(opencode, "--prompt", prompt, **_hers(night))
+
+
+def a_tui_on(night: Night, opencode: Path, session: str) -> Tui:
+    """Her own TUI, showing a session that is there already."""
+    return Tui(opencode, "--session", session, **_hers(night))
+
+
+def _hers(night: Night) -> dict[str, Any]:
+    return {"cwd": night.project, "environment": night.home.environment()}
 
 
 def integrated(night: Night) -> list[dict[str, Any]]:

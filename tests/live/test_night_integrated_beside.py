@@ -5,8 +5,11 @@ from pathlib import Path
 from palingenesis.demo.replies import Reply, Text, rate_limited
 from tests.live.night import TAKES_OVER_SOON, Night, default_policy
 from tests.live.plugging import (
+    PAINT,
     PATIENT_S,
     a_tui,
+    a_tui_on,
+    a_wait,
     plug_in,
     seen_session,
     sessions_of,
@@ -37,6 +40,27 @@ def test_two_tuis_in_one_project_are_each_resumed_in_their_own(opencode: Path):
                 assert sorted(asked) == sorted([(first, "paint it"), (second, "sweep it")] * 2)
                 for session in (first, second):
                     assert night.rules(session) == ["own-retry-long", "finished"]
+
+
+def test_her_prompt_in_a_second_tui_on_the_same_session_makes_the_wait_in_the_first_void(
+    opencode: Path,
+):
+    with (
+        a_wait(opencode, 120, answer="swept") as (night, one, session, _),
+        a_tui_on(night, opencode, session) as other,
+    ):
+        night.wait(lambda: PAINT in other.shown(), PATIENT_S, other.shown)
+        night.settle()
+        other.enter("sweep it")
+        night.wait_for_rules(session, "own-retry-long", "finished", timeout_s=PATIENT_S)
+        night.claim_quiet()
+
+        asked = [(r.session, r.last_user_text) for r in night.provider.requests]
+        assert asked == [(session, PAINT), (session, "sweep it")]
+        assert [s["id"] for s in sessions_of(night, other.pid)] == [session]
+        assert sessions_of(night, one.pid) == []
+        assert night.session(session)["status"] == "completed"
+        assert "cancelled" in [decision["kind"] for decision in night.decisions(session)]
 
 
 def test_the_managed_server_has_the_plugin_too_and_is_not_doubled(opencode: Path):

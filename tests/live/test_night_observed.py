@@ -8,6 +8,7 @@ import pytest
 
 from palingenesis.demo.replies import Stall, Text, unauthorized
 from tests.live.night import Night
+from tests.live.plugging import PATIENT_S, a_tui
 from tests.live.tui import Tui, by_closing_the_terminal, by_hammering_control_c
 
 CONTINUES = """version: 1
@@ -18,11 +19,6 @@ rules:
     do: [resume]
 default: {do: [stand-down]}
 """
-PATIENT_S = 90.0
-
-
-def a_tui(night: Night, opencode: Path) -> Tui:
-    return Tui(opencode, "paint it", cwd=night.project, environment=night.home.environment())
 
 
 def seen_working(night: Night) -> str:

@@ -25,12 +25,12 @@ IMPATIENT_S: Final = 0.05
 
 
 class Tui:
-    """One running TUI with a first prompt; ended when the block ends."""
+    """One running TUI; ended when the block ends."""
 
     def __init__(
-        self, program: Path, prompt: str, *, cwd: Path, environment: Mapping[str, str]
+        self, program: Path, *words: str, cwd: Path, environment: Mapping[str, str]
     ) -> None:
-        self._words = [str(program), "--prompt", prompt]
+        self._words = [str(program), *words]
         self._cwd = cwd
         self._environment = {**environment, "TERM": "xterm-256color"}
         self.screen = bytearray()
