@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.errors import InvalidConfigError, PalingenesisError, PassingError
 from palingenesis.core.events import ConfigurationChanged, ConfigurationRefused, Event
 from palingenesis.runtime.config import Config
 from palingenesis.runtime.config_file import load_config
@@ -25,6 +25,7 @@ class Desk:
         self.events: list[Event] = []
         self.followed: list[Config] = []
         self.refuses = ""
+        self.refusal: type[PalingenesisError] = InvalidConfigError
         self.agents = ""
         self.watch = ConfigWatch(
             config=load_config(self.paths, {}),
@@ -38,7 +39,7 @@ class Desk:
 
     async def _follow(self, config: Config) -> None:
         if self.refuses:
-            raise InvalidConfigError(self.refuses, "put it there")
+            raise self.refusal(self.refuses, "put it there")
         self.followed.append(config)
 
     def write(self, text: str | None) -> None:
@@ -49,10 +50,10 @@ class Desk:
         file.write_text(text)
         file.chmod(0o600)
 
-    def look(self, text: str | None = None) -> Look:
+    def look(self, text: str | None = None, *, asked: bool = False) -> Look:
         if text is not None:
             self.write(text)
-        return asyncio.run(self.watch.look())
+        return asyncio.run(self.watch.look(asked=asked))
 
 
 def test_a_file_that_is_as_it_was_changes_nothing(tmp_path: Path):
@@ -123,6 +124,34 @@ def test_a_configuration_that_cannot_be_followed_is_refused(tmp_path: Path):
 
     assert look.problems == ("a secret is missing (put it there)",)
     assert desk.watch.config.notifications.ntfy_topic is None
+
+
+def test_what_was_missing_beside_the_file_is_looked_for_again_when_somebody_asks(tmp_path: Path):
+    desk = Desk(tmp_path)
+    desk.refuses = "a secret is missing"
+    assert desk.look('[daemon]\nlog_level = "debug"\n').problems
+
+    desk.refuses = ""
+    assert desk.look().problems == ("a secret is missing (put it there)",)
+    assert desk.look(asked=True).changed == ('daemon.log_level = "debug"',)
+
+    assert [type(event).__name__ for event in desk.events] == [
+        "ConfigurationRefused",
+        "ConfigurationChanged",
+    ]
+    assert desk.look(asked=True) == Look()
+    assert len(desk.followed) == 2
+    assert len(desk.events) == 2
+
+
+def test_what_cannot_be_read_for_a_moment_is_looked_at_again_by_itself(tmp_path: Path):
+    desk = Desk(tmp_path)
+    desk.refuses, desk.refusal = "too many open files", PassingError
+    assert desk.look('[daemon]\nlog_level = "debug"\n').problems
+
+    desk.refuses = ""
+
+    assert desk.look().changed == ('daemon.log_level = "debug"',)
 
 
 def test_a_change_that_an_agent_could_have_made_waits_until_nobody_works_there(tmp_path: Path):

@@ -355,7 +355,7 @@ class Daemon:
         return policy_file
 
     async def _reload(self, policy_file: PolicyFile, watch: ConfigWatch) -> door.Answer:
-        look = await watch.look()
+        look = await watch.look(asked=True)
         self._renamed = tuple[str, ...]()
         return answer(look, await policy_file.check(self._say), self._renamed)
 

@@ -2,7 +2,8 @@
 
 Theory of operation. As with the policy (reload.py) a hint only leads to a look, and new content has
 to settle first. What can change while we run does so at once; what cannot is named, and holds after
-the next start. A refusal is told once per content, and what held before holds on.
+the next start. A refusal is told once per content, and what held before holds on. Who asks for it
+has the same content read again, with the secrets that it names.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from palingenesis.core.errors import PalingenesisError
+from palingenesis.core.errors import PalingenesisError, PassingError
 from palingenesis.core.events import ConfigurationChanged, ConfigurationRefused
 from palingenesis.runtime.bounded_file import read_bounded, why_not
 from palingenesis.runtime.config import Config
@@ -110,23 +111,28 @@ class ConfigWatch:
         found = differences(self._at_start, self.config)
         return tuple(change.said for change in found if not change.live)
 
-    async def look(self) -> Look:
-        """Look at the file, and go by it if it is another one and good; never raises."""
+    async def look(self, *, asked: bool = False) -> Look:
+        """Look at the file, and go by it if it is another one and good; never raises.
+
+        Who `asked` has it read again although it is the same: a secret that it names may not be.
+        """
         async with self._turn:
             reading = self._source.read()
-            if _key(reading) == self._seen:
+            if _key(reading) != self._seen:
+                settled = await settle(self._source, reading, self._clock)
+                if settled is None:
+                    return Look(later=self.later, busy=True)
+                reading = settled
+            key = _key(reading)
+            if key == self._seen and not asked:
                 return Look(later=self.later, problems=self.problems)
-            settled = await settle(self._source, reading, self._clock)
-            if settled is None:
-                return Look(later=self.later, busy=True)
-            key = _key(settled)
-            if key == self._seen:
-                return Look(later=self.later, problems=self.problems)
-            if why := self._why_not():
+            if key != self._seen and (why := self._why_not()):
                 return self._refused((why,), seen=self._seen)
             try:
                 config = load_config(self._paths, self._environ)
                 await self._apply(config)
+            except PassingError as error:  # nothing is known of the file: it is looked at again
+                return self._refused(_problems_of(error), seen=self._seen)
             except PalingenesisError as error:
                 return self._refused(_problems_of(error), seen=key)
             return self._taken(config, seen=key)
