@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from palingenesis.core import commands, effects
+from palingenesis.core import commands, effects, events
 from palingenesis.core.plans import Attention, Finish, Notify, Resume, Step, Wait
 from palingenesis.core.policy.model import Cap, Policy
 from palingenesis.core.record import from_plain, to_plain
@@ -279,3 +279,17 @@ def test_what_a_limit_refuses_is_written_down_for_the_event_that_the_plan_answer
 
     refused = next(one for one in life.decisions if one.kind == "refused")
     assert (refused.event, refused.limited, refused.session) == ("stopped", True, SES)
+
+
+def test_so_does_one_of_a_plan_that_was_revised_before_its_limit_was_reached():
+    tenth = (Wait(span=timedelta(minutes=10)), Finish())
+    life = Life(capped(GO, "prompts", 1, *tenth))
+    full = tuple(life.now for _ in range(12))
+    life.world = replace(life.world, sessions={SES: replace(life.session, prompts=full)})
+    life >> stopped("network") << "notify" << HOUR >> passed(60)
+    longer = policy(rule("go", "", {"resume": {}}, "finish", event=["stopped", "action_failed"]))
+    life.policy = capped(longer, "prompts", 1, *tenth)
+    life.take(events.PolicyAdopted(at=life.now, name="new", digest="d2", resolved={}))
+    life.world = replace(life.world, used={"prompts": (life.now + HOUR,)})
+
+    life >> passed(3600) << timedelta(minutes=10)

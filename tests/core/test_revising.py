@@ -1,13 +1,15 @@
 """A new policy while something is pending: policy by policy, the table of the reload page."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 
 from palingenesis.core import commands, events
+from palingenesis.core.policy.calendars import UTC_ZONE, Calendar
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import Status
 from palingenesis.core.world import Decision
-from tests.core.life import Life, asked, ended, passed, stopped, told_to
+from tests.core.life import SES, Life, asked, ended, passed, progressed, stopped, told_to
 from tests.core.policies import CRASH, RATE, policy, rule, shadow, with_rule
 
 TEN = {"wait": {"for": "10m"}}
@@ -316,3 +318,128 @@ def test_a_plan_that_has_taken_all_its_steps_before_a_pause_is_not_revised():
     life << Status.PAUSED
     life >> told_to(commands.Release(session=life.session.id)) << "resume"
     assert last(life, "decided").plan == life.policy.rules[0].steps
+
+
+# ── what is looked at, and what is left ───────────────────────────────────────────────────────
+
+
+def test_a_revision_is_written_down_for_its_session():
+    life = a_wait(waiting(TEN, "resume"))
+
+    adopts(life, waiting({"wait": {"for": "20m"}}, "resume"))
+
+    assert last(life, "revised").session == SES
+
+
+def test_rules_that_observe_see_nothing_new_when_a_policy_goes_to_shadow():
+    note = rule("note", "", {"log": {"message": "seen"}}, **{"continue": True})
+    made = policy(note, rule("limit", "stop.reason == 'quota'", TEN, "resume"))
+    life = Life(made) >> stopped("quota") << "log"
+    seen = len([one for one in life.decisions if one.rule == "note"])
+
+    adopts(life, shadow(made))
+
+    assert len([one for one in life.decisions if one.rule == "note"]) == seen
+
+
+def test_a_retry_that_is_left_to_the_assistant_may_be_left_to_it_by_another_rule():
+    own = ("stop.retrying", {"delegate": {}}, "resume")
+    life = Life(policy(rule("own", *own)))
+    life >> stopped("rate_limit", retry_after=3600, retrying=True) << Status.WAITING
+
+    adopts(life, policy(rule("other", *own)))
+
+    life << timedelta(seconds=3660)
+    assert last(life, "revised").rule == "other"
+
+
+def test_the_steps_of_another_rule_begin_with_the_first_though_one_of_them_is_of_the_same_kind():
+    life = a_wait(waiting({"log": {"message": "on"}}, TEN, "resume")) << "log"
+
+    first = {"log": {"message": "another"}}
+    adopts(life, policy(rule("other", "", first, {"wait": {"for": "20m"}}, "resume")))
+
+    life << "log" << timedelta(minutes=16)
+    life.claim_nothing_more()
+
+
+def test_a_rule_that_has_fewer_steps_now_begins_with_its_first():
+    life = a_wait(waiting({"log": {"message": "on"}}, TEN, "resume")) << "log"
+
+    adopts(life, waiting("resume"))
+
+    life << "resume" << Status.ACTING
+
+
+def test_what_is_revised_in_a_pause_is_decided_anew_if_it_stops_once_more():
+    life = a_wait(waiting(TEN, "resume")) >> told_to(commands.Hold())
+    adopts(life, waiting({"wait": {"for": "30m"}}, "resume"))
+
+    life >> stopped("quota", key="newer") >> told_to(commands.Release())
+
+    assert last(life, "cancelled").why == "it stopped once more in the pause"
+    life << timedelta(minutes=30)
+
+
+def test_a_condition_is_looked_at_no_more_once_it_is_left_to_the_assistant():
+    seen = {"wait": {"for-condition": "operator.seen > 5m", "max": "1h", "else": "1h"}}
+    life = Life(policy(rule("seen", "", seen, "resume")))
+    life >> told_to(commands.Hold()) >> told_to(commands.Release())
+    life >> stopped("rate_limit", retry_after=3600, retrying=True) << Status.WAITING
+
+    adopts(life, policy(rule("own", "stop.retrying", {"delegate": {}}, "resume")))
+
+    assert next_deadline(life.world, life.policy) == life.now + timedelta(seconds=3660)
+
+
+def test_every_rule_with_a_clock_is_looked_at_and_not_only_the_first():
+    def made(*events: str) -> Policy:
+        return policy(
+            *(
+                rule(event, "", {"notify": {"message": event}}, event=[event], **{"for": "5m"})
+                for event in events
+            )
+        )
+
+    life = Life(made("progress", "blocked")) >> progressed >> asked() << "notify"
+    assert [hold.rule for hold in life.session.holds] == ["progress", "blocked"]
+
+    adopts(life, made("progress"))
+
+    assert [hold.rule for hold in life.session.holds] == ["progress"]
+    cancelled = last(life, "cancelled")
+    assert (cancelled.rule, cancelled.why) == (
+        "blocked",
+        "the policy changed while it had to stay true",
+    )
+
+
+# ── calendars ─────────────────────────────────────────────────────────────────────────────────
+
+EVENING = datetime(2026, 2, 5, 21, 0, tzinfo=UTC)
+QUIET = Calendar(
+    name="quiet", days=frozenset(range(7)), start=time(22, 30), end=time(7), zone=UTC_ZONE
+)
+TILL_MORNING = {"wait": {"until": "calendar_end", "calendar": "quiet", "else": "5m"}}
+
+
+def nightly(end: int = 7) -> Policy:
+    made = waiting({"run": {"hook": "backup"}}, TILL_MORNING, "resume")
+    return replace(made, calendars={"quiet": replace(QUIET, end=time(end))}, digest=f"until {end}")
+
+
+def test_a_wait_for_the_end_of_a_window_goes_by_the_new_calendar_from_where_it_began():
+    life = Life(nightly(), now=EVENING) >> stopped("quota") << "run" >> passed(2 * 3600)
+    life >> ended("run") << timedelta(hours=8)
+
+    adopts(life, nightly(end=6))
+
+    life << timedelta(hours=7)
+
+
+def test_one_that_did_not_begin_before_a_pause_begins_after_it():
+    life = Life(nightly(), now=EVENING) >> stopped("quota") << "run" >> passed(2 * 3600)
+    life >> told_to(commands.Hold()) >> ended("run")
+    adopts(life, nightly(end=6))
+
+    life >> passed(12 * 3600) >> told_to(commands.Release()) << timedelta(minutes=5)

@@ -90,10 +90,10 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
     if ended and any(isinstance(step, plans.Delegate) for step in ruling.steps):
         ruling, _ = rule_on(draft, before_it, plan.event, {**then, **ended})
     if ruling.rule == plan.rule and ruling.steps == plan.steps:
-        _other_calendar(draft, session)
+        _other_calendar(draft, session, plan)
         return
     same_place = _is_same_place(plan, ruling)
-    waits = plan.index < len(plan.steps) and isinstance(plan.steps[plan.index], plans.Wait)
+    waits = isinstance(plan.steps[plan.index], plans.Wait)
     waited_from = plan.wait_from if waits and not same_place else plan.waited_from
     decision = draft.decide(
         "revised",
@@ -159,9 +159,8 @@ def _ended_by_us(session: Session, plan: Plan) -> dict[str, FactValue]:
 def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
     """Put the revised plan where the old one was: an equal wait or question stays as it is."""
     step = revised.steps[revised.index] if revised.index < len(revised.steps) else None
-    before = plan.steps[plan.index] if plan.index < len(plan.steps) else None
     session = draft.put(replace(session, plan=revised))
-    if isinstance(step, plans.Wait | plans.Ask) and step == before:
+    if isinstance(step, plans.Wait | plans.Ask) and step == plan.steps[plan.index]:
         kept = replace(
             revised,
             deadline=plan.deadline,
@@ -172,7 +171,7 @@ def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
             awaits=plan.awaits,
             look_at=plan.look_at,
         )
-        _other_calendar(draft, draft.put(replace(session, plan=kept)))
+        _other_calendar(draft, draft.put(replace(session, plan=kept)), kept)
     elif session.status is Status.PAUSED:
         if plan.question:
             close(draft, plan.question, "not asked any more: the policy changed")
@@ -185,11 +184,10 @@ def _resume(draft: Draft, session: Session, plan: Plan, revised: Plan) -> None:
         walk(draft, session)
 
 
-def _other_calendar(draft: Draft, session: Session) -> None:
+def _other_calendar(draft: Draft, session: Session, plan: Plan) -> None:
     """The same wait for the end of a calendar's window ends otherwise if the calendar changed."""
-    plan = session.plan
-    step = plan.steps[plan.index] if plan is not None and plan.index < len(plan.steps) else None
-    if plan is None or plan.deadline is None or not isinstance(step, plans.Wait):
+    step = plan.steps[plan.index]
+    if plan.deadline is None or not isinstance(step, plans.Wait):
         return
     if step.until == "calendar_end":
         timed = begin(draft, session, plan, step, plan.wait_from or plan.started_at)
