@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palingenesis.core import commands, effects, events
+from palingenesis.core.kernel.holding import ITSELF
 from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.safety import why_void
 from palingenesis.core.step import next_deadline
-from palingenesis.core.values import Severity, Status
+from palingenesis.core.values import SessionId, Severity, Status
 from palingenesis.core.world import World
 from tests.core.any_policy import any_policy
 from tests.core.life import (
@@ -264,3 +265,106 @@ def test_an_agent_that_appears_meanwhile_is_known_afterwards():
 
     life.claim_nothing_more()
     assert not life.world.agents[AGENT].supported
+
+
+# ── who is held, and by whom ──────────────────────────────────────────────────────────────────
+
+NEW, CHILD = SessionId("ses_new"), SessionId("ses_child")
+
+
+def works_on(session: SessionId):
+    return lambda life: events.SessionWorking(at=life.now, session=session, agent=AGENT)
+
+
+def test_what_is_said_of_it_names_the_journal_and_the_instant_and_never_a_count():
+    life = Life(NIGHT) >> passed(1.5) >> broke
+
+    assert life.last["notify"].id == "5eed5eed-held-20260205T020001500000Z"
+
+
+def test_a_child_at_work_and_a_session_that_was_enrolled_are_held_too():
+    life = Life(NIGHT)
+    for session, parent in ((CHILD, SES), (NEW, None)):
+        life.take(events.SessionSeen(at=life.now, session=session, agent=AGENT, parent=parent))
+    life >> works_on(CHILD) >> told_to(commands.Enrol(session=NEW))
+    assert not life.world.sessions[CHILD].supervised
+    assert life.world.sessions[NEW].status is Status.DISCOVERING
+
+    holding(life)
+
+    assert {one.status for one in life.world.sessions.values()} == {Status.PAUSED}
+
+
+def test_a_session_that_is_first_seen_at_work_meanwhile_is_held_and_its_tellers():
+    life = holding(Life(NIGHT)) >> works_on(NEW)
+
+    session = life.world.sessions[NEW]
+    assert (session.id, session.agent, session.status) == (NEW, AGENT, Status.PAUSED)
+    assert session.paused_by == life.session.paused_by == ITSELF
+    life.claim_nothing_more()
+
+
+def test_a_command_leaves_its_line_there_too():
+    life = (
+        holding(Life(NIGHT)) >> told_to(commands.Hold()) >> told_to(commands.Order(what="reload"))
+    )
+
+    lines = [one.why for one in life.decisions if one.kind == "commanded"]
+    assert lines == ["hold by anna", "reload by anna"]
+
+
+def test_she_pauses_the_session_that_she_names_and_no_other():
+    life = Life(NIGHT)
+    life.work(NEW)
+    holding(life) >> passed(60) >> told_to(commands.Hold(session=SES))
+
+    assert (life.session.paused_by, life.session.person_at) == ("anna", life.now)
+    other = life.world.sessions[NEW]
+    assert (other.paused_by, other.person_at) == (ITSELF, None)
+    life >> ACT_AGAIN
+    life << Status.PAUSED
+    assert life.world.sessions[NEW].status is Status.WORKING
+
+
+def test_whose_pause_it_is_stays_as_it_was_when_another_person_pauses_all():
+    life = Life(NIGHT) >> told_to(commands.Hold(session=SES), by="bob")
+
+    holding(life) >> told_to(commands.Hold())
+
+    assert life.session.paused_by == "bob"
+
+
+def test_a_release_takes_her_pause_back_and_the_hold_stays():
+    life = Life(NIGHT) >> told_to(commands.Hold(session=SES), by="bob")
+    life.work(NEW)
+    holding(life) >> passed(60) >> told_to(commands.Release())
+
+    assert life.session.paused_by == ITSELF
+    assert life.session.person_at == life.now
+    assert life.world.sessions[NEW].person_at is None
+    life << Status.PAUSED >> ACT_AGAIN << Status.WORKING
+
+
+def test_what_is_not_paused_is_nobodys_pause():
+    life = Life(NIGHT) >> told_to(commands.Detach(session=SES))
+
+    holding(life) >> told_to(commands.Hold()) >> told_to(commands.Release())
+
+    assert life.session.paused_by == ""
+
+
+def test_whoever_says_stop_meanwhile_has_looked():
+    life = holding(Life(NIGHT)) >> passed(60) >> told_to(commands.Abort(session=SES))
+
+    assert (life.session.latched, life.session.person_at) == (True, life.now)
+
+
+def test_what_is_met_in_her_pause_is_paused_by_her_after_the_hold():
+    life = holding(Life(NIGHT)) >> told_to(commands.Hold()) >> works_on(NEW) >> ACT_AGAIN
+
+    session = life.world.sessions[NEW]
+    assert (session.status, session.paused_by, session.outlook) == (
+        Status.PAUSED,
+        "anna",
+        "paused",
+    )

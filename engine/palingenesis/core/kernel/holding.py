@@ -98,12 +98,11 @@ def _notice(draft: Draft, event: events.InvariantBroken) -> Notify:
     )
 
 
-def _still(draft: Draft, session: Session) -> Session:
+def _still(draft: Draft, session: Session) -> None:
     """Keep a session as it is. One that the operator has paused stays hers."""
-    if not may(session.status, "pause"):
-        return session
-    held = replace(session, paused_from=session.status, paused_by=ITSELF)
-    return draft.move(draft.put(held), "pause", OUTLOOK)
+    if may(session.status, "pause"):
+        held = replace(session, paused_from=session.status, paused_by=ITSELF)
+        draft.move(draft.put(held), "pause", OUTLOOK)
 
 
 def _meet(draft: Draft, event: _Met) -> None:
