@@ -109,8 +109,7 @@ class Watchful(SystemClock):
 
 
 def test_what_she_said_before_the_program_was_begun_is_no_news(tmp_path: Path) -> None:
-    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
-    database.session(programs.project)
+    database, programs = a_session(tmp_path)
     database.says(before(timedelta(seconds=20), user(1)))
     database.says(just_now(answer(2, finish=None)))
 
@@ -124,8 +123,7 @@ def test_what_she_said_before_the_program_was_begun_is_no_news(tmp_path: Path) -
 
 
 def test_what_was_said_before_we_began_to_watch_may_have_been_told_then(tmp_path: Path) -> None:
-    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
-    database.session(programs.project)
+    database, programs = a_session(tmp_path)
     database.says(just_now(user(1)))
     database.says(just_now(answer(2, finish=None)))
 
@@ -163,8 +161,7 @@ def test_her_words_are_told_once_when_another_program_shows_their_session_too(
 def test_a_turn_that_ended_while_we_did_not_run_is_told_of_what_was_under_way(
     tmp_path: Path, is_known: bool
 ) -> None:
-    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
-    database.session(programs.project)
+    database, programs = a_session(tmp_path)
     database.says(just_now(user(1)))
     database.says(just_now(answer(2)))
 
@@ -184,8 +181,7 @@ def test_a_turn_that_ended_while_we_did_not_run_is_told_of_what_was_under_way(
 
 
 def test_a_prompt_that_is_answered_between_two_looks_comes_to_its_stop_too(tmp_path: Path) -> None:
-    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
-    database.session(programs.project)
+    database, programs = a_session(tmp_path)
     database.says(just_now(user(1)))
     database.says(just_now(answer(2)))
 
@@ -205,8 +201,7 @@ def test_a_prompt_that_is_answered_between_two_looks_comes_to_its_stop_too(tmp_p
 def test_a_turn_that_was_left_before_the_program_was_begun_is_no_stop_of_it(
     tmp_path: Path,
 ) -> None:
-    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
-    database.session(programs.project)
+    database, programs = a_session(tmp_path)
     database.says(long_ago(user(1)))
     database.says(long_ago(answer(2, finish=None)))
 
@@ -220,6 +215,13 @@ def test_a_turn_that_was_left_before_the_program_was_begun_is_no_stop_of_it(
             assert told.of(ev.SessionStopped) == []
 
     asyncio.run(story())
+
+
+def a_session(tmp_path: Path) -> tuple[Database, "Programs"]:
+    """A program of hers, and a session in its directory."""
+    database, programs = Database(tmp_path / "opencode.db"), Programs(tmp_path, 1)
+    database.session(programs.project)
+    return database, programs
 
 
 class Programs:
