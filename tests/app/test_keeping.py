@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from palingenesis.app.keeping import Keeping
@@ -81,6 +82,17 @@ def test_what_is_older_than_its_days_goes_although_there_is_room(tmp_path):
         assert removed is not None
         assert removed.through > 300
         assert journal.problems() == ()
+
+
+def test_a_mistake_in_sweeping_is_not_the_end_of_the_daemon(tmp_path, caplog):
+    before_all_time = JumpingClock(at=datetime(1, 1, 2, tzinfo=UTC))
+    happened = [replace(one, at=before_all_time.at) for one in stops(3, every=timedelta(0))]
+
+    journal, loop = lived(tmp_path / "journal.db", happened, clock=before_all_time)
+
+    with journal:
+        assert loop.seq == 3
+        assert "nothing of the past is removed for now" in caplog.text
 
 
 def test_a_large_turn_brings_the_next_snapshot_forward(tmp_path):

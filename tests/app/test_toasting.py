@@ -67,11 +67,22 @@ class Screens:
         self.shown.append(message)
 
 
-def shown_of(life: Life, *acts: Any) -> list[str]:
+class Breaking(Screens):
+    """Breaks over the first words."""
+
+    async def show(
+        self, agent: str, message: str, *, variant: str = "info", session: str | None = None
+    ) -> None:
+        await super().show(agent, message)
+        if len(self.shown) == 1:
+            raise RuntimeError(message)
+
+
+def shown_of(life: Life, *acts: Any, screens: Screens | None = None) -> list[str]:
     """What the screen shows while that happens."""
 
     async def story() -> list[str]:
-        screens, listeners = Screens(), []
+        screens, listeners = given, []
         loop: Any = SimpleNamespace(attend=listeners.append)
         toasting = Toasting(loop, screens, SystemClock())
         showing = asyncio.ensure_future(toasting.watch())
@@ -84,9 +95,11 @@ def shown_of(life: Life, *acts: Any) -> list[str]:
                     listen(0, entry, life.world)
         for _ in range(5):
             await asyncio.sleep(0)
+        assert not showing.done()
         showing.cancel()
         return screens.shown
 
+    given = screens or Screens()
     return asyncio.run(story())
 
 
@@ -99,6 +112,14 @@ def test_each_change_is_shown_once():
     shown = shown_of(hers(), stopped("rate_limit", retry_after=90), looked_at, looked_at)
     assert len(shown) == 1
     assert shown[0].startswith("rate limit: resume at ")
+
+
+def test_a_screen_that_breaks_is_not_the_end_of_the_daemon():
+    acts = (stopped("rate_limit", retry_after=90), looked_at, person_prompts, stopped("auth"))
+
+    shown = shown_of(hers(), *acts, screens=Breaking())
+
+    assert shown[1:] == ["needs you: log in"]
 
 
 def test_a_wait_that_follows_a_turn_without_a_word_about_the_session_is_shown_all_the_same():

@@ -140,6 +140,8 @@ class Keeping:
                 await self._sweep()
             except JournalError as error:
                 log.info("nothing of the past is removed for now: %s", error)
+            except Exception:  # a journal that grows is no reason to end the night
+                log.exception("nothing of the past is removed for now")
             finally:
                 self._is_sweeping = False
 

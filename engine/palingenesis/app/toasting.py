@@ -4,6 +4,7 @@ Nobody relies on these: they are shown when her program lets us in, and lost whe
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from palingenesis.runtime import views
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
+
+log = logging.getLogger("palingenesis.toasts")
 
 _WAITING_MAX: Final = 20
 """So many may wait to be shown; a screen that is slow misses the rest."""
@@ -60,10 +63,14 @@ class Toasting:
         """Show one after the other, for ever."""
         while True:
             toast = await self._waiting.get()
-            if self._screens is not None:
+            if self._screens is None:
+                continue
+            try:
                 await self._screens.show(
                     toast.agent, toast.message, variant=toast.variant, session=toast.session
                 )
+            except Exception:  # a few words on a screen are no reason to end the night
+                log.exception("nothing could be shown in %s", toast.agent)
 
     def _noticed(self, _seq: int, entry: Entry, world: World) -> None:
         named = getattr(entry.event, "session", None)

@@ -58,7 +58,7 @@ class Patient:
     @cached_property
     def config(self) -> Config:
         """The configuration."""
-        return load_config(self.paths)
+        return load_config(self.paths, self.environ)
 
     @cached_property
     def choice(self) -> PolicyChoice:
