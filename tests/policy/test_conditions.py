@@ -1,6 +1,6 @@
 """What conditions mean, case by case; and how long a decision takes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from time import process_time
 
@@ -122,16 +122,23 @@ def test_a_damaged_resolved_form_is_refused_as_an_error_of_ours(damage: dict[str
         build({**whole, **damage})
 
 
-def test_one_decision_of_the_default_policy_with_all_reasons_takes_at_most_a_millisecond() -> None:
+def quickest(work: Callable[[], object], times: int) -> float:
+    """Seconds of processor time, at best."""
+    spans = []
+    for _ in range(times):
+        begun = process_time()
+        work()
+        spans.append(process_time() - begun)
+    return min(spans)
+
+
+def test_one_decision_of_the_default_policy_with_all_reasons_is_cheap_beside_building_it() -> None:
     default = policy(SHIPPED.read_text(encoding="utf-8"))
     facts = {**FACTS, "stop.reason": "unknown", "agent.way": "managed", "work.state": "valid"}
-    spans = []
 
-    for _ in range(50):
-        begun = process_time()
+    def decided() -> None:
         ruling = decide(default, facts, lambda *_: 0)
         told = explain(default, facts, lambda *_: 0)
-        spans.append(process_time() - begun)
+        assert ruling.rule == told.rule == "default"
 
-    assert ruling.rule == told.rule == "default"
-    assert min(spans) <= 0.001
+    assert quickest(decided, 50) * 2 < quickest(lambda: build(dict(default.resolved)), 20)

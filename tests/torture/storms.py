@@ -145,6 +145,9 @@ def refusals(
         storm.wrong.append(f"{storm.prompts} prompts, not {most}")
     if came.turns > 40 * (storm.prompts + 20) + 12 * int(span / HOUR):
         storm.wrong.append(f"{came.turns} turns for {storm.prompts} prompts")
+    days = int(span / DAY)
+    if storm.notices > days:
+        storm.wrong.append(f"{storm.notices} notices in {days} days")
     return storm
 
 
