@@ -17,6 +17,15 @@ def test_the_linter_has_nothing_to_complain_about():
     ("code", "rule"),
     [
         ('import os from "node:os"\nexport const a = os.hostname()\n', "no-restricted-imports"),
+        (
+            'import fs from "node:fs"\nexport const a = fs.existsSync("/")\n',
+            "no-restricted-imports",
+        ),
+        ('import { open } from "node:fs"\nexport const a = open\n', "no-restricted-imports"),
+        (
+            'import { createServer } from "node:net"\nexport const a = createServer\n',
+            "no-restricted-imports",
+        ),
         ('import pad from "left-pad"\nexport const a = pad("")\n', "no-restricted-imports"),
         ('export const a = () => import("node:http")\n', "no-restricted-imports"),
         ('export const a = () => fetch("http://x/")\n', "no-restricted-globals"),

@@ -6,8 +6,8 @@
 // process: those of ALLOWED, and no others. It opens no port and no file, and talks to nobody else.
 // Without a daemon it does nothing but look, every two seconds, whether the socket is there.
 
-import fs from "node:fs"
-import net from "node:net"
+import { statSync } from "node:fs"
+import { connect } from "node:net"
 
 const VERSION = "1"
 const SOCKET = ""
@@ -117,7 +117,7 @@ class Connection {
     if (!isOurs(SOCKET)) return this.later(AGAIN_MS)
     const [directory] = [...this.instances.values()].map((one) => one.directory)
     const query = new URLSearchParams({ pid: process.pid, plugin: VERSION, directory: directory ?? "" })
-    const socket = net.connect({ path: SOCKET })
+    const socket = connect({ path: SOCKET })
     let said = ""
     let again = AGAIN_MS
     let isLost = false
@@ -214,7 +214,7 @@ function withoutSecrets(text) {
 /** Whether there is a socket, in a place that belongs to this user. */
 function isOurs(path) {
   try {
-    const found = fs.statSync(path)
+    const found = statSync(path)
     return found.isSocket() && found.uid === process.getuid()
   } catch {
     return false
