@@ -68,7 +68,7 @@ def _clock(found: "re.Match[str]") -> tuple[int, int] | None:
         if not 1 <= hour <= _NOON:
             return None
         hour = hour % _NOON + (_NOON if half.lower() == "p" else 0)
-    return (hour, minute) if hour < 24 and minute < 60 else None  # noqa: PLR2004
+    return hour, minute
 
 
 def _zone(name: str, zones: Zones | None) -> tuple[tzinfo, bool]:
