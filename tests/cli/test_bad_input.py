@@ -362,3 +362,26 @@ def test_a_servers_password_is_not_taken_from_the_command_line(say: Say):
     assert said.code == 2
     assert "OPENCODE_SERVER_PASSWORD" in said.err
     assert "pa55word" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("events", "--limit", "many"), "'many' is no whole number from 1 to 1000"),
+        (("events", "--limit", "0"), "'0' is no whole number from 1 to 1000"),
+        (("logs", "-n", "1.5"), "'1.5' is no whole number from 0 to 1000000"),
+        (("replay", "--from", "-1"), "'-1' is no whole number from 1 on"),
+        (("policy", "simulate", "--nights", str(10**30)), "is no whole number from 1 to 1000000"),
+    ],
+)
+def test_what_is_no_number_is_told_with_the_bounds(say: Say, words: tuple[str, ...], told: str):
+    said = say(*words)
+
+    assert is_told_well(said, 2), said.err
+    assert told in said.err.splitlines()[0]
+
+
+def test_a_list_of_choices_is_told_on_one_line(say: Say):
+    said = say("answer", "q17")
+
+    assert said.err.splitlines()[0] == "error: missing argument 'yes|no'. Choose from: yes, no"

@@ -15,6 +15,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import SessionWord, UnclearSessionError
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.naming import KnownWord
+from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import read_time, say_yaml
 
 EXAMPLES: Final = """\b
@@ -59,7 +60,7 @@ class _Wanted:
     "--limit",
     default=_LIMIT,
     show_default=True,
-    type=click.IntRange(1, 1000),
+    type=Whole(1, 1000),
     help="The newest so many.",
 )
 @click.option("--all", "everything", is_flag=True, help="All that fit, however many.")

@@ -9,6 +9,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION, Explanation
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import SessionWord, choose_session
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import read_time, say_json, say_yaml
 
 _MARKS = {"won": "✓", "limited": "!", "false": "·", "unknown": "?"}
@@ -28,7 +29,7 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("what", required=False, metavar="[SESSION|DECISION]", type=SessionWord())
 @click.option("--last", is_flag=True, help="The last decision of all; the same as no name.")
-@click.option("--limit", default=1, show_default=True, type=click.IntRange(1, 100))
+@click.option("--limit", default=1, show_default=True, type=Whole(1, 100))
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="The same facts as YAML.")
 @click.pass_obj

@@ -13,6 +13,7 @@ import click
 from palingenesis.core.errors import NotRunningError
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.examples import examples
+from palingenesis.surfaces.cli.whole import Whole
 
 if TYPE_CHECKING:
     from palingenesis.runtime.log_form import Record
@@ -36,7 +37,7 @@ _COLORS = {"warning": "yellow", "error": "red", "critical": "red", "debug": "bri
     "--tail",
     "-n",
     metavar="N",
-    type=click.IntRange(0, 1_000_000),
+    type=Whole(0, 1_000_000),
     help="Only the last N records [default with --follow: 10].",
 )
 @click.option("--since", metavar="SPAN|TIME", help="Only from then on: 1h, 2d, 2026-01-31T22:00.")

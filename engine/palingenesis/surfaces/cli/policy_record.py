@@ -12,6 +12,7 @@ from palingenesis.core.errors import ExitCode, JournalError, PalingenesisError
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.span import Span
+from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ Examples:
 @click.command(short_help="An incident of the journal becomes a test.", epilog=EXAMPLES)
 @click.option("--session", metavar="SESSION", help="The last trouble of this session.")
 @click.option("--last", type=Span(), metavar="SPAN", help="Every session's trouble since then.")
-@click.option("--decision", type=click.IntRange(1), help="The trouble this decision belongs to.")
+@click.option("--decision", type=Whole(1), help="The trouble this decision belongs to.")
 @click.option("--json", "as_json", is_flag=True, help="The test, and where it is from, as JSON.")
 @click.pass_context
 def record(

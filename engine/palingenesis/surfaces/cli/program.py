@@ -250,7 +250,7 @@ def _shown(text: str, most: int) -> str:
 
 
 def _lowered(message: str) -> str:
-    text = message.strip().rstrip(".")
+    text = " ".join(message.split()).rstrip(".")
     return text[:1].lower() + text[1:]
 
 

@@ -12,6 +12,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_policy import PolicyWord, read_policy
+from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import count_of, say_json
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Examples:
 
 @click.command(short_help="Do all decisions come out the same again?", epilog=EXAMPLES)
 @click.option(
-    "--from", "first", type=click.IntRange(1), metavar="SEQ", help="Only entries from that one on."
+    "--from", "first", type=Whole(1), metavar="SEQ", help="Only entries from that one on."
 )
 @click.option("--policy", type=PolicyWord(), help="What another policy would have decided instead.")
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")

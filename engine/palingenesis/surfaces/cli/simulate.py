@@ -14,6 +14,7 @@ from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
 from palingenesis.surfaces.cli.policy_in_use import usable_or_in_use
 from palingenesis.surfaces.cli.span import Span
+from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import say_json, say_refused
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ Examples:
     help="The policy; else the one in use.",
 )
 @click.option("--reason", help="Instead of a scenario: a stop for this reason.")
-@click.option("--repeat", default=1, show_default=True, type=click.IntRange(1, 2000))
+@click.option("--repeat", default=1, show_default=True, type=Whole(1, 2000))
 @click.option(
     "--every", default="170s", show_default=True, type=Span(), help="Time between two of them."
 )
@@ -58,9 +59,7 @@ Examples:
 )
 @click.option("--seed", default=None, help="Feeds all dice; the scenario's own unless given.")
 @click.option("--summary", "only_summary", is_flag=True, help="Only the morning summary.")
-@click.option(
-    "--nights", type=click.IntRange(1, 1_000_000), help="So many nights, with other dice each."
-)
+@click.option("--nights", type=Whole(1, 1_000_000), help="So many nights, with other dice each.")
 @click.option(
     "--compare", type=_File, metavar="FILE|NAME", help="A second policy, on the same nights."
 )
