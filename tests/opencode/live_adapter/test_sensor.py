@@ -534,6 +534,30 @@ def test_a_stop_is_told_although_a_message_right_before_it_is_too_large_to_be_re
     watched(scene, before=before)
 
 
+def test_a_session_whose_newest_message_is_too_large_to_be_read_waits_for_a_person() -> None:
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(1))
+        fake.busy()
+        fake.messages["ses_1"].append(answer(2, text="x" * (17 * 1024 * 1024)))
+        fake.idle()
+        async with asyncio.timeout(30):  # much is read in vain
+            while not told.of(ev.SessionStopped):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+
+        (stopped,) = told.of(ev.SessionStopped)
+        assert (stopped.stop.reason, stopped.stop.key) == (
+            StopReason.UNKNOWN,
+            f"{message_key(1)}:unread",
+        )
+        assert stopped.stop.message == "its newest message is too large to be read"
+        # Twice in all, for its history and for its stop; each time in ever smaller parts.
+        assert fake.asked.count(("GET", "/session/ses_1/message")) < 12
+
+    watched(scene)
+
+
 @pytest.mark.parametrize("path", ["/config/providers", "/session/ses_1/message"])
 def test_what_could_not_be_asked_when_it_began_is_asked_again_while_it_works(path: str) -> None:
     garbage = b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"

@@ -288,6 +288,15 @@ def _stop(message: Message, verdict: Verdict, *, kind: str, words: bool) -> Stop
     )
 
 
+def unread_stop(newest: str) -> Stop:
+    """The stop of a session whose newest message cannot be read, so that nobody knows why."""
+    return Stop(
+        key=f"{newest}:unread",
+        reason=StopReason.UNKNOWN,
+        message="its newest message is too large to be read",
+    )
+
+
 def _told(
     message: Message,
     reason: StopReason,

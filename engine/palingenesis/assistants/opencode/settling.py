@@ -12,15 +12,17 @@ from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.lineage import inherited
 from palingenesis.assistants.opencode.messages import Message, read_message
-from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_of
+from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_of, unread_stop
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.signals import Retry
 from palingenesis.assistants.opencode.transcript import (
     JUST_NOW,
     SPINS,
     Transcript,
+    before_summary,
     context_used,
     first_words,
+    running_tools,
     transcript_of,
 )
 from palingenesis.assistants.opencode.watched import (
@@ -150,7 +152,7 @@ class Settling:
         watched.messages |= {message.id for message in said}
         self._meet_person(watched, transcript, running)
         if watched.is_at_work:
-            tools = watched.life.tools | _running_tools(said)
+            tools = watched.life.tools | running_tools(said)
             watched.life = replace(watched.life, tools=tools)
         watched.history_read = True
 
@@ -192,7 +194,11 @@ class Settling:
             if watched.is_at_work:
                 await self._tell_spinning(watched, client)
                 return
-            said = await self._newest(watched, client)
+            try:
+                said = await self._newest(watched, client)
+            except AssistantTooLargeError:
+                await self._tell_unread(watched, client)
+                return
             owner = Owner(dead=pause_s is None, server_started=began)
             if self._is_being_summarised(watched, said):
                 return
@@ -219,13 +225,24 @@ class Settling:
         with contextlib.suppress(AssistantTooLargeError):  # then its history is not known
             await self._read_history(watched, client, running)
         await self._tell_facts(watched, transcript, client, retrying=False)
+        if await self._still_rests(watched, client):
+            self._tell_stop(watched, stop)
+
+    async def _tell_unread(self, watched: Watched, client: OpenCode) -> None:
+        """Nobody can read why it rests: a person has to look."""
+        await self._clock.sleep(sum(_PAUSES_S))  # by then it is no gap between two steps
+        if await self._still_rests(watched, client):
+            known = (*watched.messages, *watched.life.answers, watched.life.user)
+            self.tell_last(watched, unread_stop(max(known) or watched.info.id))
+
+    async def _still_rests(self, watched: Watched, client: OpenCode) -> bool:
         if watched.is_at_work:
-            return
+            return False
         if watched.info.id in await client.statuses(watched.info.directory):
             # A prompt has overtaken what was read. In doubt again: the next look asks again.
             watched.life = replace(watched.life, activity=Activity.UNKNOWN)
-        elif not watched.is_at_work:
-            self._tell_stop(watched, stop)
+            return False
+        return not watched.is_at_work
 
     async def _tell_spinning(self, watched: Watched, client: OpenCode) -> None:
         """OpenCode asks again at once, and again, because every answer is cut off.
@@ -270,7 +287,7 @@ class Settling:
         last = said[-1] if said else None
         failure = watched.life.failure
         if last is not None and last.summary and last.completed and last.failure is None:
-            earlier = said[: _before_summary(said)]
+            earlier = said[: before_summary(said)]
             stop = stop_of(transcript_of(earlier), at=at, owner=owner, zones=self._zones)
             return replace(stop, key=f"{stop.key}:{last.id}") if stop is not None else None
         return stop_of(
@@ -366,21 +383,6 @@ async def _limited(client: OpenCode, directory: str) -> Mapping[tuple[str, str],
 
 def _readable(raw: list[Mapping[str, object]]) -> tuple[Message, ...]:
     return tuple(message for message in map(read_message, raw) if message is not None)
-
-
-def _running_tools(said: tuple[Message, ...]) -> frozenset[str]:
-    """Tools of the newest answer that run: they began before anybody listened."""
-    last = said[-1] if said else None
-    parts = last.parts if last is not None else ()
-    return frozenset(p.id for p in parts if p.tool is not None and p.tool.status == "running")
-
-
-def _before_summary(said: tuple[Message, ...]) -> int:
-    """How many messages come before the summary that ends them, and before its order."""
-    place = len(said) - 1
-    while place > 0 and (said[place].summary or said[place].compaction):
-        place -= 1
-    return place + 1
 
 
 def _model(transcript: Transcript) -> str | None:

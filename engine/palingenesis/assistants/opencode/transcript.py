@@ -201,3 +201,18 @@ def is_hollow(message: Message) -> bool:
     OpenCode asks again at once and without end when a provider cuts its answers off.
     """
     return message.completed is not None and message.finish == "unknown" and not message.tools
+
+
+def running_tools(said: tuple[Message, ...]) -> frozenset[str]:
+    """Tools of the newest answer that run: they began before anybody listened."""
+    last = said[-1] if said else None
+    parts = last.parts if last is not None else ()
+    return frozenset(p.id for p in parts if p.tool is not None and p.tool.status == "running")
+
+
+def before_summary(said: tuple[Message, ...]) -> int:
+    """How many messages come before the summary that ends them, and before its order."""
+    place = len(said) - 1
+    while place > 0 and (said[place].summary or said[place].compaction):
+        place -= 1
+    return place + 1
