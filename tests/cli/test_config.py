@@ -333,10 +333,12 @@ def test_an_editor_that_fails_or_is_not_there_is_told(say: Say, file: Path):
     assert "the editor ended with 1" in say("config", "edit", EDITOR="false").err
     gone = say("config", "edit", EDITOR="no-such-editor")
     none = say("config", "edit", PATH="/nowhere")
+    nobody = say("config", "edit", PATH="/usr/bin:/bin")
 
     assert "cannot run the editor no-such-editor" in gone.err
     assert "hint: set EDITOR" in none.err
-    assert {gone.code, none.code} == {1}
+    assert nobody.err.startswith("error: there is no terminal for an editor here\nhint: set EDITOR")
+    assert {gone.code, none.code, nobody.code} == {1}
 
 
 def test_a_migration_keeps_the_file_of_before(say: Say, file: Path):

@@ -53,6 +53,30 @@ def test_a_hostile_environment_changes_nothing(tmp_path: Path, hostile: str):
         assert "Traceback" not in str(as_ever)
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_file_whose_name_is_no_text_is_named_as_it_is(tmp_path: Path, errors: str):
+    name = os.fsdecode(b"n\xe4cht.yaml")
+    strict = {"PYTHONIOENCODING": f"utf-8:{errors}"}
+    for words, told in (
+        (("policy", "init", name), b"wrote n\xe4cht.yaml (from own)\n"),
+        (
+            ("policy", "migrate", name),
+            b"n\xe4cht.yaml: nothing to do; it is written in version 1\n",
+        ),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "palingenesis", *words],
+            env={**environment(tmp_path), "PYTHONPATH": str(ENGINE), **strict},
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.startswith(told)
+
+
 def test_a_folder_named_like_us_where_we_stand_is_not_imported(tmp_path: Path):
     (tmp_path / "palingenesis").mkdir()
     (tmp_path / "palingenesis" / "__init__.py").write_text("raise SystemExit('owned')\n")

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -282,6 +283,11 @@ def _editor(environ: Mapping[str, str]) -> list[str]:
                 raise PalingenesisError(f"{variable} cannot be read: {error}") from error
             if words:
                 return words
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise PalingenesisError(
+            "there is no terminal for an editor here",
+            "set EDITOR to a program that needs none, or palingenesis config set KEY VALUE",
+        )
     for usual in ("editor", "nano", "vi"):
         for folder in environ.get("PATH", os.defpath).split(os.pathsep):
             if os.access(Path(folder) / usual, os.X_OK):

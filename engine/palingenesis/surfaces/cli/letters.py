@@ -1,6 +1,7 @@
 """Letters that a terminal does not have: an ASCII likeness instead of an error.
 
-In the C locale Python itself speaks UTF-8; this is for those that name another encoding.
+In the C locale Python itself speaks UTF-8; this is for those that name another encoding. A file's
+name may hold bytes that are no letters in any: they are written as they are, in every locale.
 """
 
 import codecs
@@ -35,13 +36,18 @@ _NAME: Final = "palingenesis.likeness"
 
 
 def use_what_there_is() -> None:
-    """Have standard output and error write likenesses where they have no such letter."""
+    """Have standard output and error write likenesses where they have no such letter.
+
+    Where they have all of them, the bytes of a name that is no text are no error either.
+    """
     for stream in (sys.stdout, sys.stderr):
         encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-")
         change = getattr(stream, "reconfigure", None)
         if encoding not in ("utf-8", "utf8") and change is not None:
             codecs.register_error(_NAME, _likeness)
             change(errors=_NAME)
+        elif change is not None and getattr(stream, "errors", "") == "strict":
+            change(errors="surrogateescape")
 
 
 def _likeness(error: UnicodeError) -> tuple[str | bytes, int]:
