@@ -174,7 +174,7 @@ def _switch_model(draft: Draft, session: Session, plan: Plan, step: plans.Switch
 
 def _ended(draft: Draft, session: Session, plan: Plan) -> Session:
     """All steps are taken: prove that it works, or say that the plan led nowhere."""
-    if plan.acted and plan.acted_at is not None:
+    if plan.acted_at is not None:
         proven = session.alive_at is not None and session.alive_at >= plan.acted_at
         session = draft.move(draft.move(session, "act"), "acted", "waiting for a sign of life")
         until = draft.at + draft.policy.verify_within
