@@ -4,6 +4,11 @@ Two programs may have one session open. Whoever runs the turn hears her prompt a
 one finds it among the messages later, and must not take it for one that nobody heard.
 """
 
+from typing import Final
+
+_SESSIONS_MAX: Final = 1000
+"""Of more sessions the oldest are forgotten: their prompts are old news in any program."""
+
 
 class Prompts:
     """The latest prompt of each session that was told."""
@@ -13,7 +18,10 @@ class Prompts:
 
     def note(self, session: str, message: str) -> None:
         """It is told now."""
+        self._told.pop(session, None)
         self._told[session] = message
+        if len(self._told) > _SESSIONS_MAX:
+            del self._told[next(iter(self._told))]
 
     def is_told(self, session: str, message: str) -> bool:
         """Whether it is the latest one that was told."""
