@@ -47,6 +47,17 @@ def due(life: Life) -> timedelta:
 # ── when it is looked at next ─────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(("said", "after"), [("1s", 30), ("30s", 30), ("31s", 31)])
+def test_whoever_waits_for_a_person_is_looked_at_again_no_sooner_than_in_half_a_minute(
+    said: str, after: int
+) -> None:
+    life = Life(policy(rule("later", "", {"attention": {"reopen-after": said}})))
+
+    life >> stopped("auth") << Status.ATTENTION
+
+    assert due(life) == after * SECOND
+
+
 def waiting() -> Life:
     return Life(policy(RATE)) >> stopped("rate_limit", retry_after=90) << Status.WAITING
 

@@ -29,6 +29,7 @@ NUMBERS = {
     "restarts of all servers": f"{safety.RESTARTS_PER_HOUR_IN_ALL} an hour",
     "notices of rules": f"{safety.NOTICES_PER_HOUR_IN_ALL} an hour",
     HOOKS_AND_BACKUPS: f"{safety.HOOKS_PER_HOUR_IN_ALL} an hour each",
+    "looking again": f"after {safety.REOPEN_MIN.seconds} seconds at the earliest",
     "the longest wait": span(safety.WAIT_MAX),
 }
 

@@ -39,6 +39,8 @@ RESTARTS_MAX: Final = 5
 RESTARTS_WITHIN: Final = timedelta(minutes=10)
 BREAKER: Final = timedelta(minutes=30)
 """How long an open breaker waits before one more restart is tried."""
+REOPEN_MIN: Final = timedelta(seconds=30)
+"""No session that waits for a person is looked at again by itself any sooner."""
 WAIT_MAX: Final = timedelta(days=8)
 """No wait is longer; whatever the server said, it is probed then."""
 SIGNS_EVERY: Final = timedelta(seconds=10)

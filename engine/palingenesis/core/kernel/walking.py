@@ -15,7 +15,7 @@ from palingenesis.core.kernel.ordering import act, inherited, restart, run_hook,
 from palingenesis.core.kernel.quota_line import in_turn
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.policy.model import Mode
-from palingenesis.core.safety import WAIT_MAX, may_begin, may_prompt, may_touch
+from palingenesis.core.safety import REOPEN_MIN, WAIT_MAX, may_begin, may_prompt, may_touch
 from palingenesis.core.values import Severity, Source, Status
 from palingenesis.core.world import Plan, Session
 
@@ -108,8 +108,9 @@ def _last_word(draft: Draft, session: Session, plan: Plan, step: plans.EndStep) 
         case plans.Attention():
             reason = say(draft, session, plan, step.reason) or "a person has to look"
             session = end_plan(draft, session, "need_attention", reason)
-            reopen = draft.at + step.reopen_after if step.reopen_after else None
-            return draft.put(replace(session, reopen_at=reopen, reopen_after=step.reopen_after))
+            after = max(step.reopen_after, REOPEN_MIN) if step.reopen_after else None
+            reopen = draft.at + after if after is not None else None
+            return draft.put(replace(session, reopen_at=reopen, reopen_after=after))
         case _:
             assert_never(step)
 
