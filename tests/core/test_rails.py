@@ -53,6 +53,17 @@ def test_prompts_that_achieve_nothing_end_in_attention():
     assert life.session.rails == (f"{UNPRODUCTIVE_MAX} prompts in a row achieved nothing",)
 
 
+def test_progress_that_is_told_late_is_none_of_the_prompt_that_was_sent_since():
+    life = Life(STUBBORN)
+
+    life >> progressed >> stopped("auth", key="first") << "resume" >> progressed
+    for n in range(UNPRODUCTIVE_MAX - 1):
+        life >> ended("resume") >> stopped("auth", key=f"k{n}") << "resume"
+    life >> ended("resume") >> stopped("auth", key="last") << "notify" << Status.ATTENTION
+
+    life.claim_nothing_more()
+
+
 def test_an_hour_has_room_for_so_many_prompts_and_the_next_one_waits():
     life = Life(STUBBORN)
 

@@ -212,6 +212,8 @@ def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, br
         (112342, 19),
         # She ends it by command; the stop that came before is told after that.
         (200023, 25),
+        # The answer to our abort is lost, and she aborts three seconds after it was sent.
+        (311265, 34),
     ],
 )
 def test_what_she_has_ended_is_left_alone_in_the_nights_in_which_it_was_not(seed, at):

@@ -33,6 +33,7 @@ from tests.torture.night.requests import View, moved_on
 AGENT = AgentId("opencode")
 _HAD_ENDED = "its turn had come to an end before the server died"
 _AT_ONCE = timedelta(seconds=1)
+_ABORTED_WITHIN = timedelta(seconds=2)
 _WORDS = frozenset({"context_exhausted", "output_limit", "completed", "crash", "user_abort"})
 
 
@@ -348,8 +349,8 @@ class Actuator:
     server: ServerDoor
     void: Void
     quiet: set[str]
-    aborting: set[str] = field(default_factory=set)
-    """Interrupts whose abort may have been sent, though its answer did not come."""
+    aborting: dict[str, datetime] = field(default_factory=dict)
+    """Interrupts whose abort may have been sent, though its answer did not come: when it was."""
     left_at: dict[str, str] = field(default_factory=dict)
     """Where our latest abort left a session."""
     fresh: bool = True
@@ -475,23 +476,32 @@ class Actuator:
         if _is_hers(view, effect, self.doors.house):
             return _superseded("somebody has prompted it since")
         here = view.stop.key if view.stop is not None else ""
-        ours = effect.id in self.aborting or (here and self.left_at.get(effect.session) == here)
+        known = bool(here) and self.left_at.get(effect.session) == here
+        ours = known or self._has_ended(effect.id, view)
         if view.doing == "rest" and not ours:
             since = view.stop.wall if view.stop is not None else None
             idle = self.doors.house.instant(since).isoformat() if since is not None else ""
             itself = {"by_itself": "yes"} if _ended_by_itself(view) else {}
             cut_off = {"cut_off": "yes"} if view.stop and view.stop.reason == "crash" else {}
-            data = {"idle_since": idle} | itself | cut_off | _stands_at(view)
+            again = {"again": "yes"} if effect.id in self.aborting else {}
+            data = {"idle_since": idle} | itself | cut_off | again | _stands_at(view)
             return Outcome(result=Result.OK, detail="it was idle", data=data)
         if why := self._void(effect):
             return _failed(why)
-        self.aborting.add(effect.id)
+        self.aborting.setdefault(effect.id, self.doors.now())
         if view.doing != "rest":
             await self._ask("abort", effect.session, effect.id, False)
         after = await self._ask("look", effect.session, effect.id)
         stands = _stands_at(after)
         self.left_at[effect.session] = stands.get("stop", "")
         return Outcome(result=Result.OK, detail="interrupted", data=stands)
+
+    def _has_ended(self, order: str, view: View) -> bool:
+        """Whether the abort of that order, whose answer did not come, has made it rest."""
+        sent = self.aborting.get(order)
+        if sent is None or view.stop is None:
+            return sent is not None
+        return self.doors.house.instant(view.stop.wall) - sent <= _ABORTED_WITHIN
 
 
 def _is_hers(view: View, effect: effects.Interrupt, house: House) -> bool:

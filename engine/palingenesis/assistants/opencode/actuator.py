@@ -18,14 +18,13 @@ from palingenesis.assistants.opencode.freshness import (
     Standing,
     ahead_of,
     has_answer,
-    how_it_rests,
     keys_of,
     read_standing,
     seen_prompt,
     unsettled_s,
-    why_not_to_end,
     why_superseded,
 )
+from palingenesis.assistants.opencode.interrupting import Interrupting
 from palingenesis.assistants.opencode.offers import OPENCODE
 from palingenesis.assistants.opencode.prompting import (
     Prompting,
@@ -38,7 +37,6 @@ from palingenesis.assistants.opencode.signals import Retry as OwnRetry
 from palingenesis.assistants.opencode.versions import is_supported
 from palingenesis.core import effects
 from palingenesis.core.errors import (
-    AssistantError,
     AssistantSilentError,
     AssistantUnreachableError,
     PalingenesisError,
@@ -86,10 +84,7 @@ class OpenCodeActuator:
         self._quiet = quiet
         self._settle_s = settle_s
         self._void = void
-        self._aborting: set[str] = set()
-        """Interrupts whose abort may have been sent, though its answer did not come."""
-        self._left_at: dict[str, str] = {}
-        """Where our latest abort left a session."""
+        self._interrupting = Interrupting(clock, void)
         self._prompting = Prompting(clock, void)
         self._continuing = Continuing(work, clock, self._prompting)
 
@@ -137,7 +132,9 @@ class OpenCodeActuator:
             case effects.Compact():
                 return await self._compact(effect, client)
             case effects.Interrupt():
-                return await self._interrupt(effect, client)
+                return await self._interrupting.interrupt(
+                    effect, client, shares_our_clock=self._shares_our_clock()
+                )
             case effects.Snapshot():
                 return await self._continuing.snapshot(effect, client)
             case (
@@ -172,7 +169,7 @@ class OpenCodeActuator:
         # The abort of the assistant's own retry is ours: its idle is no stop.
         self._quiet.add(effect.session)
         try:
-            if not await self._abort(effect.session, standing, client, grace_s=10.0):
+            if not await self._interrupting.abort(effect.session, standing, client, grace_s=10.0):
                 return _failed("the assistant's own retry could not be ended")
             await self._clock.sleep(self._settle_s)
             return await self._act(effect, standing, client)
@@ -276,53 +273,6 @@ class OpenCodeActuator:
             return _failed(f"the conversation could not be summarised: {why}")
         return Outcome(result=Result.OK, detail="summarised")
 
-    async def _interrupt(self, effect: effects.Interrupt, client: OpenCode) -> Outcome:
-        standing = await read_standing(client, effect.session)
-        if standing is None:
-            return _superseded("the session was deleted")
-        if why := why_not_to_end(standing, effect.stop, effect.ordered):
-            return _superseded(why)
-        if standing.status is None and not self._is_ended_by_us(effect, standing):
-            return Outcome(result=Result.OK, detail="it was idle", data=_idle_since(standing))
-        if why := self._void(effect):
-            return _failed(why)
-        self._aborting.add(effect.id)
-        if standing.status is None or await self._abort(
-            effect.session, standing, client, grace_s=effect.grace_s
-        ):
-            self._aborting.discard(effect.id)
-            stands = await self._stands_at(effect.session, client)
-            self._left_at[effect.session] = stands.get("stop", "")
-            return Outcome(result=Result.OK, detail="interrupted", data=stands)
-        return _failed(f"it is still at work {effect.grace_s:g} s after the abort")
-
-    def _is_ended_by_us(self, effect: effects.Interrupt, standing: Standing) -> bool:
-        """Whether an abort of ours left it there: of this order, or of one before."""
-        left_at = self._left_at.get(effect.session)
-        return effect.id in self._aborting or (bool(left_at) and _key_of(standing) == left_at)
-
-    async def _stands_at(self, session: str, client: OpenCode) -> dict[str, str]:
-        """The key of the stop that our abort has made; empty when nothing can be told."""
-        try:
-            after = await read_standing(client, session)
-        except AssistantError:
-            return {}
-        key = _key_of(after) if after is not None else ""
-        return {"stop": key} if key else {}
-
-    async def _abort(
-        self, session: str, standing: Standing, client: OpenCode, *, grace_s: float
-    ) -> bool:
-        """End the running turn; False: it is still at work after the grace."""
-        await client.abort(session)
-        waited_s = 0.0
-        while session in await client.statuses(standing.info.directory):
-            if waited_s >= grace_s:
-                return False
-            await self._clock.sleep(0.1)
-            waited_s += 0.1
-        return True
-
     async def _restart(self, effect: effects.Restart) -> Outcome:
         running = await self._server.restart(effect.grace_s)
         data = {"origin": running.origin}
@@ -373,15 +323,6 @@ class OpenCodeActuator:
             await self._clock.sleep(_BETWEEN_LOOKS_S)
             waited_s += _BETWEEN_LOOKS_S
         return None
-
-
-def _idle_since(standing: Standing) -> dict[str, str]:
-    return how_it_rests(standing) | ({"stop": _key_of(standing)} if standing.said else {})
-
-
-def _key_of(standing: Standing) -> str:
-    """The key of the stop at its newest message, as the sensor tells it; "" when it has none."""
-    return f"{standing.said[-1].id}:end" if standing.said else ""
 
 
 def _failed(detail: str) -> Outcome:

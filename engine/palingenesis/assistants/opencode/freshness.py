@@ -149,10 +149,15 @@ def ended_by_itself(standing: Standing) -> bool:
     return bool(last.finish) if last.failure is None else last.failure.name != _ABORTED
 
 
+def rests_since(standing: Standing) -> datetime | None:
+    """When what was said last came to its end; None: that cannot be told."""
+    last = standing.said[-1] if standing.said else None
+    return (last.completed or last.created) if last is not None else None
+
+
 def how_it_rests(standing: Standing) -> dict[str, str]:
     """Since when there is nothing to abort ("": that cannot be told), and what has ended it."""
-    last = standing.said[-1] if standing.said else None
-    ended = (last.completed or last.created) if last is not None else None
+    ended = rests_since(standing)
     told = {"idle_since": ended.isoformat() if ended is not None else ""}
     if ended_by_itself(standing):
         told["by_itself"] = "yes"

@@ -101,18 +101,23 @@ def _was_no_stall(session: Session) -> bool:
 
 
 def session_progressed(draft: Draft, event: events.SessionProgressed) -> None:
-    """Real progress resets every counter that says "this leads nowhere"."""
+    """Real progress resets every counter that says "this leads nowhere".
+
+    Told while the session rests, it is of the turn before: a prompt that was sent since has yet to
+    achieve something.
+    """
     session = draft.sessions.get(event.session)
     if session is None:
         return
     episode = session.episode
+    sent_since = int(session.unjudged and session.agent not in session.at_work)
     session = draft.put(
         replace(
             _answered(session),
             alive_at=event.at,
             progressed_at=event.at,
             healthy_since=session.healthy_since or event.at,
-            unproductive=0,
+            unproductive=min(session.unproductive, sent_since),
             repeats=0,
             half_open=False,
             rails=session.rails if session.status is Status.WAITING else (),
