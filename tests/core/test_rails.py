@@ -64,6 +64,20 @@ def test_progress_that_is_told_late_is_none_of_the_prompt_that_was_sent_since():
     life.claim_nothing_more()
 
 
+def test_what_is_ordered_late_because_nothing_could_be_written_counts_from_when_it_is_ordered():
+    life = Life(STUBBORN)
+    happened = life.now + timedelta(minutes=1)
+    life >> passed(1000)
+    over, since = life.now, happened - timedelta(seconds=1)
+
+    life.take(events.WritingResumed(at=over, since=since, why="the disk is full", told=True))
+    life.now = happened
+    life >> stopped("completed") << "resume"
+
+    assert life.session.prompts == (over,)
+    assert life.world.prompted == (over,)
+
+
 def test_an_hour_has_room_for_so_many_prompts_and_the_next_one_waits():
     life = Life(STUBBORN)
 

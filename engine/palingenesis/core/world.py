@@ -318,6 +318,8 @@ class World:
     """What cannot be watched now because its sensor broke, by the sensor's name, and why."""
     mended: tuple[str, ...] = ()
     """Names of damaged journals that people were told of; the newest 20."""
+    caught_up: datetime | None = None
+    """When the journal could be written again last; None: it always could."""
     agents: Mapping[AgentId, Agent] = field(default_factory=dict)
     sessions: Mapping[SessionId, Session] = field(default_factory=dict)
     host: Mapping[str, FactValue] = field(default_factory=dict)

@@ -138,13 +138,15 @@ def _came_to(evidence: Evidence, prompt: Intent) -> str:
 def not_in_vain(evidence: Evidence) -> Iterator[Violation]:
     """I7: three prompts in a row that achieve nothing, and a person has to look.
 
-    That a provider refuses for now says nothing about the prompt that it refuses.
+    That a provider refuses for now says nothing about the prompt that it refuses; one that was
+    called off before it was sent is none.
     """
     seen = {"SessionProgressed", "PersonPrompted", "CommandGiven"}
     good = [
         (line.at, line.event.get("session", "")) for line in evidence.lines if line.kind in seen
     ]
     sent: dict[str, list[float]] = {}
+    sent_out = {mark.key for mark in evidence.all("run", "joined", "create")}
     refused = {
         intent.id
         for intent in evidence.intents.values()
@@ -155,6 +157,8 @@ def not_in_vain(evidence: Evidence) -> Iterator[Violation]:
         if intent.kind not in PROMPTS or decided is None or decided.plain["event"] == "operator":
             continue
         if decided.plain["facts"].get("stop.reason") in _NOT_NOW or intent.id in refused:
+            continue
+        if intent.id not in sent_out:
             continue
         session, at = intent.effect["session"], intent.line.at
         before = sent.setdefault(session, [])

@@ -90,6 +90,7 @@ def nothing_stale(evidence: Evidence) -> Iterator[Violation]:
             since = _decided_last(evidence, intent)
             for other in began.get(mark.session, ()):
                 same = other.key == mark.key or _was_called_back(evidence, other, intent, since)
+                same = same or _was_ended_at_once(evidence, other, intent)
                 if since < other.at < mark.at - WINDOW_S and not same:
                     text = f"{mark.key} was decided at {since:.2f}; {other.what} at {other.at:.2f}"
                     yield Violation("I16", mark.at, text)
@@ -110,6 +111,17 @@ def _was_called_back(evidence: Evidence, run: Mark, later: Intent, since: float)
             and order.effect["decision"] == later.effect["decision"]
             for mark in evidence.all("abort")
         )
+    )
+
+
+def _was_ended_at_once(evidence: Evidence, run: Mark, later: Intent) -> bool:
+    """Whether it began by itself between the look and the abort of that plan, which ended it."""
+    return run.what == "own-run" and any(
+        0.0 <= mark.at - run.at < WINDOW_S
+        and mark.session == run.session
+        and (order := evidence.intents.get(mark.key)) is not None
+        and order.effect["decision"] == later.effect["decision"]
+        for mark in evidence.all("abort")
     )
 
 

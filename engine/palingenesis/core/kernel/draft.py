@@ -54,6 +54,14 @@ class Draft:
         """The policy for a session: where its directory has an overlay, that one."""
         return self.policy.for_directory(session.directory)
 
+    @property
+    def ordered_at(self) -> datetime:
+        """When what is ordered now is ordered: no sooner than the journal could be written again.
+
+        What waited for that happened before, and is only decided about now.
+        """
+        return max(self.at, self.world.caught_up or self.at)
+
     # ── sessions ──────────────────────────────────────────────────────────────────────────────
 
     def put(self, session: Session) -> Session:

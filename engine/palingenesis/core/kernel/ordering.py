@@ -160,10 +160,10 @@ def _tried(session: Session) -> Session:
 def _counted(draft: Draft, session: Session, effect: effects.SessionEffect) -> Session:
     """Whatever has a model at work counts as a prompt, in the windows of the rails."""
     world = draft.world
-    draft.world = replace(world, prompted=(*world.prompted, draft.at)[-100:])
+    draft.world = replace(world, prompted=(*world.prompted, draft.ordered_at)[-100:])
     if isinstance(effect, effects.NewSession):
-        draft.world = replace(draft.world, begun=(*world.begun, draft.at)[-50:])
-    return replace(session, prompts=(*session.prompts, draft.at)[-50:])
+        draft.world = replace(draft.world, begun=(*world.begun, draft.ordered_at)[-50:])
+    return replace(session, prompts=(*session.prompts, draft.ordered_at)[-50:])
 
 
 # ── the agent ─────────────────────────────────────────────────────────────────────────────────
@@ -232,10 +232,10 @@ def _is_being_restarted(draft: Draft, agent: AgentId) -> str | None:
 def order_restart(draft: Draft, agent: Agent, decision: int, step: str) -> effects.Restart:
     """Order a restart of the agent's server and count it."""
     effect = effects.Restart(id=draft.effect_id(decision, step), decision=decision, agent=agent.id)
-    restarts = (*agent.restarts, draft.at)[-50:]
+    restarts = (*agent.restarts, draft.ordered_at)[-50:]
     tripped = agent.tripped or trips(restarts)
     draft.agents[agent.id] = replace(agent, restarts=restarts, tripped=tripped, revive_at=None)
-    draft.world = replace(draft.world, restarted=(*draft.world.restarted, draft.at)[-50:])
+    draft.world = replace(draft.world, restarted=(*draft.world.restarted, draft.ordered_at)[-50:])
     draft.order(effect)
     if tripped and not agent.tripped:
         draft.tell(

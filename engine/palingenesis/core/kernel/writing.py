@@ -29,6 +29,8 @@ def tell_of_journal(
         draft.world = replace(draft.world, mended=mended)
         draft.tell(None, Severity.WARNING, "the journal was damaged", event.what, "once")
         return
+    if isinstance(event, events.WritingResumed):
+        draft.world = replace(draft.world, caught_up=event.at)
     if event.told:
         return
     if isinstance(event, events.WritingFailed):
