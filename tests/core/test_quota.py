@@ -478,3 +478,33 @@ def test_a_world_that_was_written_before_there_was_a_ledger_still_loads():
 
     assert world.quota == {}
     assert from_plain(World, to_plain(fleet(2).world)) == fleet(2).world
+
+
+# ── another policy ────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_has_to_wait_anew_under_another_policy_stands_in_no_line_any_more():
+    ships = fleet(3)
+    slower = policy(
+        rule("slow", "stop.reason == 'quota'", {"wait": {"for": "3h"}}, {"resume": {}}),
+    )
+    assert ships.of(1).plan is not None
+    assert ships.of(1).plan.line
+
+    ships.policy = slower
+    ships.take(
+        events.PolicyAdopted(
+            at=ships.now, name="slower", digest=slower.digest, resolved=slower.resolved
+        )
+    )
+
+    for number in (1, 2):
+        waits = ships.of(number)
+        assert waits.status is Status.WAITING
+        assert waits.plan is not None
+        assert (waits.plan.line, waits.plan.index) == ("", 0)
+    for _ in range(3):
+        due = next_deadline(ships.world, slower)
+        assert due is not None
+        assert due > ships.now
+        ships.until(due + timedelta(seconds=1))

@@ -230,6 +230,13 @@ def test_an_abort_of_ours_that_nothing_followed_is_not_taken_for_hers_after_a_de
     assert night.crash(111).violations == ()
 
 
+def test_who_waits_anew_under_another_policy_does_not_keep_the_line_before_a_limit_up():
+    night = Night(400860)
+    night.base()
+
+    assert night.crash(112).violations == ()
+
+
 @pytest.mark.parametrize(
     ("seed", "at"),
     [

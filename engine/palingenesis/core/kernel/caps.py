@@ -123,5 +123,6 @@ def divert(draft: Draft, session: Session, plan: Plan, reached: Full) -> Session
         wait_from=None,
         deadline=None,
         because="",
+        line="",
     )
     return draft.put(replace(session, plan=instead))

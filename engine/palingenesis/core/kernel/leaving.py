@@ -34,6 +34,7 @@ def passed(plan: Plan) -> Plan:
         wait_from=None,
         deadline=None,
         because="",
+        line="",
         awaits="",
         look_at=None,
         question="",

@@ -118,6 +118,7 @@ def _revise(draft: Draft, session: Session, plan: Plan) -> None:
         question="",
         awaits="",
         look_at=None,
+        line="",
     )
     _resume(draft, session, plan, revised)
 

@@ -57,7 +57,7 @@ def again(draft: Draft, session: Session) -> Session:
     """What the current step waited for has come: take it once more."""
     plan = session.plan
     assert plan is not None, "only a session with a plan can try again"
-    cleared = replace(plan, effect=None, deadline=None, because="")
+    cleared = replace(plan, effect=None, deadline=None, because="", line="")
     return walk(draft, draft.put(replace(session, plan=cleared, rails=())))
 
 
