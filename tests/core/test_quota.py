@@ -486,7 +486,7 @@ def test_a_world_that_was_written_before_there_was_a_ledger_still_loads():
 def test_who_has_to_wait_anew_under_another_policy_stands_in_no_line_any_more():
     ships = fleet(3)
     slower = policy(
-        rule("slow", "stop.reason == 'quota'", {"wait": {"for": "3h"}}, {"resume": {}}),
+        rule("slow", "stop.reason == 'quota'", {"wait": {"for": "8h"}}, {"resume": {}}),
     )
     assert ships.of(1).plan is not None
     assert ships.of(1).plan.line
