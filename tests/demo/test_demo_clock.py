@@ -127,6 +127,28 @@ def test_what_an_assistant_tells_arrives_by_the_nights_clock_however_deep_the_in
     assert stopped.stop.retry_at == EVENING + 2 * HOUR
 
 
+def test_when_an_order_was_given_and_a_server_ran_last_go_to_the_assistant_in_real_time():
+    """Whoever looks at messages of a real clock compares them with these."""
+    clock, inner = JumpingClock(HandClock(), begins=EVENING), Remembering()
+    clock.jump_to(EVENING + HOUR)
+    one, opencode = SessionId("one"), AgentId("opencode")
+    interrupt = effects.Interrupt(
+        id="1.0", decision=1, session=one, agent=opencode, ordered=EVENING
+    )  # fmt: skip
+    retry = effects.Retry(
+        id="1.1", decision=1, session=one, agent=opencode, stop="msg_1:end", alive_at=EVENING
+    )  # fmt: skip
+
+    asyncio.run(NightActuator(inner, clock).perform(interrupt))
+    asyncio.run(NightActuator(inner, clock).perform(retry))
+
+    ended, said = inner.told
+    assert isinstance(ended, effects.Interrupt)
+    assert ended.ordered == NOON
+    assert isinstance(said, effects.Retry)
+    assert said.alive_at == NOON
+
+
 def test_the_key_of_a_crash_goes_to_the_assistant_in_real_time():
     real = HandClock()
     clock = JumpingClock(real, begins=EVENING)

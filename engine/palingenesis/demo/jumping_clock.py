@@ -15,7 +15,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from palingenesis.core.effects import Compact, Effect, NewSession, Resume, Retry
+from palingenesis.core.effects import Compact, Effect, Interrupt, NewSession, Resume, Retry
 from palingenesis.core.events import Event
 from palingenesis.core.values import FactValue, SessionId
 from palingenesis.runtime.ports import Actuator, Clock, Emit, Handoff, Outcome, Sensor, Work
@@ -106,11 +106,11 @@ class NightActuator:
 
     async def perform(self, effect: Effect) -> Outcome:
         """See `ports.Actuator`."""
-        return await self._actuator.perform(_with_real_key(effect, self._clock))
+        return await self._actuator.perform(_in_reality(effect, self._clock))
 
     async def reconcile(self, effect: Effect) -> Outcome | None:
         """See `ports.Actuator`."""
-        return await self._actuator.reconcile(_with_real_key(effect, self._clock))
+        return await self._actuator.reconcile(_in_reality(effect, self._clock))
 
 
 class NightWork:
@@ -156,10 +156,17 @@ def _with_instants(value: T, clock: JumpingClock) -> T:
     return cast("T", found)
 
 
-def _with_real_key(effect: Effect, clock: JumpingClock) -> Effect:
-    """The kernel keys a crash by its instant; the actuator compares that with messages."""
+def _in_reality(effect: Effect, clock: JumpingClock) -> Effect:
+    """The order with every instant that the actuator compares with messages by the real clock.
+
+    The kernel keys a crash by its instant, too.
+    """
+    if isinstance(effect, Interrupt) and effect.ordered is not None:
+        return replace(effect, ordered=clock.in_reality(effect.ordered))
     if not isinstance(effect, Resume | Retry | NewSession | Compact):
         return effect
+    if effect.alive_at is not None:
+        effect = replace(effect, alive_at=clock.in_reality(effect.alive_at))
     found = _DOWN.fullmatch(effect.stop)
     if found is None:
         return effect
