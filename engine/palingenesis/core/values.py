@@ -39,6 +39,9 @@ class StopReason(StrEnum):
 NOT_NOW: Final = frozenset({StopReason.RATE_LIMIT, StopReason.QUOTA, StopReason.OVERLOADED})
 """Stops that say "not now": trying again cures them, so no number of tries exhausts a policy."""
 
+HER_STOPS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
+"""Stops that the person has made herself."""
+
 NOBODY_ANSWERED: Final = frozenset(
     {StopReason.NETWORK, StopReason.SERVER_ERROR, StopReason.TIMEOUT}
 )

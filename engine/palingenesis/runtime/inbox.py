@@ -15,7 +15,7 @@ from palingenesis.core import commands, events
 from palingenesis.core.copies import replace
 from palingenesis.core.events import Event
 from palingenesis.core.step import Turn
-from palingenesis.core.values import SessionId, StopReason
+from palingenesis.core.values import HER_STOPS, SessionId
 from palingenesis.runtime.ports import Reading
 
 ROOM: Final = 500
@@ -23,7 +23,6 @@ ROOM: Final = 500
 _EVERYBODY: Final = "*"
 RESTRAINING: Final = (commands.Hold, commands.Abort, commands.Detach)
 """What only restrains us: it can be taken when nothing else can, and outranks what waits."""
-_HERS: Final = frozenset({StopReason.USER_EXIT, StopReason.USER_ABORT})
 
 
 class Waiting(NamedTuple):
@@ -146,7 +145,7 @@ def _is_her_word(event: Event, session: SessionId) -> bool:
         case events.PersonPrompted():
             return event.session == session
         case events.SessionStopped():
-            return event.session == session and event.stop.reason in _HERS
+            return event.session == session and event.stop.reason in HER_STOPS
         case events.CommandGiven() if isinstance(event.command, RESTRAINING):
             return event.command.session in {session, None}
         case _:

@@ -17,13 +17,12 @@ from palingenesis.core.counting import Written
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.plans import Step
-from palingenesis.core.values import Result, SessionId, Status, StopReason
+from palingenesis.core.values import HER_STOPS, Result, SessionId, Status
 from palingenesis.core.world import Decision, Session
 
 _Prompt = effects.Resume | effects.Retry | effects.NewSession
 _Act = plans.Resume | plans.Retry | plans.NewSession | plans.Compact | plans.Restart
 _OtherAct = plans.Interrupt | plans.Snapshot | plans.Run | plans.Stop
-_HERS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
 _RESTLESS: Final = frozenset({Status.VERIFYING, Status.STALLED})
 
 
@@ -119,7 +118,7 @@ class Lanes:
                 if known is not None and known.status in _RESTLESS:
                     self._move(event.session, Status.WORKING, event.at)
             case events.SessionStopped() if event.session in self.of:
-                self._lane(event.session).is_hers = event.stop.reason in _HERS
+                self._lane(event.session).is_hers = event.stop.reason in HER_STOPS
             case events.SessionBlocked():
                 block = event.block
                 self._move(event.session, Status.BLOCKED, event.at, f"{block.kind}: {block.text}")

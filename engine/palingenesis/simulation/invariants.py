@@ -26,6 +26,7 @@ from palingenesis.core.safety import (
 )
 from palingenesis.core.step import Turn
 from palingenesis.core.values import (
+    HER_STOPS,
     AgentId,
     DownCause,
     Result,
@@ -55,7 +56,6 @@ INVARIANTS: Final = {
 _HOUR: Final = timedelta(hours=1)
 _Prompt = effects.Resume | effects.Retry | effects.NewSession
 _HOPELESS: Final = PROVIDER_REFUSED | OUTAGES
-_PERSONS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class Invariants:
                 memory.told.add(stop.key)
                 if stop.reason in PROVIDER_REFUSED and not again:
                     memory.vain = max(memory.vain - 1, 0)  # it says nothing about the prompt
-                if stop.reason in _PERSONS and not again:
+                if stop.reason in HER_STOPS and not again:
                     known = world.sessions.get(event.session)
                     of_owner = known is not None and known.agent == event.agent
                     memory.is_stopped |= of_owner and not memory.aborting

@@ -493,6 +493,13 @@ def test_who_worked_when_the_server_died_is_not_told_again_when_it_dies_again_so
     watched(scene, believed=believed)
 
 
+async def told_in_the_end(told: Told) -> None:
+    """Wait for a stop before which much is read in vain."""
+    async with asyncio.timeout(30):
+        while not told.of(ev.SessionStopped):
+            await asyncio.sleep(0.01)
+
+
 def test_a_stop_is_told_although_an_old_message_is_too_large_to_be_read() -> None:
     def before(fake: FakeOpenCode) -> None:
         picture = user(1, text="x" * (17 * 1024 * 1024))
@@ -504,9 +511,7 @@ def test_a_stop_is_told_although_an_old_message_is_too_large_to_be_read() -> Non
         fake.busy()
         speaks(fake, refused(42))
         fake.idle()
-        async with asyncio.timeout(30):  # much is read in vain
-            while not told.of(ev.SessionStopped):
-                await asyncio.sleep(0.01)
+        await told_in_the_end(told)
 
         assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
         assert told.of(ev.FactsObserved)[-1].facts["session.messages"] is None
@@ -525,9 +530,7 @@ def test_a_stop_is_told_although_a_message_right_before_it_is_too_large_to_be_re
         fake.busy()
         speaks(fake, refused(5))
         fake.idle()
-        async with asyncio.timeout(30):  # much is read in vain
-            while not told.of(ev.SessionStopped):
-                await asyncio.sleep(0.01)
+        await told_in_the_end(told)
 
         assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
 
@@ -541,9 +544,7 @@ def test_a_session_whose_newest_message_is_too_large_to_be_read_waits_for_a_pers
         fake.busy()
         fake.messages["ses_1"].append(answer(2, text="x" * (17 * 1024 * 1024)))
         fake.idle()
-        async with asyncio.timeout(30):  # much is read in vain
-            while not told.of(ev.SessionStopped):
-                await asyncio.sleep(0.01)
+        await told_in_the_end(told)
         await asyncio.sleep(0.3)
 
         (stopped,) = told.of(ev.SessionStopped)

@@ -26,6 +26,7 @@ from palingenesis.assistants.opencode.freshness import (
 )
 from palingenesis.assistants.opencode.interrupting import Interrupting
 from palingenesis.assistants.opencode.offers import OPENCODE
+from palingenesis.assistants.opencode.outcomes import failed, superseded
 from palingenesis.assistants.opencode.prompting import (
     Prompting,
     prompt_again,
@@ -98,16 +99,16 @@ class OpenCodeActuator:
                 return Outcome(result=Result.OK, detail="stopped")
             running = await self._reached()
             if running is None:
-                return _failed("the agent does not answer")
+                return failed("the agent does not answer")
             if not is_supported(running.version):
-                return _failed(f"OpenCode {running.version} is only watched, never acted on")
+                return failed(f"OpenCode {running.version} is only watched, never acted on")
             async with running.client() as client:
                 return await self._perform(effect, client)
         except AssistantUnreachableError as error:
             # Also one that has just died: it is asked again, when it may have come back.
             return Outcome(result=Result.UNKNOWN, detail=error.message)
         except PalingenesisError as error:
-            return _failed(f"{error.message}; {error.hint}" if error.hint else error.message)
+            return failed(f"{error.message}; {error.hint}" if error.hint else error.message)
 
     async def reconcile(self, effect: effects.Effect) -> Outcome | None:
         """See `ports.Actuator`. Only asks; what certainly did not happen is performed again."""
@@ -144,7 +145,7 @@ class OpenCodeActuator:
                 | effects.Notify()
                 | effects.Log()
             ):
-                return _failed(f"{type(effect).__name__} is nothing that a session can do")
+                return failed(f"{type(effect).__name__} is nothing that a session can do")
             case _:
                 assert_never(effect)
 
@@ -165,12 +166,12 @@ class OpenCodeActuator:
         if not isinstance(standing.status, OwnRetry):
             return await self._act(effect, standing, client)
         if why := self._void(effect):
-            return _failed(why)
+            return failed(why)
         # The abort of the assistant's own retry is ours: its idle is no stop.
         self._quiet.add(effect.session)
         try:
             if not await self._interrupting.abort(effect.session, standing, client, grace_s=10.0):
-                return _failed("the assistant's own retry could not be ended")
+                return failed("the assistant's own retry could not be ended")
             await self._clock.sleep(self._settle_s)
             return await self._act(effect, standing, client)
         finally:
@@ -183,14 +184,14 @@ class OpenCodeActuator:
         client: OpenCode,
     ) -> Outcome:
         if why := self._void(effect):
-            return _failed(why)
+            return failed(why)
         if isinstance(effect, effects.NewSession):
             return await self._continuing.new_session(effect, standing, client)
         message_id, part_id = keys_of(effect.id, effect.stop)
         if isinstance(effect, effects.Retry):
             parts = prompt_again(standing.said, effect.id, message_id)
             if not parts:
-                return _failed("there is no prompt to send again")
+                return failed("there is no prompt to send again")
         elif effect.words:
             parts = [text_part(part_id, effect.text, effect.id)]
         else:
@@ -230,9 +231,9 @@ class OpenCodeActuator:
         for _ in range(_LOOKS):
             standing = await read_standing(client, effect.session)
             if standing is None:
-                return _superseded("the session was deleted")
+                return superseded("the session was deleted")
             if why := why_superseded(standing, effect.stop, effect.alive_at):
-                return _superseded(why)
+                return superseded(why)
             later = ahead_of(standing, self._clock.now()) if self._shares_our_clock() else None
             if later is not None and not isinstance(effect, effects.NewSession):
                 return _too_early(later)
@@ -242,7 +243,7 @@ class OpenCodeActuator:
                 return standing
             waited_for = ended
             await self._clock.sleep(wait_s)
-        return _failed("the session does not settle")
+        return failed("the session does not settle")
 
     def _shares_our_clock(self) -> bool:
         """Whether the server runs on this machine: its process can be seen."""
@@ -256,10 +257,10 @@ class OpenCodeActuator:
         if isinstance(standing, Outcome):
             return standing
         if why := self._void(effect):
-            return _failed(why)
+            return failed(why)
         model = whole_model(None, standing.said)
         if model is None:
-            return _failed("it is not known which model should summarise")
+            return failed("it is not known which model should summarise")
         self._quiet.add(effect.session)
         try:
             await client.summarize(effect.session, model=model, timeout_s=_SUMMARY_S_MAX)
@@ -270,7 +271,7 @@ class OpenCodeActuator:
         last = after.answer if after is not None else None
         if last is None or not last.summary or last.failure is not None:
             why = last.failure.name if last is not None and last.failure else "no summary came"
-            return _failed(f"the conversation could not be summarised: {why}")
+            return failed(f"the conversation could not be summarised: {why}")
         return Outcome(result=Result.OK, detail="summarised")
 
     async def _restart(self, effect: effects.Restart) -> Outcome:
@@ -325,14 +326,6 @@ class OpenCodeActuator:
         return None
 
 
-def _failed(detail: str) -> Outcome:
-    return Outcome(result=Result.FAILED, detail=detail)
-
-
 def _too_early(until: datetime) -> Outcome:
     why = "the clock was set back, and OpenCode goes by it"
     return Outcome(result=Result.FAILED, detail=why, data={NOT_BEFORE: until.isoformat()})
-
-
-def _superseded(detail: str) -> Outcome:
-    return Outcome(result=Result.SUPERSEDED, detail=detail)

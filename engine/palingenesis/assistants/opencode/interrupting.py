@@ -15,6 +15,7 @@ from palingenesis.assistants.opencode.freshness import (
     rests_since,
     why_not_to_end,
 )
+from palingenesis.assistants.opencode.outcomes import failed, superseded
 from palingenesis.core import effects
 from palingenesis.core.errors import AssistantError
 from palingenesis.core.values import Result
@@ -56,9 +57,9 @@ class Interrupting:
         """
         standing = await read_standing(client, effect.session)
         if standing is None:
-            return _superseded("the session was deleted")
+            return superseded("the session was deleted")
         if why := why_not_to_end(standing, effect.stop, effect.ordered):
-            return _superseded(why)
+            return superseded(why)
         if standing.status is None and not self._has_ended(
             effect, standing, shares_our_clock=shares_our_clock
         ):
@@ -66,7 +67,7 @@ class Interrupting:
             data = how_it_rests(standing) | _stop_of(standing) | again
             return Outcome(result=Result.OK, detail="it was idle", data=data)
         if why := self._void(effect):
-            return _failed(why)
+            return failed(why)
         self._sent.setdefault(effect.id, self._clock.now())
         if standing.status is None or await self.abort(
             effect.session, standing, client, grace_s=effect.grace_s
@@ -75,7 +76,7 @@ class Interrupting:
             stands = await _stands_at(effect.session, client)
             self._left_at[effect.session] = stands.get("stop", "")
             return Outcome(result=Result.OK, detail="interrupted", data=stands)
-        return _failed(f"it is still at work {effect.grace_s:g} s after the abort")
+        return failed(f"it is still at work {effect.grace_s:g} s after the abort")
 
     async def abort(
         self, session: str, standing: Standing, client: OpenCode, *, grace_s: float
@@ -124,11 +125,3 @@ def _stop_of(standing: Standing) -> dict[str, str]:
 def _key_of(standing: Standing) -> str:
     """The key of the stop at its newest message, as the sensor tells it; "" when it has none."""
     return f"{standing.said[-1].id}:end" if standing.said else ""
-
-
-def _failed(detail: str) -> Outcome:
-    return Outcome(result=Result.FAILED, detail=detail)
-
-
-def _superseded(detail: str) -> Outcome:
-    return Outcome(result=Result.SUPERSEDED, detail=detail)

@@ -15,11 +15,11 @@ from palingenesis.core.kernel.walking import walk
 from palingenesis.core.policy.decide import DEFAULT, Ruling, decide
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.safety import PROVIDER_REFUSED
-from palingenesis.core.values import FactValue, Severity, Status, Stop, StopReason, Way
+from palingenesis.core.values import HER_STOPS, FactValue, Severity, Status, Stop, StopReason, Way
 from palingenesis.core.world import Episode, Hold, Plan, Session
 
 _REMEMBERED: Final = 200
-_NO_TROUBLE: Final = frozenset({StopReason.COMPLETED, StopReason.USER_ABORT, StopReason.USER_EXIT})
+_NO_TROUBLE: Final = HER_STOPS | {StopReason.COMPLETED}
 
 
 def rule_on(

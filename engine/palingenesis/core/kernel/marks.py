@@ -12,13 +12,12 @@ from typing import Final
 
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
-from palingenesis.core.values import DownCause, Stop, StopReason
+from palingenesis.core.values import HER_STOPS, DownCause, Stop
 from palingenesis.core.world import Agent, Session
 
 _ENDED_BY: Final = "ended_by"
 _US: Final = "us"
 _ALIVE_AT: Final = "alive_at"
-_HERS: Final = frozenset({StopReason.USER_ABORT, StopReason.USER_EXIT})
 
 
 def is_ours(stop: Stop | None) -> bool:
@@ -33,7 +32,7 @@ def ended_by_us(stop: Stop) -> Stop:
 
 def is_her_stop(stop: Stop | None) -> bool:
     """Whether the person made it at the assistant."""
-    return stop is not None and stop.reason in _HERS
+    return stop is not None and stop.reason in HER_STOPS
 
 
 def last_alive(
