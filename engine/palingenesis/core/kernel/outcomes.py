@@ -232,12 +232,12 @@ def _done(
 def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectEnded) -> None:
     """The work goes on in another session: counters and trouble move there with it."""
     new = SessionId(event.data.get("session", ""))
+    is_held = session.status is Status.PAUSED
     if not new:
-        act_failed(draft, session, "unknown", "the new session has no id")
+        _nameless(draft, session, plan, is_held=is_held)
         return
     heir = _heir(draft, session, new)
     hand_on_touched(draft, session.id, new)
-    is_held = session.status is Status.PAUSED
     old = replace(session, plan=None, successor=new)
     if is_held:
         draft.put(replace(old, paused_from=Status.COMPLETED))
@@ -263,6 +263,16 @@ def _continued(draft: Draft, session: Session, plan: Plan, event: events.EffectE
         return
     if heir.alive_at is not None and plan.acted_at is not None and heir.alive_at >= plan.acted_at:
         verified(draft, heir)
+
+
+def _nameless(draft: Draft, session: Session, plan: Plan, *, is_held: bool) -> None:
+    """A new session that cannot be found comes to nothing: at once, or as soon as it is let go."""
+    failure = ("unknown", "the new session has no id")
+    if is_held:
+        left = replace(plan, effect=None)
+        draft.put(replace(session, plan=left, failure=failure, paused_from=Status.ACTING))
+    else:
+        act_failed(draft, session, *failure)
 
 
 def _heir(draft: Draft, session: Session, new: SessionId) -> Session:
@@ -304,7 +314,7 @@ def _under_pause(
 ) -> None:
     """What was under way when the operator paused has ended; nothing follows until release."""
     match event.result:
-        case Result.OK if isinstance(effect, effects.NewSession) and event.data.get("session"):
+        case Result.OK if isinstance(effect, effects.NewSession):
             _continued(draft, session, plan, event)
         case Result.OK:
             on: Session | None = session
