@@ -12,6 +12,8 @@ from tests.core.life import (
     Life,
     agent_up,
     alive,
+    answered,
+    asked,
     died,
     ended,
     passed,
@@ -72,6 +74,49 @@ def test_nor_where_its_server_died_under_her_command() -> None:
     life << "restart" >> ended("interrupt", "failed")
 
     life.claim_nothing_more() << Status.STOOD_DOWN
+
+
+HER_COMMANDS = [
+    (commands.Abort(session=SES), []),
+    (commands.Skip(session=SES), ["resume"]),
+    (commands.Renew(session=SES), ["snapshot"]),
+]
+
+
+@pytest.mark.parametrize(("command", "then"), HER_COMMANDS)
+def test_a_permission_asked_while_her_command_ends_the_turn_does_not_end_her_command(
+    command: commands.Command, then: list[str]
+) -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(command) << "interrupt"
+    life >> asked() << "notify" << Status.ACTING >> answered
+    life >> ended("interrupt", stop="msg_1:end")
+
+    assert life.names() == then
+    life << (Status.ACTING if then else Status.STOOD_DOWN)
+
+
+def test_nor_where_she_holds_the_session_and_lets_it_go_meanwhile() -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt"
+    life >> told_to(commands.Hold(session=SES)) >> asked() << "notify"
+    life >> told_to(commands.Release(session=SES)) << Status.ACTING
+    life >> ended("interrupt", stop="msg_1:end")
+
+    life.claim_nothing_more() << Status.STOOD_DOWN
+
+
+def test_but_what_is_asked_in_the_turn_that_her_command_began_waits_for_her() -> None:
+    life = Life(HOOKED)
+
+    life >> told_to(commands.Skip(session=SES)) << "interrupt"
+    life >> ended("interrupt", stop="msg_1:end") << "resume" >> ended("resume")
+    life >> passed(1) >> asked() << "notify"
+
+    life << Status.BLOCKED
+    assert life.session.plan is None
 
 
 # ── its server dies after her abort ───────────────────────────────────────────────────────────

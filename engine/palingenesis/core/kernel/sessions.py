@@ -9,6 +9,7 @@ from palingenesis.core.kernel.deciding import begin_episode, cancel, decide_asid
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.drivers import somebody_went_on, still_driven
 from palingenesis.core.kernel.interrupted import stood_still, take_for_ours, told_under_her_command
+from palingenesis.core.kernel.leaving import is_hers
 from palingenesis.core.kernel.marks import is_her_stop, is_ours
 from palingenesis.core.kernel.owning import goes_on_elsewhere, may_own, rests, works
 from palingenesis.core.kernel.quota_keys import heading_of
@@ -208,7 +209,10 @@ def _answered(session: Session) -> Session:
 
 
 def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
-    """A permission or question waits for the person: tell her at once, type nothing into it."""
+    """A permission or question waits for the person: tell her at once, type nothing into it.
+
+    Where a command of hers is about to end the turn that asks, the command goes on.
+    """
     session = _known(draft, event)
     block = event.block
     if session.status is Status.DETACHED:
@@ -219,6 +223,9 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
         replace(session, block=block, supervised=session.parent is None or session.supervised),
         "blocked",
     )
+    if _is_to_end_for_her(session):
+        tell_block(draft, session, block)
+        return
     if session.plan is not None and session.status is not Status.PAUSED:
         cancel(draft, session, f"a {block.kind} waits for a person")
         session = draft.sessions[session.id]
@@ -230,6 +237,14 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
     tell_block(draft, session, block)
     if session.status is Status.BLOCKED:
         decide_aside(draft, session, "blocked")
+
+
+def _is_to_end_for_her(session: Session) -> bool:
+    """Whether she has commanded something that begins with the end of the running turn."""
+    plan = session.plan
+    if plan is None or not is_hers(plan):
+        return False
+    return any(isinstance(step, plans.Interrupt) for step in plan.steps[plan.index :])
 
 
 def tell_block(draft: Draft, session: Session, block: Block) -> None:
