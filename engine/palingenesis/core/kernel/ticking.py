@@ -29,6 +29,8 @@ from palingenesis.core.world import Session, World
 
 _HELD: Final = frozenset({Status.HOLDING, Status.BLOCKED, Status.WORKING})
 """Statuses in which a rule's `for:` may run out."""
+_UNTIMED: Final = frozenset({Status.STOOD_DOWN, Status.COMPLETED, Status.DETACHED})
+"""Statuses in which nothing falls due; nearly all that is remembered for long has one of them."""
 _UNWATCHED: Final = timedelta(minutes=2)
 """Later than this, a stall is not seen late: the machine slept, its clock was set, or we were down.
 
@@ -129,18 +131,25 @@ def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
     yield from (held.until for held in world.held)
     yield from (a.revive_at for a in world.agents.values() if a.revive_at is not None)
     for session in world.sessions.values():
-        due = (
-            _waits_until(session),
-            _looks_at(session),
-            session.verify_until if session.status is Status.VERIFYING else None,
-            session.reopen_at if session.status is Status.ATTENTION else None,
-            session.model_until,
-            _stall_at(session, policy) if session.status is Status.WORKING else None,
-        )
-        yield from (instant for instant in due if instant is not None)
-        yield from (watch.deadline for watch in session.watches)
-        if session.status in _HELD:
-            yield from (hold.deadline for hold in session.holds)
+        if session.model_until is not None:
+            yield session.model_until
+        for watch in session.watches:
+            yield watch.deadline
+        if session.status not in _UNTIMED:
+            yield from _of_status(session, policy)
+
+
+def _of_status(session: Session, policy: Policy) -> Iterator[datetime]:
+    due = (
+        _waits_until(session),
+        _looks_at(session),
+        session.verify_until if session.status is Status.VERIFYING else None,
+        session.reopen_at if session.status is Status.ATTENTION else None,
+        _stall_at(session, policy) if session.status is Status.WORKING else None,
+    )
+    yield from (instant for instant in due if instant is not None)
+    if session.status in _HELD:
+        yield from (hold.deadline for hold in session.holds)
 
 
 def _waits_until(session: Session) -> datetime | None:
