@@ -283,3 +283,16 @@ def test_her_stop_that_is_told_again_after_a_late_prompt_holds_in_a_pause_too():
 
     life >> RELEASE << Status.STOOD_DOWN
     life.claim_nothing_more()
+
+
+# ── her command, after it had come to rest ────────────────────────────────────────────────────
+
+
+def test_her_command_goes_on_where_an_abort_of_ours_from_before_it_was_told_under_it():
+    life = stalled() >> passed(60) >> told_to(commands.Skip(session=SES)) << "interrupt"
+
+    life >> stopped("user_abort", key="msg_1:end")
+    life >> ended("interrupt", idle_since=at(616), stop="msg_1:end")
+
+    life << "resume"
+    assert not life.session.latched

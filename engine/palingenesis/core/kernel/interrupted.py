@@ -3,7 +3,8 @@
 Theory of operation. An abort has no author: an assistant tells that a turn was aborted, and not by
 whom. While an interrupt of ours is under way the abort that is told is taken for ours. Its outcome
 knows better: where there was nothing to abort any more, somebody else was first. If that was told
-as an abort meanwhile, it was the person's, and it is her stop.
+as an abort meanwhile, it was the person's, and it is her stop; unless she has given a command
+since, which goes on.
 """
 
 from datetime import datetime, timedelta
@@ -78,7 +79,8 @@ def interrupted(
     # Where it stands is told with both: the next step answers that.
     if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
-    if is_ours(session.stop):
+    outranked = is_hers(plan) and timedelta.min < after < timedelta(0)
+    if is_ours(session.stop) and not outranked:
         if not session.aborting:
             _hers(draft, session, unsure="again" in event.data)
             return None
