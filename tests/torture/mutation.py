@@ -70,13 +70,17 @@ AREAS: Final = {
 }
 
 
-def changes(area: Area, *, share: float = 1.0, seed: int = 1, only: str = "") -> list[Change]:
+def changes(
+    area: Area, *, share: float = 1.0, seed: int = 1, only: Sequence[str] = ("",)
+) -> list[Change]:
     """The changes of an area, or a share of them that the seed chooses."""
     files = sorted({file for glob in area.modules for file in SOURCE.glob(glob)})
     found = []
     for file in files:
         mine = changes_of(file, file.relative_to(SOURCE).as_posix())
-        found += [it for it in mine if it.name.startswith(only) and _lot(it.name, seed) < share]
+        found += [
+            it for it in mine if it.name.startswith(tuple(only)) and _lot(it.name, seed) < share
+        ]
     return found
 
 
@@ -190,7 +194,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.torture.mutation", description="Mutants.")
     parser.add_argument("area", nargs="?", choices=sorted(AREAS))
     parser.add_argument(
-        "--only", default="", help="changes whose name begins so: 'core/safety.py may_'"
+        "--only",
+        action="append",
+        help="changes whose name begins so: 'core/safety.py may_'; may be said more than once",
     )
     parser.add_argument("--share", type=float, default=1.0, help="of all changes (1.0)")
     parser.add_argument("--seed", type=int, default=1, help="chooses the share, and the order")
@@ -218,7 +224,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(asked: argparse.Namespace) -> int:
     area = AREAS[asked.area]
     kept = Kept(asked.resume or Path(tempfile.mkdtemp()) / "mutation.jsonl")
-    everything = changes(area, share=asked.share, seed=asked.seed, only=asked.only)
+    everything = changes(area, share=asked.share, seed=asked.seed, only=asked.only or [""])
     same = equivalent()
     wanted = [change for change in everything if _wanted(change, kept, same, asked)]
     wanted.sort(key=lambda change: _lot(change.name, asked.seed + 1))

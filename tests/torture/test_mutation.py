@@ -58,6 +58,15 @@ def test_every_name_stands_for_one_change():
         assert len(set(names)) == len(names)
 
 
+def test_several_places_can_be_chosen_and_nothing_else_is():
+    chosen = ("core/kernel/telling.py ", "core/kernel/touching.py forget_touched")
+
+    found = [change.name for change in changes(AREAS["kernel"], only=chosen)]
+
+    assert {name.split(" ")[0] for name in found} == {name.split(" ")[0] for name in chosen}
+    assert all(name.startswith(chosen) for name in found)
+
+
 def test_what_nobody_could_see_is_still_there_and_has_a_reason():
     modules = {name.split(" ")[0] for name in equivalent()}
     there = {it.name for name in modules for it in changes_of(SOURCE / name, name)}
