@@ -331,7 +331,7 @@ def _answered_by(draft: Draft, id_: SessionId, *, completed: bool = False) -> No
         return
     at = draft.at
     for key, quota in _met(draft.world, session):
-        began = _began(session)
+        began = _began(draft, session)
         since = began is not None and began > quota.refused_at
         surely = completed and (quota.shown or quota.refused_at + _SURELY) <= at
         if since or surely or _went_on(session, quota, at):
@@ -348,9 +348,12 @@ def _met(world: World, session: Session) -> Iterator[tuple[str, Quota]]:
             yield key, quota
 
 
-def _began(session: Session) -> datetime | None:
+def _began(scene: Scene, session: Session) -> datetime | None:
     """When the turn that it is at began, as far as we know."""
     plan = session.plan
+    under_way = scene.open.get(plan.effect or "") if plan is not None else None
+    if session.status is Status.ACTING and isinstance(under_way, effects.Compact):
+        return session.since
     if session.status in {Status.ACTING, Status.VERIFYING} and plan is not None:
         return plan.acted_at
     return session.since if session.status is Status.WORKING else None
