@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import pytest
+
 from palingenesis.core import commands, events
-from palingenesis.core.policy.calendars import UTC_ZONE, Calendar
+from palingenesis.core.policy.calendars import DAYS, UTC_ZONE, Calendar
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.step import next_deadline
-from palingenesis.core.values import FactValue, Status
+from palingenesis.core.values import FactValue, Source, Status
 from palingenesis.core.world import World
 from tests.core.life import (
     SES,
@@ -153,6 +155,76 @@ def test_a_condition_that_time_moves_is_looked_at_every_minute():
     life >> passed(60)
 
     life << "retry"
+
+
+@pytest.mark.parametrize(
+    "condition", ["count(crash, 15m) > 1", "within('quiet')", "budget.today > $5"]
+)
+def test_so_is_one_that_counts_asks_for_a_calendar_or_for_a_day_s_money(condition: str):
+    asking = policy(
+        rule("wait", "", {"wait": {"for-condition": condition}}, {"retry": {}}),
+        calendars={"quiet": {"days": list(DAYS), "from": "22:30", "to": "23:00", "zone": "UTC"}},
+        zones={},
+    )
+    life = Life(asking)
+
+    life >> known(session__cost=1.0) >> stopped("network") << Status.WAITING
+
+    assert next_deadline(life.world, life.policy) == START + timedelta(minutes=1)
+
+
+def in_boot(boot: str) -> Act:
+    return lambda life: events.DaemonStarted(
+        at=life.now, version="test", seed="5eed5eed5eed", boot_id=boot
+    )
+
+
+def test_a_wait_whose_condition_came_true_awaits_nothing_more_and_is_of_the_boot_it_came_in():
+    life = Life(waiting(**{"for-condition": "operator.seen > 5m or host.network", "jitter": "1m"}))
+    life >> in_boot("one") >> network(False) >> person_prompts >> stopped("network")
+    life >> in_boot("two") >> network(True)
+
+    life << Status.WAITING
+    plan = life.session.plan
+    assert plan is not None
+    assert (plan.awaits, plan.look_at, plan.boot) == ("", None, "two")
+    assert plan.because == "operator.seen > 5m or host.network: it is so now"
+    assert plan.source is Source.POLICY
+
+
+@pytest.mark.parametrize(
+    ("retry_s", "source"),
+    [(300, Source.SERVER), (61, Source.SERVER), (60, Source.POLICY), (59, Source.POLICY)],
+)
+def test_what_is_still_waited_for_then_is_the_servers_word_if_that_lies_ahead(
+    retry_s: int, source: Source
+):
+    life = Life(on_network(jitter="10m"))
+    life >> network(False) >> stopped("rate_limit", retry_after=retry_s) >> passed(60)
+
+    life >> network(True)
+
+    life << Status.WAITING
+    plan = life.session.plan
+    assert plan is not None
+    assert plan.source is source
+
+
+def test_a_date_that_a_wait_before_went_by_is_none_of_the_next_one():
+    two = policy(
+        rule("two", "", {"wait": {"until": "retry_after"}}, {"wait": {"for": "1h"}}, {"retry": {}})
+    )
+    dated = {"reset_source": "body", "reset_unchecked": True}
+    life = Life(two) >> stopped("quota", retry_after=3_600, evidence=dated)
+    life.take(events.ClockStepped(at=life.now, by=timedelta(days=-30)))
+    assert life.session.plan is not None
+    assert life.session.plan.dated is not None
+
+    life >> passed(8 * 86_400)
+
+    life << timedelta(hours=1)
+    assert life.session.plan is not None
+    assert life.session.plan.dated is None
 
 
 def test_a_condition_that_only_events_can_change_needs_no_clock():

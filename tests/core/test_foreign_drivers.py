@@ -1,5 +1,8 @@
 """Whoever acts first is right: a person, another program, the assistant itself."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from palingenesis.core import commands, events
@@ -152,3 +155,45 @@ def test_the_first_prompt_of_a_session_is_nobodys_haste():
     life.take(events.PersonPrompted(at=life.now, session=SES, message="msg_1"))
 
     assert life.session.driven == ()
+
+
+@pytest.mark.parametrize(("after", "quick"), [(5, True), (5.001, False)])
+def test_five_seconds_are_quick_and_more_is_not(after: float, *, quick: bool):
+    life = driven(Life(PATIENT), DRIVEN_AFTER, after=after)
+
+    assert bool(notices(life)) is quick
+
+
+@pytest.mark.parametrize("after", [0, 5])
+def test_a_prompt_of_ours_at_the_very_instant_of_the_stop_is_one_since_it(after: float):
+    life = Life(AT_ONCE)
+    for number in range(DRIVEN_AFTER):
+        life >> passed(60) >> stopped("rate_limit", key=f"k{number}") << "resume"
+        assert life.session.prompts[-1] == life.session.stopped_at
+        life >> passed(after) >> person_prompts >> ended("resume") >> working >> alive >> progressed
+
+    assert len(notices(life)) == 1
+
+
+def test_it_is_told_again_after_a_day_to_the_second():
+    life = driven(Life(PATIENT), DRIVEN_AFTER)
+    told_at = life.session.driver_told_at
+    assert told_at is not None
+
+    for left, told in ((timedelta(seconds=1), 1), (timedelta(0), 2)):
+        driven(life, 1, after=30)
+        at = told_at + timedelta(days=1) - left
+        driven(life, DRIVEN_AFTER - 1)
+        life.now = at - timedelta(seconds=2)
+        life >> stopped("rate_limit", key=f"late {left}") >> passed(2) >> person_prompts >> working
+        assert life.now == at
+        assert len(notices(life)) == told
+
+
+def test_people_are_told_the_sessions_title_and_its_name_where_it_has_none():
+    titled, nameless = Life(PATIENT), Life(PATIENT)
+    nameless.world = replace(nameless.world, sessions={SES: replace(nameless.session, title="")})
+
+    told = [driven(life, DRIVEN_AFTER).last["notify"] for life in (titled, nameless)]
+
+    assert [one.title for one in told if isinstance(one, Notify)] == ["night", SES]

@@ -5,12 +5,22 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.core import commands, events
+from palingenesis.core import commands, effects, events
 from palingenesis.core.kernel.forgetting import WORDS_MAX
-from palingenesis.core.values import AgentId, DownCause, SessionId, Status, StopReason, Way
-from palingenesis.core.world import World
+from palingenesis.core.values import (
+    AgentId,
+    Block,
+    BlockKind,
+    DownCause,
+    SessionId,
+    Status,
+    StopReason,
+    Way,
+)
+from palingenesis.core.world import Hold, Plan, World
 from tests.core.life import (
     SES,
+    START,
     Life,
     agent_up,
     alive,
@@ -181,3 +191,143 @@ def test_a_life_of_years_is_remembered_in_little_room():
 
     assert max(sizes) <= 33
     assert isinstance(life.world, World)
+
+
+# ── what is kept, and of what ─────────────────────────────────────────────────────────────────
+
+
+def changed(life: Life, **changes: object) -> Life:
+    session = replace(life.session, **changes)  # type: ignore[arg-type]
+    life.world = replace(life.world, sessions={SES: session})
+    return life
+
+
+def test_a_session_at_rest_is_remembered_for_thirty_days_to_the_second():
+    life = Life(NIGHT) >> stopped("auth")
+
+    later(life, MONTH)
+    assert known(life)
+    later(life, timedelta(seconds=1))
+
+    assert not known(life)
+
+
+HOLD = Hold(rule="r", event="stopped", deadline=START + MONTH * 3)
+PLAN = Plan(
+    decision=1,
+    rule="r",
+    event="stopped",
+    steps=(),
+    index=0,
+    started_at=START,
+    seed="s",
+    tries=0,
+    stop="",
+    facts={},
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"watches": (HOLD,)},
+        {"plan": PLAN},
+        {"reopen_at": START + MONTH * 3},
+        {"block": Block(id="per_1", kind=BlockKind.PERMISSION, since=START)},
+    ],
+    ids=["watched", "planned", "reopened", "blocked"],
+)
+def test_a_session_with_anything_still_to_come_is_not_forgotten(changes: dict[str, object]):
+    life = changed(Life(NIGHT) >> stopped("auth"), **changes)
+
+    later(life)
+
+    assert known(life)
+
+
+def test_what_is_under_way_keeps_its_session_and_its_program():
+    life = Life(NIGHT) >> stopped("auth")
+    hers = program(life, "opencode:1", Way.OBSERVED)
+    life.take(events.AgentDown(at=life.now, agent=hers, cause=DownCause.ENDED, exit_code=0))
+    kept, gone = (
+        effects.Interrupt(id=name, decision=1, session=SES, agent=agent)
+        for name, agent in (("a", life_agent()), ("b", hers))
+    )
+    life.world = replace(life.world, open={one.id: one for one in (kept, gone)})
+
+    later(life)
+    assert known(life)
+    assert hers in life.world.agents
+
+    life.world = replace(life.world, open={})
+    later(life, timedelta(minutes=1))
+    assert not known(life)
+    assert hers not in life.world.agents
+
+
+def test_of_her_word_what_names_the_session_and_its_kin_is_kept():
+    life = Life(NIGHT) >> stopped(StopReason.USER_ABORT)
+    kin: dict[str, object] = {
+        "directory": "/home/ada",
+        "parent": SessionId("ses_top"),
+        "predecessor": SessionId("ses_before"),
+        "successor": SessionId("ses_after"),
+        "outlook": "the person stopped it",
+        "supervised": True,
+    }
+    changed(life, facts={"session.cost": 1.0}, **kin)
+
+    later(life)
+
+    word = life.session
+    assert {name: getattr(word, name) for name in kin} == kin
+    assert (word.title, word.latched, word.facts, word.stop) == ("night", True, {}, None)
+
+
+def test_more_words_than_are_remembered_cost_nobody_else_her_session():
+    life = Life(NIGHT) >> stopped(StopReason.USER_ABORT)
+    many = {
+        SessionId(f"ses_{n:05}"): replace(life.session, id=SessionId(f"ses_{n:05}"))
+        for n in range(WORDS_MAX + 1)
+    }
+    full = [replace(life.session, id=SessionId(f"ses_a{n}")) for n in range(3)]
+    rest = [replace(one, id=SessionId(f"ses_b{n}"), latched=False) for n, one in enumerate(full)]
+    life.world = replace(life.world, sessions=many | {one.id: one for one in (*full, *rest)})
+
+    later(life, MONTH * 2)
+    later(life, timedelta(minutes=1))
+
+    latched = [one for one in life.world.sessions.values() if one.latched]
+    assert len(latched) == WORDS_MAX
+    assert all(one.id not in life.world.sessions for one in rest)
+
+
+def test_whom_nobody_has_forgotten_yet_is_no_word_of_hers():
+    life = Life(NIGHT) >> stopped(StopReason.USER_ABORT)
+    young = replace(life.session, since=life.now)
+    many = {
+        SessionId(f"ses_{n:05}"): replace(young, id=SessionId(f"ses_{n:05}"))
+        for n in range(WORDS_MAX + 5)
+    }
+    life.world = replace(life.world, sessions=many)
+
+    later(life, timedelta(hours=1))
+
+    assert sum(one.latched for one in life.world.sessions.values()) == WORDS_MAX + 5
+
+
+@pytest.mark.parametrize(("span", "forgotten"), [(86_400, False), (86_401, True)])
+def test_a_program_that_is_gone_for_more_than_a_day_is_forgotten(span: int, *, forgotten: bool):
+    life = Life(NIGHT)
+    gone, here = (
+        program(life, "opencode:1", Way.OBSERVED),
+        program(life, "opencode:2", Way.OBSERVED),
+    )
+    managed = program(life, "opencode:3", Way.MANAGED)
+    for agent in (gone, managed):
+        life.take(events.AgentDown(at=life.now, agent=agent, cause=DownCause.ENDED, exit_code=0))
+
+    later(life, timedelta(seconds=span))
+
+    assert (gone not in life.world.agents) is forgotten
+    assert {here, managed} <= set(life.world.agents)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from palingenesis.core import commands, effects, plans
+from palingenesis.core import commands, effects, events, plans
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.quota import (
     CANARY_FOR,
@@ -372,16 +372,21 @@ def test_what_is_still_said_while_a_backup_is_made_is_no_answer():
 
 
 def test_a_canary_that_ends_lets_the_next_go_although_another_line_is_stuck_before_it():
-    ships = Fleet(NIGHT, 5)
-    for number in (0, 1):
+    ships = Fleet(NIGHT, 6)
+    for number in (0, 1, 2):
         ships.refuse(number, resets=REOPENS)
     ships.after(1)
-    for number in (2, 3, 4):
+    for number in (3, 4, 5):
         ships.refuse(number, resets=REOPENS + MINUTE, at=(SONNET[0], "opus"))
     ships.until(REOPENS + MINUTE)
-    assert ships.asked_since(START) == [0, 2]
-
-    ships.command(commands.Abort(session=ships.id(2)))
+    assert ships.asked_since(START) == [0, 3]
     ships.after(15)
+    ships.take(events.DaemonStarted(at=ships.now, version="test", seed="s", boot_id="two"))
 
-    assert ships.asked_since(START) == [0, 2, 3]
+    ships.command(commands.Abort(session=ships.id(3)))
+
+    assert ships.asked_since(START) == [0, 3, 4]
+    waits = ships.of(5)
+    assert waits.outlook.startswith("the canary ses_004")
+    assert waits.plan is not None
+    assert waits.plan.boot == "two"
