@@ -383,6 +383,7 @@ def test_a_canary_that_ends_lets_the_next_go_although_another_line_is_stuck_befo
     ships.after(15)
     ships.take(events.DaemonStarted(at=ships.now, version="test", seed="s", boot_id="two"))
 
+    ships.slow = True  # what follows is seen in this very turn
     ships.command(commands.Abort(session=ships.id(3)))
 
     assert ships.asked_since(START) == [0, 3, 4]
