@@ -45,6 +45,31 @@ def test_words_alone_are_worth_less_than_with_an_answer_and_are_told_in_two_digi
     assert alone.confidence == round(alone.confidence, 2)
 
 
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("prompt is too long: 210000 tokens > 200000 maximum", StopReason.CONTEXT_EXHAUSTED),
+        (
+            "Too many tokens, please wait: your prompt is too long for one minute",
+            StopReason.RATE_LIMIT,
+        ),
+        ("Rate limit reached: reduce the length of the messages", StopReason.RATE_LIMIT),
+        (
+            "You exceeded your current quota, please check your plan and billing details",
+            StopReason.BILLING,
+        ),
+        (
+            "You exceeded your current quota, please check your billing. Please retry in 3s.",
+            StopReason.RATE_LIMIT,
+        ),
+    ],
+)
+def test_words_that_ask_to_wait_are_about_neither_the_context_nor_money(
+    message: str, reason: StopReason
+):
+    assert read(message=message).reason is reason
+
+
 def test_a_verdict_says_nothing_more_of_itself_if_nothing_more_is_known():
     assert Verdict(reason=StopReason.UNKNOWN, confidence=0.5).evidence == {}
 

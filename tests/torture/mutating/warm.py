@@ -156,7 +156,10 @@ class Warm:
         found: set[int] = set().union(*(by_line.get(line, set()) for line in change.lines))
         if not found and any(line in by_line for line in change.lines):
             found = self._naming(change) or set().union(*by_line.values())  # while it was loaded
-        return found or self._naming(change)
+        found = found or self._naming(change)
+        if not found and self.cold and not any(by_line.values()):
+            found = set(range(len(self.items)))  # no test runs any of it: it is only loaded
+        return found
 
     def _naming(self, change: Change) -> set[int]:
         """The tests that name what the change's statement binds, or execute a line that does."""
