@@ -98,3 +98,40 @@ def test_a_policy_with_errors_is_told_as_such(tmp_path: Path, project: Path):
     bad = Compiled(problems=("bad",))
 
     assert compiled(tmp_path, project / "p.yaml", world(project), result=bad) is bad
+
+
+def test_what_is_refused_for_where_it_lies_is_compiled_once_however_often_it_is_looked_at(
+    tmp_path: Path, project: Path
+):
+    team, texts = project / "team.yaml", list[bytes]()
+    team.write_text("one")
+    extending = Compiled(resolved={}, digest="new", files=(str(team),))
+    now = world(project)
+
+    async def compiler(data: bytes) -> Compiled:
+        texts.append(data)
+        return extending
+
+    guarded = Guarded(
+        compiler,
+        place=lambda: project / "policy.yaml",
+        world=lambda: now,
+        home=tmp_path / "home" / "config",
+    )
+    guarded.on_guard = True
+
+    async def look(data: bytes) -> Compiled:
+        return await guarded(data)
+
+    refused = [asyncio.run(look(b"1")) for _ in range(3)]
+    assert [it.passing for it in refused] == [True] * 3
+    assert texts == [b"1"]
+
+    asyncio.run(look(b"2"))
+    team.write_text("other")
+    asyncio.run(look(b"2"))
+    assert texts == [b"1", b"2", b"2"]
+
+    now = world(project, Status.COMPLETED)
+    assert asyncio.run(look(b"2")) is extending
+    assert texts == [b"1", b"2", b"2", b"2"]

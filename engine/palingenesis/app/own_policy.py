@@ -18,6 +18,7 @@ from palingenesis.core.world import World
 from palingenesis.runtime.paths import Paths
 from palingenesis.runtime.reload import Compile, Compiled
 from palingenesis.sensors.policy_file import CompilerProcess
+from palingenesis.sensors.policy_source import mark_of
 
 _AT_REST = frozenset({Status.COMPLETED, Status.STOOD_DOWN, Status.DETACHED})
 
@@ -78,20 +79,34 @@ class Guarded:
         """What the newest policy itself says of its mode, where the configuration overrides it."""
         self.on_guard = False
         """Whether the daemon is under way: what it starts with is the person's word."""
+        self._held: tuple[object, tuple[str, ...]] | None = None
+        """What was refused last for where it lies, and the other files that it is made of."""
 
     def __call__(self, data: bytes) -> Awaitable[Compiled]:
         """Compile, and judge who could have written it."""
         return self._judged(data)
 
     async def _judged(self, data: bytes) -> Compiled:
+        if self._held is not None:
+            # It is asked for twice a minute while an agent works there: nothing is compiled for it.
+            held, files = self._held
+            if held == self._content(data, files) and (why := self._why_not(files)):
+                return _refused(why, files)
+        self._held = None
         compiled = self._as_configured(await self._compiler(data))
-        world = self._world()
-        if not self.on_guard or compiled.resolved is None or compiled.digest == world.policy:
+        if not self.on_guard or compiled.resolved is None:
             return compiled
-        files = (str(self._place()), *compiled.files)
-        why = why_an_agents(files, working_in(world), self._home)
-        # Passing: it is looked at again, and good as soon as nobody works there any more.
-        return Compiled(problems=(why,), files=compiled.files, passing=True) if why else compiled
+        if compiled.digest == self._world().policy or not (why := self._why_not(compiled.files)):
+            return compiled
+        self._held = (self._content(data, compiled.files), compiled.files)
+        return _refused(why, compiled.files)
+
+    def _content(self, data: bytes, files: Iterable[str]) -> object:
+        """What tells this policy from another one."""
+        return (self._mode(), self._world().policy, data, [mark_of(Path(file)) for file in files])
+
+    def _why_not(self, files: Iterable[str]) -> str:
+        return why_an_agents((str(self._place()), *files), working_in(self._world()), self._home)
 
     def _as_configured(self, compiled: Compiled) -> Compiled:
         """The same, only written down if the configuration says so."""
@@ -103,6 +118,11 @@ class Guarded:
             self.instead_of = {name: resolved[name] for name in ("mode",) if name in resolved}
             resolved = {**resolved, "mode": "shadow"}
         return replace(compiled, resolved=resolved, digest=digest_of(resolved))
+
+
+def _refused(why: str, files: tuple[str, ...]) -> Compiled:
+    # Passing: it is looked at again, and good as soon as nobody works there any more.
+    return Compiled(problems=(why,), files=files, passing=True)
 
 
 def working_in(world: World) -> tuple[str, ...]:

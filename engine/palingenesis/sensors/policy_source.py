@@ -64,9 +64,9 @@ class FileSource:
     def read(self) -> Reading:
         """Look at the files now."""
         reading = self._read()
-        marks = [_mark(path) for path in self.beside]
+        marks = [mark_of(path) for path in self.beside]
         more = [path for path in sorted(set(self._more())) if may_be_there(path)]
-        marks += [f"{path} {_mark(path)}" for path in more]
+        marks += [f"{path} {mark_of(path)}" for path in more]
         return replace(reading, beside=(*marks, *self._marks()))
 
     def _read(self) -> Reading:
@@ -120,7 +120,7 @@ class FileSource:
         return False
 
 
-def _mark(path: Path) -> str:
+def mark_of(path: Path) -> str:
     """What tells one content of a file that is extended from another; its absence, too."""
     try:
         content = read_bounded(path, POLICY_BYTES_MAX + 1, silence_s=0)
