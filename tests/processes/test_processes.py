@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from palingenesis.core.errors import PassingError
 from palingenesis.processes.children import Child
 from palingenesis.processes.exits import Exit, end, is_gone_within, wait_gone
 from palingenesis.processes.finding import Lookout, carrying, descendants, of_this_user, started_at
@@ -89,6 +90,44 @@ def test_somebody_else_with_the_same_pid_is_never_signalled() -> None:
     stranger = replace(known(identify(os.getpid())), start_ticks=1)
 
     assert send_signal(stranger, signal.SIGKILL) is False
+
+
+def test_that_a_process_cannot_be_signalled_now_is_told_from_that_it_is_gone(
+    tmp_path: Path,
+) -> None:
+    one = child(tmp_path, SLEEP)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/", os.O_RDONLY)
+    os.close(free)
+
+    for left in (0, 1):  # for the pidfd, and then for what is read of it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + left, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                send_signal(known(one.identity), signal.SIGKILL)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    ended(one)
+
+
+def test_a_process_that_cannot_be_ended_now_is_ended_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    one = child(tmp_path, SLEEP)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def story() -> list[Identity]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            with pytest.raises(PassingError, match=r"cannot be ended now: too many open files"):
+                await end([known(one.identity)], grace_s=0)
+            ending = asyncio.create_task(end([known(one.identity)], grace_s=10))
+            await asyncio.sleep(0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return await ending
+
+    assert asyncio.run(story()) == [one.identity]
+    assert asyncio.run(one.wait()) == Exit(signal="SIGTERM")
 
 
 def test_a_child_that_ends_tells_its_code(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from palingenesis.core.errors import PassingError
 from palingenesis.processes.identity import (
     Identity,
     is_alive,
@@ -30,6 +31,7 @@ _GET_INFO: Final = 3 << 30 | _INFO_SIZE << 16 | 0xFF << 8 | 11
 is asked for, and then of what is told, and ends with the wait status."""
 _INFO_EXIT: Final = 1 << 3
 _AGAIN_S: Final = 0.2
+_KILLED_S: Final = 5.0
 _BY_HAND: Final = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"})
 
 
@@ -114,9 +116,13 @@ async def is_gone_within(identity: Identity, seconds: float) -> bool:
 async def end(identities: Iterable[Identity], *, grace_s: float) -> list[Identity]:
     """Ask each process to end, and kill those that still run after the grace.
 
-    Returns those that were alive when we began.
+    One that cannot be reached now is tried again for as long. Returns those that were alive when we
+    began.
+
+    Raises:
+        PassingError: one could not be reached, and may live.
     """
-    asked = [who for who in identities if send_signal(who, signal.SIGTERM)]
+    asked = [who for who in identities if await _reached(who, signal.SIGTERM, grace_s)]
     if not asked:
         return []
     async with asyncio.TaskGroup() as group:
@@ -126,8 +132,26 @@ async def end(identities: Iterable[Identity], *, grace_s: float) -> list[Identit
 
 
 async def _end_one(identity: Identity, grace_s: float) -> None:
-    if not await is_gone_within(identity, grace_s) and send_signal(identity, signal.SIGKILL):
-        await is_gone_within(identity, 5.0)
+    if await is_gone_within(identity, grace_s):
+        return
+    if await _reached(identity, signal.SIGKILL, _KILLED_S):
+        await is_gone_within(identity, _KILLED_S)
+
+
+async def _reached(identity: Identity, number: signal.Signals, within_s: float) -> bool:
+    """See `send_signal`; tried again and again where it cannot be done at once."""
+    why: OSError | None = None
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                try:
+                    return send_signal(identity, number)
+                except OSError as error:
+                    why = error
+                await a_while()
+    except TimeoutError:
+        told = (why.strerror or str(why)).lower() if why is not None else "no time"
+        raise PassingError(f"process {identity.pid} cannot be ended now: {told}") from why
 
 
 def _how_it_ended(pidfd: int, identity: Identity) -> Exit:

@@ -103,12 +103,16 @@ def wait_status(stat: str, identity: Identity) -> int | None:
 
 
 def send_signal(identity: Identity, number: signal.Signals) -> bool:
-    """Signal exactly this process; False when it is gone."""
+    """Signal exactly this process; False when it is gone.
+
+    Raises:
+        OSError: it cannot be reached now: there are no descriptors, or nothing can be read of it.
+    """
     fd = open_pidfd(identity)
     if fd is None:
         return False
     try:
-        if identify(identity.pid) != identity:
+        if who_has(identity.pid) != identity:
             return False
         signal.pidfd_send_signal(fd, number)
     except (ProcessLookupError, PermissionError):
