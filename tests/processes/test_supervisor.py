@@ -1,5 +1,6 @@
 """The service manager hears what it has to, through a real socket, and nothing waits for it."""
 
+import resource
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -81,6 +82,19 @@ def test_a_manager_that_has_gone_or_does_not_read_keeps_nobody_waiting(tmp_path:
 
     assert 0 < len(deaf.heard()) < 10_000
     deaf.close()
+
+
+def test_the_manager_hears_of_us_although_there_are_no_descriptors(ear: Ear):
+    supervisor = Supervisor(ear.address)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        supervisor.alive("")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert ear.heard() == ["WATCHDOG=1"]
 
 
 def test_its_variables_are_taken_so_that_nobody_we_start_speaks_for_us(ear: Ear):

@@ -7,6 +7,7 @@ listen is the manager's trouble.
 """
 
 import socket
+import weakref
 from collections.abc import MutableMapping
 from contextlib import suppress
 from datetime import timedelta
@@ -28,6 +29,10 @@ class Supervisor:
         """Whether it was told that we have started."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._status = ""
+        self._door = _opened() if address else None
+        """Opened at once: a manager that hears nothing for lack of descriptors would end us."""
+        if self._door is not None:
+            weakref.finalize(self, self._door.close)
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> "Supervisor":
@@ -74,8 +79,14 @@ class Supervisor:
         return [f"STATUS={line}"]
 
     def _tell(self, *lines: str) -> None:
-        if not self._address:
-            return
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
-            door.setblocking(False)  # noqa: FBT003  it takes no keyword
-            door.sendto("\n".join(lines).encode("utf-8", "replace"), self._address)
+        if self._door is not None:
+            with suppress(OSError):
+                self._door.sendto("\n".join(lines).encode("utf-8", "replace"), self._address)
+
+
+def _opened() -> socket.socket | None:
+    with suppress(OSError):
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        door.setblocking(False)  # noqa: FBT003  it takes no keyword
+        return door
+    return None
