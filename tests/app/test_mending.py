@@ -1,9 +1,11 @@
 """Damage is told once, by a notice that survives a crash; without a beginning nothing is done."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +134,23 @@ def test_a_lost_policy_is_read_anew_from_its_file(tmp_path):
 
     assert recovered.world.policy == "", "so its file is adopted"
     assert recovered.policy.rules == ()
+
+
+class OfAnotherVersion(SqliteJournal):
+    """What it keeps of a policy is a form that nobody knows any more."""
+
+    def policy(self, digest: str) -> tuple[str, Mapping[str, Any]] | None:
+        return "night", {"version": 99}
+
+
+def test_so_is_one_of_a_form_that_is_not_known_any_more(tmp_path):
+    a_night(tmp_path / "journal.db")
+
+    with OfAnotherVersion.open(tmp_path / "journal.db") as journal:
+        recovered = recover(journal)
+
+    assert (recovered.world.policy, recovered.policy.rules) == ("", ())
+    assert recovered.broken is None
 
 
 @pytest.mark.parametrize("paused", [False, True])

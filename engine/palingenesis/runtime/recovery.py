@@ -113,13 +113,18 @@ def recover(memory: Memory) -> Recovered:
 
 def _candidate_of(memory: Memory, world: World) -> Policy | None:
     """The policy in shadow; None when there is none, or the journal lost it: it never acts."""
-    found = memory.policy(world.shadow.digest) if world.shadow is not None else None
-    return build(found[1]) if found is not None else None
+    return _kept(memory, world.shadow.digest) if world.shadow is not None else None
 
 
 def _policy_of(memory: Memory, digest: str) -> Policy | None:
     """The policy that was in force; None: damage took it, so it is read anew from its file."""
-    if not digest:
-        return build(NOTHING_YET)
+    return _kept(memory, digest) if digest else build(NOTHING_YET)
+
+
+def _kept(memory: Memory, digest: str) -> Policy | None:
+    """A policy as the journal kept it; None: it is lost, or of a form that is not known any more."""
     found = memory.policy(digest)
-    return build(found[1]) if found is not None else None
+    try:
+        return build(found[1]) if found is not None else None
+    except PalingenesisError:
+        return None
