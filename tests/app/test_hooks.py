@@ -260,6 +260,23 @@ def test_a_program_that_others_can_change_is_not_run(tmp_path: Path, before: tup
     assert outcome.detail.endswith(f"(chmod go-w {path})")
 
 
+def test_a_script_that_cannot_be_looked_at_is_not_run(tmp_path: Path):
+    path = tmp_path / "hook.sh"
+    path.symlink_to(path)  # as behind a folder that is closed to us, nobody can tell what it is
+    hooks = ConfiguredHooks({"backup": HookConfig(argv=("/bin/echo", str(path)))}, {})
+
+    detail = asyncio.run(hooks.run(RUN)).detail
+
+    assert detail.startswith(f"hook backup is not run: {path} cannot be looked at: too many levels")
+
+
+@pytest.mark.parametrize("word", ["/nowhere/hook.sh", "/etc/passwd/hook.sh", f"/{'x' * 300}/"])
+def test_an_argument_that_names_no_file_is_an_argument(word: str):
+    hooks = ConfiguredHooks({"backup": HookConfig(argv=("/bin/echo", word))}, {})
+
+    assert asyncio.run(hooks.run(RUN)).result is Result.OK
+
+
 def test_what_a_hook_says_cannot_steer_a_terminal(tmp_path: Path):
     outcome = ran(tmp_path, "print('\\x1b[2Jowned\\x07')")
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +14,7 @@ from palingenesis.core.effects import Run
 from palingenesis.core.facts import show_duration
 from palingenesis.core.values import Result
 from palingenesis.processes.commands import Ran, run_to_end
+from palingenesis.runtime.bounded_file import why_not
 from palingenesis.runtime.config import HookConfig
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.ports import Outcome, Void, stands
@@ -22,6 +25,7 @@ OUTPUT_BYTES_MAX: Final = 64 * 1024
 _AT_ONCE: Final = 4
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _TOLD: Final = 300
+_NO_FILE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
 class ConfiguredHooks:
@@ -85,16 +89,35 @@ def program_of(argv: Sequence[str]) -> str | None:
 
 
 def why_unsafe(argv: Sequence[str]) -> str:
-    """Why a program, or a script that it is given, must not run: others can change it."""
+    """Why a program, or a script that it is given, must not run: others may change it."""
     program = program_of(argv) or argv[0]
     for word in (program, *argv[1:]):
         path = Path(word)
-        with contextlib.suppress(OSError, ValueError):
-            if path.is_absolute() and path.is_file() and os.access(path, os.X_OK):
-                why = why_untrusted(path)
-                if why:
-                    return f"{why} ({way_out(path)})"
+        with contextlib.suppress(ValueError):  # it names no file
+            try:
+                why = why_untrusted(path) if _is_program(path) else ""
+            except OSError as error:
+                return f"{path} cannot be looked at: {why_not(error)}"
+            if why:
+                return f"{why} ({way_out(path)})"
     return ""
+
+
+def _is_program(path: Path) -> bool:
+    """Whether it can be run.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    if not path.is_absolute():
+        return False
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return False
+        raise
+    return stat.S_ISREG(kind) and os.access(path, os.X_OK)
 
 
 def _outcome(name: str, hook: HookConfig, ran: Ran) -> Outcome:
