@@ -258,12 +258,15 @@ class QuickClock:
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
+        self.stands = False
+        """Whether everything happens in one moment, however long somebody waits in it."""
 
     def now(self) -> datetime:
         return self.at
 
     async def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
+        if not self.stands:
+            self.at += timedelta(seconds=seconds)
         await asyncio.sleep(min(seconds, 0.01))
 
 

@@ -117,6 +117,17 @@ async def listed(told: Told) -> None:
     await asyncio.sleep(0.05)
 
 
+async def last_words(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
+    """She says something, which nobody hears, and in the same moment the server dies."""
+    server.clock.stands = True
+    said_at = int(server.clock.now().timestamp() * 1000)
+    fake.messages["ses_1"].append(user(3, time={"created": said_at}))
+    fake.sessions["ses_1"]["time"]["updated"] = said_at
+    server.is_killed()
+    await told.wait(ev.AgentDown)
+    server.clock.stands = False
+
+
 def speaks(fake: FakeOpenCode, message: dict[str, Any]) -> None:
     fake.messages["ses_1"].append(message)
     fake.push("message.updated", info=message["info"])
@@ -416,10 +427,7 @@ def test_what_she_said_right_before_the_server_died_is_told_after_its_restart(
             speaks(fake, answer(2))
             fake.idle()
             await told.wait(ev.SessionStopped)
-        said_at = int(server.clock.now().timestamp() * 1000)
-        fake.messages["ses_1"].append(user(3, time={"created": said_at}))
-        fake.sessions["ses_1"]["time"]["updated"] = said_at
-        server.is_killed()
+        await last_words(fake, told, server)
         await told.wait(ev.AgentUp, 2)
         stop = await told.wait(ev.SessionStopped, 1 + was_known)
 
@@ -453,11 +461,7 @@ def test_what_rested_when_the_server_died_is_not_told_again() -> None:
 def test_what_she_said_before_two_deaths_in_a_row_is_told_after_the_second() -> None:
     async def scene(fake: FakeOpenCode, told: Told, server: FakeServer) -> None:
         await listed(told)
-        said_at = int(server.clock.now().timestamp() * 1000)
-        fake.messages["ses_1"].append(user(3, time={"created": said_at}))
-        fake.sessions["ses_1"]["time"]["updated"] = said_at
-        server.is_killed()
-        await told.wait(ev.AgentDown)
+        await last_words(fake, told, server)
         server.clock.at += timedelta(seconds=12)
         server.is_killed()
         await told.wait(ev.AgentDown, 2)
