@@ -122,7 +122,7 @@ def _policy_of(memory: Memory, digest: str) -> Policy | None:
 
 
 def _kept(memory: Memory, digest: str) -> Policy | None:
-    """A policy as the journal kept it; None: it is lost, or of a form that is not known any more."""
+    """A policy as the journal kept it; None: it is lost, or of a form that nobody knows now."""
     found = memory.policy(digest)
     try:
         return build(found[1]) if found is not None else None

@@ -129,6 +129,39 @@ def test_a_silent_rerun_says_nothing_under_a_key_of_ours() -> None:
     performed(SILENT, expect)
 
 
+LARGE = "x" * (17 * 1024 * 1024)
+
+
+def test_an_older_message_that_is_too_large_to_be_read_is_in_nobodys_way() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        fake.messages["ses_1"] = [user(0), answer(1, text=LARGE), refused(2)]
+
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        assert len(fake.prompts) == 1
+
+    performed(SILENT, expect, before=before)
+
+
+def test_what_came_before_it_is_neither_decided_about_nor_sent_again() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        fake.messages["ses_1"] = [user(0), user(1, text=LARGE), refused(2)]
+
+    def nothing_to_send(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.detail == "there is no prompt to send again"
+        assert fake.prompts == []
+
+    def moved_on(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.SUPERSEDED
+        assert fake.prompts == []
+
+    performed(ef.Retry(**BASE, id="7.0", stop=STOP), nothing_to_send, before=before)
+    earlier = f"{message_key(0)}:end"
+    performed(ef.Retry(**BASE, id="7.0", stop=earlier), moved_on, before=before)
+
+
 def test_right_after_our_own_start_the_server_is_waited_for() -> None:
     async def story(fake: FakeOpenCode) -> None:
         answers_at_once(fake)

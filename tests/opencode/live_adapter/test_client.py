@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.messages import Large
 from palingenesis.assistants.opencode.signals import Idle, ServerConnected
 from palingenesis.core.errors import (
     AssistantDeniedError,
@@ -147,13 +148,14 @@ def test_messages_that_are_too_large_are_passed_by_but_never_the_newest() -> Non
         picture = user(1, text="x" * (17 * 1024 * 1024))
         fake.messages["ses_1"] = [picture, user(2), picture, picture, user(5)]
         async with client(fake) as opencode:
-            found = await opencode.messages("ses_1", limit=10, passes_large=True)
-            few = await opencode.messages("ses_1", limit=3, passes_large=True)
+            found = await opencode.messages("ses_1", limit=10, large=Large.PASSED)
+            few = await opencode.messages("ses_1", limit=3, large=Large.PASSED)
+            newest = await opencode.messages("ses_1", limit=10, large=Large.ENDS)
             fake.messages["ses_1"].append(picture)
             with pytest.raises(AssistantTooLargeError):
-                await opencode.messages("ses_1", limit=10, passes_large=True)
+                await opencode.messages("ses_1", limit=10, large=Large.PASSED)
 
-        assert (found, few) == ([user(2), user(5)], [user(5)])
+        assert (found, few, newest) == ([user(2), user(5)], [user(5)], [user(5)])
 
     play(story)
 

@@ -18,7 +18,7 @@ from palingenesis.assistants.opencode.listings import (
     read_sessions,
     read_statuses,
 )
-from palingenesis.assistants.opencode.messages import Todo, read_todos
+from palingenesis.assistants.opencode.messages import Large, Todo, read_todos
 from palingenesis.assistants.opencode.signals import (
     Asked,
     Busy,
@@ -185,12 +185,12 @@ class OpenCode:
         return read_sessions(await self._list(f"/session/{quote(session)}/children"))
 
     async def messages(
-        self, session: str, *, limit: int | None = None, passes_large: bool = False
+        self, session: str, *, limit: int | None = None, large: Large = Large.RAISED
     ) -> list[Mapping[str, object]]:
         """The newest `limit` messages, or all of them, oldest first, as raw `{info, parts}`.
 
         Raises:
-            AssistantTooLargeError: one is too large; the newest, if it `passes_large` ones by.
+            AssistantTooLargeError: one is too large; the newest, unless any is `RAISED`.
         """
         pages: list[list[Mapping[str, object]]] = []
         before, size, left = "", limit or _PAGE, limit
@@ -203,9 +203,9 @@ class OpenCode:
                 if size > 1:
                     size = max(1, size // _SMALLER)
                     continue
-                if not (passes_large and pages):
+                if large is Large.RAISED or not pages:
                     raise
-                page, before = [], error.older
+                page, before = [], error.older if large is Large.PASSED else ""
             pages.append(page)
             left = left - max(len(page), 1) if left is not None else None
             size = min(size * 2, _PAGE)  # the others may be small again

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.ids import prompt_ids
-from palingenesis.assistants.opencode.messages import Message, read_message
+from palingenesis.assistants.opencode.messages import Large, Message, read_message
 from palingenesis.assistants.opencode.signals import (
     Asked,
     Busy,
@@ -75,7 +75,7 @@ async def read_standing(client: OpenCode, session: str) -> Standing | None:
     family = {session}
     if any(one.session != session for one in asked):
         family |= {child.id for child in await client.children(session)}
-    raw = await client.messages(session, limit=NEWEST)
+    raw = await client.messages(session, limit=NEWEST, large=Large.ENDS)
     said = tuple(message for message in map(read_message, raw) if message is not None)
     if not said or len(said) < len(raw):
         raise AssistantGarbageError("its messages cannot be read")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import Final, Literal
 
 from palingenesis.assistants.opencode.ids import is_ours
@@ -105,6 +106,16 @@ class Part:
 
 _GOES_ON: Final = frozenset({"", "tool-calls", "unknown"})
 """How an answer ends that another one follows in the same turn, or that has no end."""
+
+
+class Large(Enum):
+    """What is done about a message that is too large to be read, if it is not the newest."""
+
+    RAISED = auto()
+    PASSED = auto()
+    """It is left out."""
+    ENDS = auto()
+    """It is left out, and so is whatever is older: nobody knows what it said to that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

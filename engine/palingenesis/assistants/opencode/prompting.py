@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.freshness import has_answer
 from palingenesis.assistants.opencode.ids import prompt_ids
-from palingenesis.assistants.opencode.messages import Message, read_message
+from palingenesis.assistants.opencode.messages import Large, Message, read_message
 from palingenesis.assistants.opencode.signals import SessionSummary
 from palingenesis.core.effects import Effect
 from palingenesis.core.errors import AssistantSilentError
@@ -71,7 +71,7 @@ class Prompting:
         while True:
             if session.id in await client.statuses(session.directory):
                 return True
-            raw = await client.messages(session.id, limit=_NEWEST)
+            raw = await client.messages(session.id, limit=_NEWEST, large=Large.ENDS)
             said = tuple(message for message in map(read_message, raw) if message is not None)
             if has_answer(said, message_id):
                 return True

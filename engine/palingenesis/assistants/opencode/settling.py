@@ -11,7 +11,7 @@ from palingenesis.assistants.opencode.book import SPINNING, Book
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.life import Activity
 from palingenesis.assistants.opencode.lineage import inherited
-from palingenesis.assistants.opencode.messages import Message, read_message
+from palingenesis.assistants.opencode.messages import Large, Message, read_message
 from palingenesis.assistants.opencode.reading import Owner, retrying_stop, stop_of, unread_stop
 from palingenesis.assistants.opencode.running import Running
 from palingenesis.assistants.opencode.signals import Retry
@@ -364,7 +364,7 @@ class Settling:
 
 
 async def _passing_large(client: OpenCode, session: str, limit: int) -> tuple[Message, ...]:
-    return _readable(await client.messages(session, limit=limit, passes_large=True))
+    return _readable(await client.messages(session, limit=limit, large=Large.PASSED))
 
 
 async def _described(client: OpenCode, session: str) -> Mapping[str, object]:
