@@ -1,10 +1,12 @@
 """`health`: one word, and why; the recipe `health | grep -q degraded` works as written."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from palingenesis.runtime.refusals import CONFIG_REFUSED
+from palingenesis.runtime.views import instant
 from tests.cli.test_commands import Say, daemon, say
 from tests.control.doors import Served, a_session
 
@@ -38,6 +40,45 @@ def test_an_agent_that_is_down_degrades_it_and_says_why(say: Say, daemon: Served
         "degraded",
         "  agent: opencode is not up: nobody listens",
     ]
+
+
+def began(seconds_ago: int) -> dict[str, object]:
+    at = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+    return {"at": instant(at), "since": instant(at - timedelta(seconds=seconds_ago))}
+
+
+def test_a_server_that_is_not_reached_yet_right_after_the_start_is_no_illness(
+    say: Say, daemon: Served
+):
+    daemon.door.agent_changes = {"up": False, "heard": False, "detail": "not reached yet"}
+    daemon.door.changes = began(20)
+
+    said = say("health")
+
+    assert said.code == 75
+    assert said.out.splitlines() == [
+        "starting",
+        "  start: opencode is not reached yet: the daemon has begun a moment ago",
+        "    → palingenesis status",
+    ]
+    assert say("status").out.startswith("starting")
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "heard", "paused"),
+    [(60, False, False), (20, True, False), (20, False, True)],
+    ids=["for too long", "it was found down", "and more is amiss"],
+)
+def test_but_only_as_long_as_that_is_usual_and_nothing_else_is_amiss(
+    say: Say, daemon: Served, seconds_ago: int, heard: bool, paused: bool
+):
+    daemon.door.agent_changes = {"up": False, "heard": heard, "detail": "not reached yet"}
+    daemon.door.changes = {**began(seconds_ago), "paused": paused}
+
+    said = say("health")
+
+    assert said.code == 1
+    assert said.out.startswith("degraded\n")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ The word is about palingenesis, not about the work: a session that waits for its
 illness of ours, and is told beside it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import click
@@ -23,9 +24,16 @@ Examples:
   palingenesis health --json | jq -r '.complaints[].fix'
 """
 
-_COLORS: Final = {"healthy": "green", "degraded": "yellow", "unresponsive": "red", "down": "red"}
+_COLORS: Final = {
+    "healthy": "green",
+    "starting": "yellow",
+    "degraded": "yellow",
+    "unresponsive": "red",
+    "down": "red",
+}
 _CODES: Final = {
     "healthy": ExitCode.OK,
+    "starting": ExitCode.TRY_AGAIN,
     "degraded": ExitCode.FAILURE,
     "down": ExitCode.NOT_RUNNING,
     "unresponsive": ExitCode.TIMEOUT,
@@ -33,6 +41,9 @@ _CODES: Final = {
 NEEDS_A_PERSON: Final = frozenset({"attention", "blocked", "asking"})
 """Statuses of sessions that go on only with their person."""
 _SENSOR: Final = "the sensor of "
+_START: Final = "start"
+_STARTS_WITHIN: Final = timedelta(minutes=1)
+"""A server is ready within half a minute; one that we left, or its rest, is dealt with before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +51,8 @@ class Complaint:
     """One thing that is not as it should be, and the command that shows or mends it."""
 
     about: str
-    """One word for programs: `hold`, `pause`, `journal`, `policy`, `agent`, `rail`, `notices`,
-    `sensor`, `config`, `daemon`."""
+    """One word for programs: `hold`, `pause`, `journal`, `policy`, `agent`, `start`, `rail`,
+    `notices`, `sensor`, `config`, `daemon`."""
     text: str
     fix: str
 
@@ -50,9 +61,10 @@ class Complaint:
 @click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
 @click.pass_context
 def health(ctx: click.Context, as_json: bool) -> None:
-    """One word: healthy, degraded, unresponsive or down; then why, one line each.
+    """One word: healthy, starting, degraded, unresponsive or down; then why, one line each.
 
-    Exit code 0 when healthy, 1 when degraded, 3 when down, 6 when it does not answer.
+    Exit code 0 when healthy, 75 when starting, 1 when degraded, 3 when down, 6 when it does not
+    answer.
     """
     complaints: list[Complaint] = []
     waiting: list[str] = []
@@ -67,7 +79,7 @@ def health(ctx: click.Context, as_json: bool) -> None:
     else:
         complaints = complaints_of(told)
         waiting = [row["id"] for row in told["sessions"] if row["status"] in NEEDS_A_PERSON]
-        word = "degraded" if complaints else "healthy"
+        word = word_for(complaints)
     if as_json:
         say_json(
             {
@@ -92,6 +104,13 @@ def _say(word: str, complaints: list[Complaint], waiting: int) -> None:
     if waiting:
         verb = "waits" if waiting == 1 else "wait"
         click.echo(f"  {count_of(waiting, 'session')} {verb} for you: palingenesis status")
+
+
+def word_for(complaints: Collection[Complaint]) -> str:
+    """`healthy`, `degraded`, or `starting`: nothing is amiss but that it began a moment ago."""
+    if not complaints:
+        return "healthy"
+    return "starting" if all(one.about == _START for one in complaints) else "degraded"
 
 
 def complaints_of(told: Status) -> list[Complaint]:
@@ -144,8 +163,13 @@ def _of_policy(told: Status) -> Complaint:
 def _of_agents(told: Status) -> list[Complaint]:
     found = []
     now = read_time(told["at"])
+    began = read_time(told["since"])
+    starts = now is not None and began is not None and now - began < _STARTS_WITHIN
     for agent in told["agents"]:
-        if not agent["up"]:
+        if starts and not agent["up"] and not agent.get("heard", True):
+            text = f"{agent['id']} is not reached yet: the daemon has begun a moment ago"
+            found.append(Complaint(about=_START, text=text, fix="palingenesis status"))
+        elif not agent["up"]:
             detail = f": {agent['detail']}" if agent["detail"] else ""
             text = f"{agent['id']} is not up{detail}"
             found.append(Complaint(about="agent", text=text, fix="palingenesis doctor"))

@@ -22,7 +22,7 @@ from palingenesis.runtime.door import (
 )
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.spans import say_span
-from palingenesis.surfaces.cli.health import NEEDS_A_PERSON, complaints_of
+from palingenesis.surfaces.cli.health import NEEDS_A_PERSON, complaints_of, word_for
 from palingenesis.surfaces.cli.limit_text import say_limit
 from palingenesis.surfaces.cli.saved_text import say_saved
 from palingenesis.surfaces.cli.wording import (
@@ -68,8 +68,7 @@ def _say_verdict(told: Status, now: datetime) -> None:
     complaints = complaints_of(told)
     needed = sum(row["status"] in NEEDS_A_PERSON for row in told["sessions"])
     color = "red" if needed or told["safe_hold"] else "yellow" if complaints else "green"
-    word = "degraded" if complaints else "healthy"
-    parts = [click.style(word, fg=color, bold=True), *_counted(told["sessions"], now)]
+    parts = [click.style(word_for(complaints), fg=color, bold=True), *_counted(told["sessions"], now)]
     if told["sessions"]:
         who = f"{count_of(needed, 'session')} {'waits' if needed == 1 else 'wait'} for you"
         parts.append(click.style(who if needed else "nothing waits for you", fg=color, bold=True))
