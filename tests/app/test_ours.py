@@ -53,6 +53,13 @@ def test_a_program_whose_link_is_lost_is_looked_for_when_we_start_again_and_one_
     assert remembered(life.world) == ()
 
 
+def test_nobody_is_missed_while_nothing_can_be_taken_in_for_that_end_may_be_told_already():
+    life = at_home(STUBBORN, HERS)
+    life.take(replace(up(HERS)(life), pid=100))
+
+    assert remembered(life.world, still=True) == ()
+
+
 def test_a_program_that_is_only_observed_is_remembered_as_well():
     life = at_home(STUBBORN, SEEN)
     life.take(replace(up(SEEN)(life), pid=300, ends_itself=True))

@@ -184,7 +184,7 @@ class Daemon:
             dice=self._dice,
             server_url=server_url,
             at_work=lambda agent: self._at_start.get(agent, ()),
-            remembered=lambda: remembered(self.loop.world),
+            remembered=lambda: remembered(self.loop.world, still=bool(self.loop.journal_trouble)),
             under_way=lambda agent: under_way(self.loop.world, agent),
             believed=lambda agent: at_work(self.loop.world, agent),
             owned=lambda: owned(self.loop.world),

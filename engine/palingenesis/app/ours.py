@@ -21,8 +21,14 @@ def to_look_for(world: World) -> Mapping[AgentId, frozenset[SessionId]]:
     return found
 
 
-def remembered(world: World) -> tuple[Remembered, ...]:
-    """The programs of the person's own that live, as far as we know."""
+def remembered(world: World, *, still: bool = False) -> tuple[Remembered, ...]:
+    """The programs of the person's own that live, as far as we know.
+
+    None while nothing can be taken in (`still`): whoever watches one has told its end by then,
+    which nobody knows yet, and a second telling would be a second stop.
+    """
+    if still:
+        return ()
     return tuple(
         Remembered(
             pid=agent.pid,
