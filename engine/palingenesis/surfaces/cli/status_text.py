@@ -68,7 +68,10 @@ def _say_verdict(told: Status, now: datetime) -> None:
     complaints = complaints_of(told)
     needed = sum(row["status"] in NEEDS_A_PERSON for row in told["sessions"])
     color = "red" if needed or told["safe_hold"] else "yellow" if complaints else "green"
-    parts = [click.style(word_for(complaints), fg=color, bold=True), *_counted(told["sessions"], now)]
+    parts = [
+        click.style(word_for(complaints), fg=color, bold=True),
+        *_counted(told["sessions"], now),
+    ]
     if told["sessions"]:
         who = f"{count_of(needed, 'session')} {'waits' if needed == 1 else 'wait'} for you"
         parts.append(click.style(who if needed else "nothing waits for you", fg=color, bold=True))
