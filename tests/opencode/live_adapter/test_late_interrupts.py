@@ -13,6 +13,7 @@ from tests.opencode.live_adapter.fake import (
     Json,
     answer,
     message_key,
+    ms,
     refused,
     user,
 )
@@ -35,6 +36,13 @@ def waits(attempt: int, *said: Json) -> Callable[[FakeOpenCode], None]:
 def rests(*said: Json) -> Callable[[FakeOpenCode], None]:
     def begin(fake: FakeOpenCode) -> None:
         fake.messages["ses_1"] = [user(1), *said]
+
+    return begin
+
+
+def says(*said: Json) -> Callable[[FakeOpenCode], None]:
+    def begin(fake: FakeOpenCode) -> None:
+        fake.messages["ses_1"] = list(said)
 
     return begin
 
@@ -121,6 +129,22 @@ def test_a_turn_that_ran_when_it_was_ordered_is_ended() -> None:
     after_her = replace(WHATEVER_RUNS, ordered=START + timedelta(seconds=2))
 
     performed(after_her, ended, before=spins(answer(2, finish=None, text="")))
+
+
+def test_what_was_said_before_the_clock_was_set_back_keeps_nobody_from_a_session_at_rest() -> None:
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert (outcome.result, outcome.detail, fake.aborted) == (Result.OK, "it was idle", [])
+
+    hours_back = replace(WHATEVER_RUNS, ordered=START - timedelta(hours=2))
+    tomorrow = user(1, time={"created": ms(START + timedelta(hours=2))})
+    performed(hours_back, expect, before=says(tomorrow, answer(2)))
+
+
+def test_what_she_said_since_the_order_is_left_alone_although_it_rests_by_now() -> None:
+    before_her = replace(WHATEVER_RUNS, ordered=START - timedelta(hours=2))
+    just_now = user(1, time={"created": ms(START - timedelta(hours=1))})
+
+    performed(before_her, superseded, before=says(just_now, answer(2)))
 
 
 def test_an_answer_that_no_abort_has_completed_was_cut_off_with_its_server() -> None:

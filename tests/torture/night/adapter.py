@@ -507,7 +507,10 @@ class Actuator:
 def _is_hers(view: View, effect: effects.Interrupt, house: House) -> bool:
     """Whether a person began the newest turn after the order to end it."""
     since = [house.instant(said.wall) for said in view.said if said.who == "person"]
-    return effect.ordered is not None and bool(since) and since[-1] > effect.ordered
+    if effect.ordered is None or not since:
+        return False
+    said_before = view.doing == "rest" and since[-1] > house.instant(house.wall)
+    return since[-1] > effect.ordered and not said_before
 
 
 def _stands_at(view: View | None) -> dict[str, str]:
