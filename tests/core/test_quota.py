@@ -389,6 +389,20 @@ def test_a_session_that_stopped_for_something_else_waits_for_the_reset_too():
     assert ships.asked_since(START) == [0]
 
 
+def test_one_that_another_limit_holds_until_its_reset_holds_up_nobody_in_the_line_of_this_one():
+    ships = Fleet(policy(rule("always", "", "resume")), 3)
+    ships.refuse(0, "rate_limit")
+    ships.refuse(1, "rate_limit")
+    ships.refuse(2, resets=REOPENS)
+    ships.told.clear()
+
+    ships.after(3600)
+
+    assert [number for _, number in ships.asked] == [0, 2, 1]
+    ticks = [one for one in ships.told if isinstance(one, events.Ticked)]
+    assert len(ticks) < 10
+
+
 def test_one_that_waits_for_the_reset_holds_up_nobody_who_may_ask_before_it():
     ships = Fleet(TIRELESS, 3)
     ships.refuse(0)

@@ -115,7 +115,7 @@ def _before(draft: Draft, session: Session, plan: Plan, key: str, quota: Quota) 
     slot = quota.next_at
     if slot is not None and draft.at < slot:
         return Later(until=slot, rail=f"its turn at {name}", line=key)
-    better = any(_is_ready(draft, one, key, quota) and rank(one) < rank(session) for one in others)
+    better = any(_is_ready(draft, one, key) and rank(one) < rank(session) for one in others)
     if better:
         until = draft.at + gap_after(draft, key, quota)
         return Later(until=until, rail=f"its turn at {name}", line=key)
@@ -129,15 +129,17 @@ def _shares(other: Session, session: Session, quota: Quota) -> bool:
     return concerns(quota, place_of(other))
 
 
-def _is_ready(draft: Draft, other: Session, key: str, quota: Quota) -> bool:
+def _is_ready(draft: Draft, other: Session, key: str) -> bool:
     """Whether another session could be asked there now, if it were its turn."""
     plan = other.plan
     if other.status is not Status.WAITING or plan is None or plan.deadline is None:
         return False
     if plan.line != key:
         return plan.deadline <= draft.at
-    floor = _floor(other, plan, key, quota) if quota.closed else None
-    return floor is None or floor <= draft.at
+    place = place_of(other)
+    shut = [(it, one) for it, one in draft.world.quota.items() if one.closed]
+    floors = [_floor(other, plan, it, one) for it, one in shut if concerns(one, place)]
+    return all(floor is None or floor <= draft.at for floor in floors)
 
 
 def _floor(session: Session, plan: Plan, key: str, quota: Quota) -> datetime | None:
