@@ -14,7 +14,7 @@ from palingenesis.core.errors import JournalError
 from palingenesis.core.values import Result, Severity
 from palingenesis.journal import SqliteJournal
 from palingenesis.runtime import door
-from palingenesis.runtime.loop import Loop
+from palingenesis.runtime.loop import Loop, Performer
 from palingenesis.runtime.ports import Entry
 from tests.core.life import Life
 from tests.core.policies import NIGHT
@@ -99,3 +99,26 @@ def test_status_is_told_although_nobody_can_tell_how_large_the_journal_is(tmp_pa
         _, front = front_of(journal, {})
 
         assert front.status()["journal"]["bytes"] == 0
+
+
+def test_a_session_cannot_be_released_alone_while_all_are_paused(tmp_path: Path):
+    async def told() -> tuple[door.Answer, door.Answer]:
+        with SqliteJournal.open(tmp_path / "journal.db") as journal:
+            loop, front = front_of(journal, {})
+            ours = str(next(iter(loop.world.sessions)))
+            async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(loop.run(cast("Performer", None)))
+                await front.command("pause", None, "ada")
+                alone = await front.command("resume", ours, "ada")
+                await front.command("resume", None, "ada")
+                everything = await front.command("resume", ours, "ada")
+                running.cancel()
+            return alone, everything
+
+    alone, everything = asyncio.run(told())
+
+    assert not alone["ok"]
+    assert alone["message"].endswith(
+        "nothing is done for it until `palingenesis resume`, for all are paused"
+    )
+    assert everything["ok"]

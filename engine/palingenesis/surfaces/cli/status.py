@@ -70,7 +70,7 @@ def sessions(desk: Desk, as_json: bool) -> None:
         if chosen:
             click.secho(title, bold=True)
         for row in chosen:
-            click.echo(f"  {say_session(row, short[row['id']], now)}")
+            click.echo(f"  {say_session(row, short[row['id']], now, all_paused=told['paused'])}")
     if not rows:
         click.echo("no sessions yet: open one with 'palingenesis open'")
 

@@ -46,7 +46,7 @@ def say_status(told: Status) -> None:
     _say_warnings(told, now)
     short = short_ids(row["id"] for row in told["sessions"])
     for row in told["sessions"]:
-        _say_session(row, short[row["id"]], now)
+        _say_session(row, short[row["id"]], now, all_paused=told["paused"])
     if not told["sessions"]:
         click.echo("  no supervised sessions: they appear as soon as they work")
     for limit in told["limits"]:
@@ -143,9 +143,9 @@ def _say_notifications(told: Status, now: datetime) -> None:
         _warn(text + (f", last delivered {say_time(last, now)}" if last else ""))
 
 
-def _say_session(row: SessionStatus, short: str, now: datetime) -> None:
+def _say_session(row: SessionStatus, short: str, now: datetime, *, all_paused: bool) -> None:
     mark = click.style("!", fg="red", bold=True) if row["status"] in NEEDS_A_PERSON else " "
-    parts = session_parts(row, short, now)
+    parts = session_parts(row, short, now, all_paused=all_paused)
     for number, line in enumerate(folded(parts, max(0, terminal_width() - 2))):
         click.echo(f"{' ' * _INDENT if number else f'{mark} '}{line}")
 

@@ -94,13 +94,18 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
     return short
 
 
-def say_session(row: SessionStatus, short: str, now: datetime) -> str:
+def say_session(row: SessionStatus, short: str, now: datetime, *, all_paused: bool = False) -> str:
     """One session in one line: what it does; if it waits: for what, until when, what then, who."""
-    return " · ".join(session_parts(row, short, now))
+    return " · ".join(session_parts(row, short, now, all_paused=all_paused))
 
 
-def session_parts(row: SessionStatus, short: str, now: datetime) -> list[str]:
-    """The pieces of a session's line, the most telling first."""
+def session_parts(
+    row: SessionStatus, short: str, now: datetime, *, all_paused: bool = False
+) -> list[str]:
+    """The pieces of a session's line, the most telling first.
+
+    While all are paused (`all_paused`), none can be released alone, and none offers it.
+    """
     name = plain(row["title"], 48) or "(no title)"
     word = click.style(row["status"].replace("_", " "), fg=_COLORS.get(row["status"]))
     parts = [f"{name} ({plain(short)}): {word}{_pending(row, now)}"]
@@ -123,7 +128,7 @@ def session_parts(row: SessionStatus, short: str, now: datetime) -> list[str]:
     if row["context_used"] is not None:
         parts.append(f"context {row['context_used']:.0%}")
     parts += [click.style(f"rail: {plain(rail)}", fg="red") for rail in row["rails"]]
-    return parts + _way_out(row, short)
+    return parts if all_paused and row["status"] == "paused" else parts + _way_out(row, short)
 
 
 def _way_out(row: SessionStatus, short: str) -> list[str]:
