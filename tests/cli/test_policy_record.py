@@ -229,7 +229,7 @@ def test_the_same_test_comes_as_json_with_where_it_is_from(say: Say, night: Nigh
     ("options", "code"),
     [
         (("--decision", "99"), 1),
-        (("--session", "nobody"), 1),
+        (("--session", "nobody"), 2),
         (("--last", "1s"), 1),
         (("--session", "x", "--decision", "1"), 2),
     ],
@@ -242,6 +242,17 @@ def test_what_cannot_be_recorded_is_one_clear_error(say: Say, night: Night, opti
 
     assert (said.code, said.out) == (code, "")
     assert said.err.startswith("error: ")
+
+
+def test_a_session_is_recorded_by_its_title_and_a_wrong_name_is_told(say: Say, night: Night):
+    night.stop("auth")
+
+    titled = recorded(say, night, "--session", 'the "docs')
+    wrong = say("policy", "record", "--session", "nosuch")
+
+    assert "policy: default\n" in titled
+    assert wrong.code == 2
+    assert wrong.err.startswith("error: 'nosuch': no such session\n")
 
 
 def test_without_a_journal_there_is_nothing_to_record(tmp_path: Path, capsys):

@@ -78,7 +78,7 @@ def _known_sessions(journal: ReadOnlyJournal) -> list[Called]:
     return [Called(id=session, title=title) for session, title in titles.items()]
 
 
-def _meant(journal: ReadOnlyJournal, asked: str) -> str:
+def meant_session(journal: ReadOnlyJournal, asked: str) -> str:
     """The session that is meant, as a daemon would understand it.
 
     Raises:
@@ -104,7 +104,7 @@ def read_explanations(
         PalingenesisError: there is no such decision, or no such session.
     """
     with _journal(paths) as journal:
-        whole = _meant(journal, session) if session is not None else None
+        whole = meant_session(journal, session) if session is not None else None
         newest = islice(journal.entries(session=whole, newest_first=True), _LOOKED_BACK)
         removed = journal.removed()
         return explanations(

@@ -18,7 +18,6 @@ from palingenesis.surfaces.cli.wording import say_json
 if TYPE_CHECKING:
     from palingenesis.core.policy.model import Policy
     from palingenesis.core.values import SessionId
-    from palingenesis.core.world import Decision
     from palingenesis.journal import ReadOnlyJournal
     from palingenesis.simulation.testing.incidents import Moment
     from palingenesis.simulation.testing.recording import Draft
@@ -57,13 +56,15 @@ def record(
     code 1 when playing the test differs from what the journal says.
     """
     from palingenesis.surfaces.cli.journal_reading import open_journal
+    from palingenesis.surfaces.cli.offline import meant_session
 
     if sum(option is not None for option in (session, last, decision)) > 1:
         raise click.UsageError("give one of --session, --last, --decision")
     desk = ctx.ensure_object(Desk)
     with open_journal(desk.paths) as journal:
         moments = _moments(journal)
-        wanted = _sessions(moments, session, last, decision)
+        meant = meant_session(journal, session) if session is not None else None
+        wanted = _sessions(moments, meant, last, decision)
         recorded = _Recorded(journal, moments, desk)
         for one in wanted:
             recorded.add(one, decision)
@@ -110,21 +111,13 @@ def _sessions(
         since = SystemClock().now() - last
         decided = [one for one in decided if one.at >= since]
     elif asked is not None:
-        decided = _of_session(decided, asked)[-1:]
+        decided = [one for one in decided if one.session == asked][-1:]
     else:
         decided = decided[-1:]
     found = list(dict.fromkeys(one.session for one in decided if one.session is not None))
     if not found:
         raise PalingenesisError("nothing was decided there", "palingenesis explain --limit 20")
     return found
-
-
-def _of_session(decided: "Sequence[Decision]", asked: str) -> "list[Decision]":
-    known = {one.session for one in decided if one.session is not None}
-    meant = {asked} if asked in known else {one for one in known if one.startswith(asked)}
-    if len(meant) > 1:
-        raise JournalError(f"'{plain(asked, 60)}' could be any of {len(meant)} sessions")
-    return [one for one in decided if one.session in meant]
 
 
 class _Recorded:
