@@ -41,8 +41,10 @@ def _print_once(desk: Desk) -> None:
     view = View(told=client.status(), rows=tuple(rows[-_ROWS:]))
     console = _console(desk)
     width = console.width if sys.stdout.isatty() or "COLUMNS" in desk.environ else _WIDE
-    for line in once(view, width, fancy=_is_fancy()):
-        console.print(line, no_wrap=True, crop=False, overflow="ignore", soft_wrap=True)
+    with console.capture() as frame:  # rich itself calls it a failure when the reader has gone
+        for line in once(view, width, fancy=_is_fancy()):
+            console.print(line, no_wrap=True, crop=False, overflow="ignore", soft_wrap=True)
+    click.echo(frame.get(), nl=False, color=True)
 
 
 def _console(desk: Desk) -> "Console":

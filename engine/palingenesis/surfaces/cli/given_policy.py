@@ -50,6 +50,10 @@ def read_policy(word: str) -> GivenPolicy:
     path = Path(word)
     if word in shipped.policy_names() and not path.exists():
         path = shipped.policy(word)
-    names = ", ".join(shipped.policy_names())
-    raw = read_given(path, hint=f"give a file, or a shipped policy: {names}")
+    raw = read_given(path, hint=shipped_or_file())
     return GivenPolicy(said=word, name=path.stem, raw=raw, path=path)
+
+
+def shipped_or_file() -> str:
+    """The way out where what was named is neither."""
+    return f"give a file, or a shipped policy: {', '.join(shipped.policy_names())}"

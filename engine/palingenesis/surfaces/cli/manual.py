@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import click
 
@@ -47,11 +48,18 @@ def man(desk: Desk, command: tuple[str, ...], roff: bool) -> None:
             "there is no 'man' here to show the page with",
             hint=f"palingenesis help {' '.join(command)}".rstrip(),
         )
+    on_screen = sys.stdout is not None and sys.stdout.isatty()
     shown = subprocess.run(
-        [reader, "-l", "-"], input=page.encode(), env=dict(desk.environ), check=False
+        [reader, "-l", "-"],
+        input=page.encode(),
+        env=dict(desk.environ),
+        stdout=None if on_screen else subprocess.PIPE,  # man does not notice a full disk
+        check=False,
     )
     if shown.returncode:
         raise PalingenesisError(
             f"man could not show the page (exit code {shown.returncode})",
             hint="palingenesis man --roff prints it",
         )
+    if not on_screen:
+        click.echo(shown.stdout, nl=False)

@@ -53,7 +53,8 @@ def choose_name(word: str, known: Iterable[str], *, what: str, hint: str) -> str
     if folded in names:
         return names[folded]
     close = get_close_matches(folded[:80], names, n=1, cutoff=0.6)
-    parts = [name for key, name in names.items() if folded and folded in key]
+    says_something = any(char.isalnum() for char in folded)
+    parts = [name for key, name in names.items() if says_something and folded in key]
     way_out = hint
     if 0 < len(parts) <= _MEANT_MOST:
         way_out = f"there {'is' if len(parts) == 1 else 'are'} {', '.join(parts)}"

@@ -36,22 +36,25 @@ def open_session(desk: Desk, session: str | None, only_print: bool, as_json: boo
     client = desk.client()
     chosen = choose_session(client.sessions(), session)["id"] if session is not None else None
     entrance = client.open(chosen)
-    if as_json:
-        say_json({"schema_version": SCHEMA_VERSION, **entrance})
-        return
     argv = list(entrance["argv"])
+    folder = entrance["directory"]
     if argv and chosen is None:
-        argv += ["--dir", _here()]
+        folder = _here()
+        argv += ["--dir", folder]
+    if as_json:
+        said = {**entrance, "directory": folder, "argv": argv}
+        say_json({"schema_version": SCHEMA_VERSION, **said})
+        return
     if only_print:
-        said = [f"{name}={_quoted(value)}" for name, value in entrance["env"].items()]
-        click.echo(" ".join([*said, *map(_quoted, argv)]))
+        secrets = [f"{name}={_quoted(value)}" for name, value in entrance["env"].items()]
+        click.echo(" ".join([*secrets, *map(_quoted, argv)]))
         return
     if not argv:
         raise PalingenesisError("the daemon does not know how to open this session")
     _check_terminal()
     try:
-        if entrance["directory"]:
-            os.chdir(entrance["directory"])
+        if folder:
+            os.chdir(folder)
         os.execvpe(argv[0], argv, {**desk.environ, **entrance["env"]})  # noqa: S606
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()

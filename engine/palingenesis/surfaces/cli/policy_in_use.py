@@ -13,7 +13,7 @@ from palingenesis.core.policy.model import Policy
 from palingenesis.runtime.config import FLAG_ORIGIN, PolicyChoice, choice_told, choose_policy
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
-from palingenesis.surfaces.cli.given_policy import GivenPolicy, read_policy
+from palingenesis.surfaces.cli.given_policy import GivenPolicy, read_policy, shipped_or_file
 
 _ANSWERS_WITHIN_S = 2.0
 _SHIPPED = "default"
@@ -66,4 +66,4 @@ def usable_or_in_use(desk: Desk, file: Path | None) -> Policy:
     if str(file) in shipped.policy_names() and not file.exists():
         return usable(shipped.policy(str(file)), hint="")
     path = expanded(str(file), FLAG_ORIGIN).absolute()
-    return usable(path, hint=f"{FLAG_ORIGIN} names this file")
+    return usable(path, hint=shipped_or_file())

@@ -46,6 +46,12 @@ def init(desk: Desk, file: Path, source: str, force: bool, as_json: bool) -> Non
     """Write a commented policy to FILE (policy.yaml), and say what to do with it."""
     places = _places()
     name = choose_name(source, places, what="policy to begin with", hint=", ".join(places))
+    if str(file) == "-":
+        raise click.UsageError("a policy to begin with becomes a file, and '-' is the name of none")
+    if file.is_dir():
+        raise PalingenesisError(
+            f"{file} is a folder", hint=f"palingenesis policy init {file / 'policy.yaml'}"
+        )
     if not force and (file.exists() or file.is_symlink()):
         raise PalingenesisError(f"{file} is there already", hint="--force writes over it")
     rewrite(file, read_given(places[name]).decode("utf-8"))

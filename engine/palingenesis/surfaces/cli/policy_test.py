@@ -68,11 +68,12 @@ def test(
     if update:
         suite = _update(suite, wanted, quiet=as_json)
     took_s = perf_counter() - began
+    code = _exit_code(suite, wanted, fail_on_empty=fail_on_empty)
     if as_json:
         _say_json(suite, wanted, took_s)
     else:
-        _say_end(suite, wanted, took_s)
-    ctx.exit(_exit_code(suite, wanted, fail_on_empty=fail_on_empty))
+        _say_end(suite, wanted, took_s, code)
+    ctx.exit(code)
 
 
 class _Wanted:
@@ -107,15 +108,16 @@ def _say_file(ran: "Ran") -> None:
         click.echo("\n".join(lines_of(ran)))
 
 
-def _say_end(suite: "Suite", wanted: _Wanted, took_s: float) -> None:
+def _say_end(suite: "Suite", wanted: _Wanted, took_s: float, code: int) -> None:
     from palingenesis.surfaces.cli.policy_test_text import coverage_lines, summary
 
     click.echo(f"\n{summary(suite, took_s)}")
     if wanted.coverage:
         for path, _, coverage in suite.coverage:
             click.echo("\n" + "\n".join(coverage_lines(path, coverage)))
+    word = "error: " if code else ""
     for told in _troubles(suite, wanted):
-        click.echo(f"error: {told}", err=True)
+        click.echo(f"{word}{told}", err=True)
 
 
 def _say_json(suite: "Suite", wanted: _Wanted, took_s: float) -> None:
@@ -183,7 +185,8 @@ def _watch(wanted: _Wanted) -> NoReturn:
     while True:
         began = perf_counter()
         suite = _run(wanted, quiet=False)
-        _say_end(suite, wanted, perf_counter() - began)
+        code = _exit_code(suite, wanted, fail_on_empty=True)
+        _say_end(suite, wanted, perf_counter() - began, code)
         click.echo("waiting for a change; Ctrl-C ends it", err=True)
         _wait(suite, wanted)
         click.clear()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from palingenesis.core.errors import InvalidConfigError
+from palingenesis.core.errors import PalingenesisError
+from palingenesis.runtime.bounded_file import why_not
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.wording import say_json
 
@@ -96,7 +97,7 @@ def _write(text: str, target: str) -> None:
     """Write the page, readable by its owner only: it tells of her work.
 
     Raises:
-        InvalidConfigError: the file cannot be written.
+        PalingenesisError: the file cannot be written.
     """
     if target == "-":
         click.echo(text.encode(), nl=False)  # whatever the terminal's letters are: it says UTF-8
@@ -106,5 +107,5 @@ def _write(text: str, target: str) -> None:
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InvalidConfigError(f"cannot write {path}: {error.strerror}") from error
+        raise PalingenesisError(f"cannot write {path}: {why_not(error)}") from error
     click.echo(f"written: {path}", err=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from palingenesis.core.errors import ExitCode, InvalidConfigError
+from palingenesis.core.errors import ExitCode, InvalidConfigError, PalingenesisError
+from palingenesis.runtime.bounded_file import why_not
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.given_file import read_given
@@ -168,7 +169,7 @@ def _write_page(played: "Performance", path: Path) -> None:
     """Write the night as a page.
 
     Raises:
-        InvalidConfigError: the file cannot be written.
+        PalingenesisError: the file cannot be written.
     """
     from palingenesis.simulation.summary import summary_of
     from palingenesis.surfaces.cli.night_page import page
@@ -176,7 +177,7 @@ def _write_page(played: "Performance", path: Path) -> None:
     try:
         path.write_text(page(played, summary_of(played)), encoding="utf-8")
     except OSError as error:
-        raise InvalidConfigError(f"cannot write {path}: {error.strerror}") from error
+        raise PalingenesisError(f"cannot write {path}: {why_not(error)}") from error
     click.echo(f"written: {path}", err=True)
 
 
@@ -260,9 +261,11 @@ def _facts(given: tuple[str, ...]) -> "dict[str, FactValue]":
     facts: dict[str, FactValue] = {}
     for pair in given:
         name, equals, text = pair.partition("=")
-        if not equals or name not in FACTS:
-            advice = did_you_mean(name, FACTS)
-            raise click.UsageError(f"'{pair}' is no FACT=VALUE{f'; {advice}' if advice else ''}")
+        if not equals:
+            raise click.UsageError(f"'{plain(pair, 60)}' is no FACT=VALUE")
+        if name not in FACTS:
+            advice = did_you_mean(name, FACTS) or "palingenesis policy facts lists them"
+            raise click.UsageError(f"unknown fact '{plain(name, 60)}'; {advice}")
         try:
             facts[name] = parse(name, text)
         except InvalidConfigError as error:

@@ -101,6 +101,8 @@ def _give(desk: Desk, verb: _Verb, wish: _Wish) -> None:
     else:
         for message in done:
             click.echo(plain(message, 500))
+        if not told:
+            click.echo(f"{verb.name}: there is no session for it", err=True)
     if failed:
         rest = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise PalingenesisError(f"{failed[0]}{rest}")

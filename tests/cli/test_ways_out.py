@@ -1,0 +1,132 @@
+"""The way out of a mistake helps, and what did not happen is not told as if it had."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import Say, daemon, environment, say
+from tests.control.doors import Served, a_session
+
+__all__ = ["daemon", "say"]
+
+PAUSED = a_session(status="paused", **{"for": "paused"})
+
+
+def piped(folder: Path, command: str, stdout: str) -> "subprocess.CompletedProcess[str]":
+    """What a shell says of the command's own end, whoever reads its output."""
+    program = f"{sys.executable} -m palingenesis {command}"
+    return subprocess.run(
+        ["bash", "-c", f"{program} {stdout}; echo ${{PIPESTATUS[0]}} >&2"],
+        env={**environment(folder), "PYTHONPATH": "engine"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["status", "sessions"])
+def test_where_all_is_paused_no_line_offers_to_release_one(say: Say, daemon: Served, command: str):
+    daemon.door.listed = [PAUSED]
+    assert "resume ses_1abc" in say(command).out
+
+    daemon.door.changes = {"paused": True}
+
+    assert "resume ses_1abc" not in say(command).out
+
+
+def test_where_nothing_can_be_enrolled_that_is_said(say: Say, daemon: Served):
+    said = say("enrol", "--all")
+
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "enrol: there is no session for it\n"
+    document = json.loads(say("enrol", "--all", "--json").out)
+    assert (document["ok"], document["given"]) == (True, [])
+
+
+def test_a_new_session_is_told_to_scripts_with_its_folder(
+    say: Say, daemon: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    new = json.loads(say("open", "--json").out)
+    old = json.loads(say("open", "ses_1", "--json").out)
+
+    assert new["argv"][-2:] == ["--dir", str(tmp_path)]
+    assert new["directory"] == str(tmp_path)
+    assert "--dir" not in old["argv"]
+
+
+def test_one_frame_for_a_reader_who_has_gone_is_no_failure(daemon: Served, tmp_path: Path):
+    said = piped(tmp_path, "attach --once", "| true")
+
+    assert said.stderr == "0\n"
+
+
+def test_a_manual_page_that_cannot_be_written_is_a_failure(tmp_path: Path):
+    said = piped(tmp_path, "man inspect", "> /dev/full")
+
+    assert said.stderr.splitlines()[-1] == "1"
+    assert "error: the output cannot be written: no space left on device" in said.stderr
+
+
+def test_a_policy_to_begin_with_is_no_stream_and_no_folder(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+
+    stream, folder = say("policy", "init", "-"), say("policy", "init", "mine")
+
+    assert (stream.code, folder.code) == (2, 1)
+    assert not (tmp_path / "-").exists()
+    assert "'-'" in stream.err
+    assert (
+        folder.err == "error: mine is a folder\nhint: palingenesis policy init mine/policy.yaml\n"
+    )
+
+
+def test_a_mark_alone_is_no_part_of_a_name(say: Say):
+    said = say("monitors", "add", "-")
+
+    assert said.err == (
+        "error: there is no assistant '-'\nhint: one of: opencode, claude-code, codex\n"
+    )
+
+
+def test_an_unknown_fact_is_told_alike_wherever_it_is_given(say: Say):
+    rehearsed = say("policy", "simulate", "--reason", "crash", "foo=bar")
+    explained = say("policy", "explain", "--reason", "crash", "foo=bar")
+
+    assert rehearsed.code == explained.code == 2
+    assert rehearsed.err.splitlines()[0] == explained.err.splitlines()[0]
+
+
+def test_a_policy_to_compare_with_is_not_told_as_another_option(say: Say):
+    said = say("policy", "simulate", "typical", "--nights", "1", "--compare", "nowhere.yaml")
+
+    assert said.code == 5
+    assert "--policy" not in said.err
+    assert "hint: give a file, or a shipped policy: cautious, default, overnight" in said.err
+
+
+def test_that_no_test_was_run_is_no_error_where_it_is_allowed(say: Say, tmp_path: Path):
+    allowed = say("policy", "test", "--allow-empty", str(tmp_path))
+
+    assert allowed.code == 0
+    assert allowed.err == "no test was run\n"
+
+
+@pytest.mark.parametrize("command", [("policy", "simulate", "typical")])
+def test_a_page_that_cannot_be_written_is_no_fault_of_the_policy(
+    say: Say, tmp_path: Path, command: tuple[str, ...]
+):
+    page = tmp_path / "no" / "night.html"
+
+    said = say(*command, "--html", str(page))
+
+    assert said.code == 1
+    assert f"error: cannot write {page}: no such file or directory\n" in said.err
