@@ -37,7 +37,6 @@ from palingenesis.runtime.worth import savings_status
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
-
 _STUCK: Final = "acting goes on by itself once writing works again; give the command then"
 _HEARD: Final = (
     "heard, and written down before anything else as soon as that is possible; until then nothing "
