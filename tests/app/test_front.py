@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from palingenesis.app.candidates import Candidates
 from palingenesis.app.front import About, Agents, Front
 from palingenesis.core import events
 from palingenesis.core.copies import replace
 from palingenesis.core.effects import Effect, Notify
-from palingenesis.core.errors import JournalError
+from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.values import Result, Severity
 from palingenesis.journal import SqliteJournal
 from palingenesis.runtime import door
@@ -102,23 +104,22 @@ def test_status_is_told_although_nobody_can_tell_how_large_the_journal_is(tmp_pa
 
 
 def test_a_session_cannot_be_released_alone_while_all_are_paused(tmp_path: Path):
-    async def told() -> tuple[door.Answer, door.Answer]:
+    async def told() -> tuple[PalingenesisError, door.Answer]:
         with SqliteJournal.open(tmp_path / "journal.db") as journal:
             loop, front = front_of(journal, {})
             ours = str(next(iter(loop.world.sessions)))
             async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(loop.run(cast("Performer", None)))
                 await front.command("pause", None, "ada")
-                alone = await front.command("resume", ours, "ada")
+                with pytest.raises(PalingenesisError) as alone:
+                    await front.command("resume", ours, "ada")
                 await front.command("resume", None, "ada")
                 everything = await front.command("resume", ours, "ada")
                 running.cancel()
-            return alone, everything
+            return alone.value, everything
 
     alone, everything = asyncio.run(told())
 
-    assert not alone["ok"]
-    assert alone["message"].endswith(
-        "nothing is done for it until `palingenesis resume`, for all are paused"
-    )
+    assert alone.message.endswith(" waits: all are paused")
+    assert alone.hint == "palingenesis resume"
     assert everything["ok"]

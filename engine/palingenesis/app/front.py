@@ -261,11 +261,10 @@ class Front:
         known = turn.world.sessions.get(SessionId(session))
         if known is None:
             raise _unknown(session)  # deleted in this very moment
-        said = f"{name}: {known.title or known.id}"
+        what = f"{name}: {known.title or known.id}"
         if name == "resume" and turn.world.paused:
-            until = "nothing is done for it until `palingenesis resume`, for all are paused"
-            return {"ok": False, "message": f"{said}: {until}"}
-        return {"ok": True, "message": f"{said} is {known.status}{still}"}
+            raise PalingenesisError(f"{what} waits: all are paused", "palingenesis resume")
+        return {"ok": True, "message": f"{what} is {known.status}{still}"}
 
     async def preview(self, path: str | None) -> candidate.Preview:
         """See `Door`."""
