@@ -212,8 +212,9 @@ def test_a_file_that_cannot_be_used_is_refused_with_its_problems(home: Home):
         with pytest.raises(InvalidConfigError) as refused:
             await home.candidates.shadow("start", str(home.next))
         assert "did you mean 'stop.reason'?" in refused.value.problems[0]  # type: ignore[attr-defined]
-        with pytest.raises(InvalidConfigError, match="cannot read"):
+        with pytest.raises(InvalidConfigError, match="cannot read") as missing:
             await home.candidates.preview("/nowhere/policy.yaml")
+        assert "palingenesis policy init policy.next.yaml --from" in missing.value.hint
         assert home.loop.world.shadow is None
 
     home.run(story)

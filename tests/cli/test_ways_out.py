@@ -130,3 +130,12 @@ def test_a_page_that_cannot_be_written_is_no_fault_of_the_policy(
 
     assert said.code == 1
     assert f"error: cannot write {page}: no such file or directory\n" in said.err
+
+
+def test_what_waits_for_a_restart_is_mended_by_one(say: Say, daemon: Served):
+    daemon.door.warnings = ["monitoring: after the next restart (palingenesis daemon restart)"]
+
+    found = json.loads(say("doctor", "--json").out)["findings"]
+
+    (waiting,) = [one for one in found if one["said"] == daemon.door.warnings[0]]
+    assert waiting["fix"] == "palingenesis daemon restart"

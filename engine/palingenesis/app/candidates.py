@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from palingenesis.simulation.shadow_report import ShadowReport
 
 _START = "palingenesis policy shadow start FILE"
+_COPY = "a copy of a shipped one: palingenesis policy init policy.next.yaml --from cautious"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +205,7 @@ class Candidates:
         try:
             content = read_bounded(path, POLICY_BYTES_MAX + 1, silence_s=0.0)
         except OSError as error:
-            raise InvalidConfigError(f"cannot read {path}: {why_not(error)}") from error
+            raise InvalidConfigError(f"cannot read {path}: {why_not(error)}", _COPY) from error
         if len(content) > POLICY_BYTES_MAX:
             raise InvalidConfigError(f"{path} is larger than 256 KiB")
         return await self._compile(content, path)

@@ -26,6 +26,7 @@ _OTHERS: Final = 0o077
 _WRITABLE: Final = 0o022
 _MEBIBYTE: Final = 1024 * 1024
 _START: Final = "palingenesis daemon start"
+_RESTART: Final = "palingenesis daemon restart"
 
 
 def folders(patient: Patient) -> Iterator[Finding]:
@@ -113,7 +114,7 @@ def policy(patient: Patient) -> Iterator[Finding]:
     running = patient.running
     if running is not None and is_gone(running["policy"]["stale"]):
         gone = refusal(running["policy"]["stale"])
-        yield warning(f"{gone}: restore it, or begin anew", "palingenesis daemon restart")
+        yield warning(f"{gone}: restore it, or begin anew", _RESTART)
     elif running is not None and running["policy"]["stale"]:
         stale = running["policy"]["stale"][0]
         yield problem(f"the daemon refused the newest policy: {stale}", check)
@@ -133,11 +134,11 @@ def daemon(patient: Patient) -> Iterator[Finding]:
         yield problem("the daemon is not running", _START)
         return
     if isinstance(told, PalingenesisError):
-        yield problem(told.message, told.hint or "palingenesis daemon restart")
+        yield problem(told.message, told.hint or _RESTART)
         return
     if told["version"] != __version__:
         said = f"the daemon is palingenesis {told['version']}, this is {__version__}"
-        yield warning(said, "palingenesis daemon restart")
+        yield warning(said, _RESTART)
     if (held := told["safe_hold"]) is not None:
         said = f"palingenesis holds itself, nothing is done: {held['what']}"
         yield problem(said, "palingenesis daemon act-again")
@@ -147,7 +148,7 @@ def daemon(patient: Patient) -> Iterator[Finding]:
         said = f"the journal cannot be written, so nothing is done: {told['journal']['detail']}"
         yield problem(said, "palingenesis doctor")
     for said in told["warnings"]:
-        yield warning(said, "palingenesis status")
+        yield warning(said, _RESTART if _RESTART in said else "palingenesis status")
     for agent in told["agents"]:
         if not agent["up"] and agent["way"] != "observed":
             yield problem(f"{agent['id']} is down: {agent['detail']}", "palingenesis events")
@@ -177,7 +178,7 @@ def journal(patient: Patient) -> Iterator[Finding]:
         problems = opened.problems(snapshot[0] if snapshot else 0)
         entries = opened.last_seq()
     for said in problems:
-        yield problem(f"{path}: {said}", "palingenesis daemon restart")
+        yield problem(f"{path}: {said}", _RESTART)
     for aside in sorted(path.parent.glob(f"{path.stem}.damaged-*")):
         if not aside.name.endswith(("-wal", "-shm")):
             yield note(f"an earlier journal was damaged and is kept: {aside}", f"rm {aside}*")
