@@ -247,6 +247,8 @@ def test_who_waits_anew_under_another_policy_does_not_keep_the_line_before_a_lim
         (400604, 28),
         # Its own retry began in the moment between our look and our abort, which ended it.
         (400634, 77),
+        # She aborts half a second after our order to end its retry, in whose midst we died.
+        (551578, 23),
     ],
 )
 def test_what_nobody_could_do_better_is_no_violation(seed, at):

@@ -141,12 +141,15 @@ def _decided_last(evidence: Evidence, intent: Intent) -> float:
 
 _UNREAD_S: Final = 6.0
 """A signal may be lost; then the next look comes so much later."""
+_MIDST_S: Final = 2.0
+"""So long after our order to abort, an abort is taken for ours if we died of it."""
 _STOPS: Final = frozenset({"Hold", "Abort", "Detach"})
 
 
 def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
     """I2: nothing is done to a session after the person ended, held or aborted it."""
-    unread = {m.at for m in evidence.all("person-abort") if _died_at_once(evidence, m)}
+    aborts = evidence.all("person-abort")
+    unread = {m.at for m in aborts if _died_at_once(evidence, m) or _in_our_midst(evidence, m)}
     words = _her_words(evidence)
     hers = [w for w in words if not (w[1] and (w[0] in unread or _in_one_breath(words, w)))]
     for mark in evidence.all("run", "joined", "create", "abort", "hook"):
@@ -195,6 +198,20 @@ def _died_at_once(evidence: Evidence, abort: Mark) -> bool:
     What is left is a turn that ended with its server, as all the others of that moment.
     """
     return any(0.0 <= died.at - abort.at < _UNREAD_S for died in evidence.all("died"))
+
+
+def _in_our_midst(evidence: Evidence, abort: Mark) -> bool:
+    """Whether it came right after an order of ours to abort, of which we died: it has no author."""
+    for intent in evidence.intents.values():
+        if intent.kind != "Interrupt" or intent.effect["session"] != abort.session:
+            continue
+        ordered = evidence.true_of(intent.line)
+        ends = evidence.outcomes.get(intent.id, [])
+        ended = ends[0].at if ends else evidence.until
+        died = any(ordered <= mark.at <= ended for mark in evidence.all("daemon-died"))
+        if died and 0.0 <= abort.at - ordered <= _MIDST_S:
+            return True
+    return False
 
 
 def _is_hers(evidence: Evidence, key: str, since: float) -> bool:
