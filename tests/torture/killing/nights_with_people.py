@@ -246,7 +246,7 @@ async def _tries_a_policy(run: "Run") -> None:
     candidate = run.stage.folder / "candidate.yaml"
     candidate.write_text(_LATER)
     candidate.chmod(0o600)
-    await run.command(lambda door: door.shadow("start", str(candidate), "a person"))
+    await run.command(lambda door: door.shadow("start", "a person", str(candidate)))
     await run.begin(TASK)
     await run.decided(2)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from palingenesis.assistants.opencode.ids import is_ours
 from palingenesis.control.client import ControlClient
+from palingenesis.control.wire_format import UsageError
 from palingenesis.core.errors import PalingenesisError
 from palingenesis.demo.provider import ModelRequest
 from tests.torture.killing.judging import Evidence, problems_of
@@ -207,11 +208,17 @@ class Run:
         return [one for one in self.stage.provider.requests if not one.side]
 
     async def command(self, ask: Callable[[ControlClient], Any]) -> Any:
-        """Give a command, again and again until a daemon has confirmed it."""
+        """Give a command, again and again until a daemon has confirmed it.
+
+        Raises:
+            UsageError: no daemon will ever understand it.
+        """
         client = ControlClient(self.stage.folder / "run" / "control.sock", timeout_s=5)
         while True:
             try:
                 return await asyncio.to_thread(ask, client)
+            except UsageError:
+                raise
             except PalingenesisError:
                 await asyncio.sleep(LOOK_S * 3)
 
