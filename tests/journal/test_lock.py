@@ -78,6 +78,39 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
         child.wait()
 
 
+def test_what_a_killed_daemon_had_just_forked_keeps_nobody_out_for_long(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = os.open(tmp_path / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.write(left, f"{dead.pid}\n".encode())
+    fcntl.flock(left, fcntl.LOCK_EX)
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            os.close(left)  # by now it has become another program
+
+    with lock(tmp_path, pause=pause):
+        assert (tmp_path / "daemon.lock").read_text() == f"{os.getpid()}\n"
+
+    assert len(waited) == 3
+
+
+def test_a_lock_that_nobody_lets_go_is_told_although_its_holder_is_dead(tmp_path: Path) -> None:
+    left = os.open(tmp_path / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.write(left, b"4194304000\n")
+    fcntl.flock(left, fcntl.LOCK_EX)
+
+    with (
+        pytest.raises(BusyError, match="pid 4194304000"),
+        lock(tmp_path, pause=lambda _seconds: None),
+    ):
+        pass
+
+    os.close(left)
+
+
 def test_a_state_directory_that_cannot_be_used_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
 

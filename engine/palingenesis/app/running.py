@@ -14,6 +14,7 @@ from palingenesis.app.secrecy import leave_no_core, remember_environment
 from palingenesis.journal import SqliteJournal
 from palingenesis.journal.lock import lock
 from palingenesis.processes.supervisor import Supervisor
+from palingenesis.runtime.clock import SystemClock
 from palingenesis.runtime.config import Config, choose_policy
 from palingenesis.runtime.paths import Paths
 
@@ -39,7 +40,8 @@ def run_daemon(
     remember_environment(environ)
     choice = choose_policy(flag=policy, environ=environ, config=config, paths=paths)
     supervisor.wait_longer("reading the journal", _READING)
-    with lock(paths.state), contextlib.closing(SqliteJournal.open(paths.journal)) as journal:
+    held = lock(paths.state, pause=_pause)
+    with held, contextlib.closing(SqliteJournal.open(paths.journal)) as journal:
         daemon = Daemon(
             config=config,
             paths=paths,
@@ -51,3 +53,7 @@ def run_daemon(
         daemon.keeps_level = debug
         asyncio.run(daemon.run(server))
     return 0
+
+
+def _pause(seconds: float) -> None:
+    asyncio.run(SystemClock().sleep(seconds))

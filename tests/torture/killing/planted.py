@@ -48,7 +48,7 @@ def _stale() -> None:
 
 def _unlocked() -> None:
     """The state directory keeps no second daemon out; daemons.py has to see it."""
-    running.lock = nullcontext  # type: ignore[assignment]
+    running.lock = lambda state, **_: nullcontext(state)  # type: ignore[assignment]
 
 
 PLANTED: Mapping[str, Callable[[], None]] = {
