@@ -66,7 +66,7 @@ def _signed(descriptor: int) -> int:
     return descriptor
 
 
-def _locked(path: Path, pause: Pause | None) -> int:
+def _locked(path: Path, pause: Pause | None = None) -> int:
     tries, looks = _TRIES, _LOOKS
     while tries:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
