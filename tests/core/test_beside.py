@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.core import commands, events
+from palingenesis.core import commands
 from palingenesis.core.kernel.beside import anchor_of, would_have
 from palingenesis.core.policy.model import Mode, Policy
 from palingenesis.core.values import Block, BlockKind, SessionId, Status, Stop, StopReason
@@ -25,6 +25,7 @@ from tests.core.life import (
     working,
 )
 from tests.core.policies import NIGHT, QUOTA, RATE, policy, rule, with_rule
+from tests.core.test_candidates import beside
 
 TELL = {"notify": {"message": "${rule.id} saw ${stop.reason} (${rule.tries})"}}
 OBSERVING = {"notify": {"message": "seen"}}
@@ -171,30 +172,6 @@ def test_an_event_is_about_its_stop_its_question_or_its_silence():
 # ── a candidate ───────────────────────────────────────────────────────────────────────────────
 
 
-class Beside(Life):
-    """A life with a candidate in its shadow."""
-
-
-def beside(candidate: Policy, made: Policy = NIGHT) -> Beside:
-    life = Beside(made, candidate=candidate)
-    life.take(
-        events.ShadowStarted(
-            at=life.now,
-            name="next",
-            digest=candidate.digest,
-            resolved=candidate.resolved,
-            path="/next.yaml",
-        )
-    )
-    return life
-
-
-def counts(life: Life) -> tuple[int, int, int]:
-    shadow = life.world.shadow
-    assert shadow is not None
-    return shadow.same, shadow.different, shadow.uncertain
-
-
 def again(life: Life, reason: str, key: str, *, after: float = 20) -> None:
     life >> working >> stopped(reason, retry_after=5, key=key) >> passed(after)
     life >> ended("resume") >> progressed
@@ -220,7 +197,7 @@ def test_the_person_s_own_stop_is_hers_for_a_candidate_too():
     life >> stopped("user_abort")
 
     assert life.session.latched
-    assert counts(life)[1:] == (0, 0)
+    assert life.counts[1:] == (0, 0)
 
 
 def test_a_candidate_whose_rule_is_about_her_stop_decides_as_that_rule_says():
