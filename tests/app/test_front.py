@@ -103,16 +103,19 @@ def test_status_is_told_although_nobody_can_tell_how_large_the_journal_is(tmp_pa
         assert front.status()["journal"]["bytes"] == 0
 
 
-def test_a_session_cannot_be_released_alone_while_all_are_paused(tmp_path: Path):
+def test_a_session_cannot_be_released_alone_and_stays_as_it_is_while_all_are_paused(tmp_path: Path):
     async def told() -> tuple[PalingenesisError, door.Answer]:
         with SqliteJournal.open(tmp_path / "journal.db") as journal:
             loop, front = front_of(journal, {})
             ours = str(next(iter(loop.world.sessions)))
             async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
                 running = tasks.create_task(loop.run(cast("Performer", None)))
+                await front.command("pause", ours, "ada")
                 await front.command("pause", None, "ada")
+                before, entries = loop.world, loop.seq
                 with pytest.raises(PalingenesisError) as alone:
                     await front.command("resume", ours, "ada")
+                assert (loop.world, loop.seq) == (before, entries)
                 await front.command("resume", None, "ada")
                 everything = await front.command("resume", ours, "ada")
                 running.cancel()
@@ -120,6 +123,6 @@ def test_a_session_cannot_be_released_alone_while_all_are_paused(tmp_path: Path)
 
     alone, everything = asyncio.run(told())
 
-    assert alone.message.endswith(" waits: all are paused")
+    assert alone.message == "all are paused, and no session can be resumed alone"
     assert alone.hint == "palingenesis resume"
     assert everything["ok"]

@@ -3,15 +3,29 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from palingenesis.core import commands, events
+from palingenesis.core.errors import PalingenesisError
+from palingenesis.journal import SqliteJournal
+from palingenesis.runtime.ports import Entry
 from tests.cli.test_commands import Say, daemon, environment, say
 from tests.control.doors import Served, a_session
+from tests.lived import live, scenario
 
 __all__ = ["daemon", "say"]
 
+NIGHT = """\
+version: 1
+world:
+  at: {at}
+  until: 1h
+  sessions:
+    - {{id: parser, turns: 40, turn: {{takes: 5m, tokens: 1k}}}}
+"""
 PAUSED = a_session(status="paused", **{"for": "paused"})
 
 
@@ -36,6 +50,40 @@ def test_where_all_is_paused_no_line_offers_to_release_one(say: Say, daemon: Ser
     daemon.door.changes = {"paused": True}
 
     assert "resume ses_1abc" not in say(command).out
+
+
+def test_one_in_attention_is_released_after_the_pause_of_all(say: Say, daemon: Served):
+    daemon.door.listed = [a_session(status="attention")]
+    daemon.door.changes = {"paused": True}
+
+    assert "palingenesis resume && palingenesis resume ses_1abc" in say("status").out
+
+
+@pytest.mark.parametrize("command", ["report", "inspect parser", "report --html -"])
+def test_after_a_night_too_none_is_offered_alone_while_all_are_paused(
+    say: Say, tmp_path: Path, command: str
+):
+    path = tmp_path / "journal.db"
+    live(path, scenario(NIGHT.format(at=f"{datetime.now(UTC) - timedelta(hours=2):%FT%TZ}")))
+    with SqliteJournal.open(path) as journal:
+        hold = events.CommandGiven(at=datetime.now(UTC), command=commands.Hold(), by="ada")
+        journal.append(Entry(event=hold, decisions=(), effects=()))
+
+    said = say(*command.split(), PALINGENESIS_STATE_DIR=str(tmp_path)).out
+
+    assert "paused" in said
+    assert "palingenesis resume" in said
+    assert "resume ses_" not in said
+
+
+def test_one_of_many_that_is_refused_is_told_with_the_way_out(say: Say, daemon: Served):
+    daemon.door.listed.append(a_session(id="ses_2", title="other"))
+    daemon.door.refusing = PalingenesisError("all are paused", "palingenesis resume")
+
+    said = say("resume", "opencode")
+
+    assert said.code == 1
+    assert "error: all are paused (palingenesis resume) (and " in said.err
 
 
 def test_where_nothing_can_be_enrolled_that_is_said(say: Say, daemon: Served):

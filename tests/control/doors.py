@@ -191,6 +191,7 @@ class StandInDoor:
         self.no_shadow = False
         self.stopped = threading.Event()
         self.failing: Exception | None = None
+        self.refusing: Exception | None = None
         self.reload_answer: Answer = {"ok": True, "message": "policy 'default' is in force"}
         self.slow_s = 0.0
         self.removed: RemovedStatus | None = None
@@ -314,6 +315,8 @@ class StandInDoor:
     async def command(self, name: CommandName, session: str | None, by: str) -> Answer:
         self.begun.set()
         await asyncio.sleep(self.slow_s)
+        if self.refusing is not None:
+            raise self.refusing
         self.given.append((name, session, by))
         return {"ok": True, "message": f"{name}: done"}
 

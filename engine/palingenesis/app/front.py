@@ -37,6 +37,7 @@ from palingenesis.runtime.worth import savings_status
 
 _LOOKED_BACK: Final = 5_000
 """How many entries are searched for decisions and their outcomes."""
+_TOGETHER: Final = "all are paused, and no session can be resumed alone"
 _STUCK: Final = "acting goes on by itself once writing works again; give the command then"
 _HEARD: Final = (
     "heard, and written down before anything else as soon as that is possible; until then nothing "
@@ -261,10 +262,8 @@ class Front:
         known = turn.world.sessions.get(SessionId(session))
         if known is None:
             raise _unknown(session)  # deleted in this very moment
-        what = f"{name}: {known.title or known.id}"
-        if name == "resume" and turn.world.paused:
-            raise PalingenesisError(f"{what} waits: all are paused", "palingenesis resume")
-        return {"ok": True, "message": f"{what} is {known.status}{still}"}
+        became = f"{known.title or known.id} is {known.status}{still}"
+        return {"ok": True, "message": f"{name}: {became}"}
 
     async def preview(self, path: str | None) -> candidate.Preview:
         """See `Door`."""
@@ -358,6 +357,8 @@ class Front:
             raise PalingenesisError(f"{name} needs a session", "palingenesis sessions")
         if SessionId(session) not in self._loop.world.sessions:
             raise _unknown(session)
+        if kind is commands.Release and self._loop.world.paused:
+            raise PalingenesisError(_TOGETHER, "palingenesis resume")
         return kind(session=SessionId(session))
 
     def _noticed(self, _seq: int, entry: Entry, _world: World) -> None:

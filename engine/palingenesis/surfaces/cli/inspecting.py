@@ -46,16 +46,16 @@ def inspect(desk: Desk, session: str | None, as_json: bool) -> None:
 
     Also with the daemon down.
     """
-    found = _inspected(desk, session)
+    found, all_paused = _inspected(desk, session)
     if as_json:
         say_json({**found})
         return
-    for line in lines(found):
+    for line in lines(found, all_paused=all_paused):
         click.echo(line)
 
 
-def _inspected(desk: Desk, asked: str | None) -> "Inspection":
-    """Read the world from the journal, as a start would.
+def _inspected(desk: Desk, asked: str | None) -> "tuple[Inspection, bool]":
+    """Read the world from the journal, as a start would; also whether all are paused in it.
 
     Raises:
         NotRunningError: there is no journal yet.
@@ -76,7 +76,7 @@ def _inspected(desk: Desk, asked: str | None) -> "Inspection":
         chosen = choose_session(rows if asked is not None else ours, asked)
         session = next(one for one in world.sessions.values() if one.id == chosen["id"])
         history = _history(journal, session)
-    return inspected(world, recovered.policy, session, now, history)
+    return inspected(world, recovered.policy, session, now, history), world.paused
 
 
 def _history(journal: "ReadOnlyJournal", session: "Session") -> "list[EventRow]":
@@ -94,12 +94,14 @@ def _history(journal: "ReadOnlyJournal", session: "Session") -> "list[EventRow]"
 # ── for people ────────────────────────────────────────────────────────────────────────────────
 
 
-def lines(found: "Inspection") -> Iterator[str]:
+def lines(found: "Inspection", *, all_paused: bool = False) -> Iterator[str]:
     """All of it, section by section."""
     now = read_time(found["at"]) or _EPOCH
     row = found["session"]
     short = short_ids([row["id"]])
-    yield say_session(row, short[row["id"]], now)
+    yield say_session(row, short[row["id"]], now, all_paused=all_paused)
+    if all_paused:
+        yield click.style("! paused: nothing is done until 'palingenesis resume'", fg="yellow")
     yield from _who(found, now)
     if (plan := found["plan"]) is not None:
         yield from _plan(plan, now)

@@ -6,6 +6,8 @@ from html import escape
 
 from palingenesis.core.savings import DEFINITIONS
 from palingenesis.core.values import Status
+from palingenesis.runtime.door import SessionStatus
+from palingenesis.runtime.foreign_text import plain
 from palingenesis.runtime.lanes import Lane
 from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.night_style import STYLE
@@ -13,12 +15,11 @@ from palingenesis.surfaces.cli.report_plots import days, left_out, reasons, text
 from palingenesis.surfaces.cli.report_reading import Told
 from palingenesis.surfaces.cli.report_style import STYLE as OWN_STYLE
 from palingenesis.surfaces.cli.report_text import figures, name_of, say_rule, shorts, when
-from palingenesis.surfaces.cli.wording import count_of, local_times, say_time
+from palingenesis.surfaces.cli.wording import count_of, local_times, release_of, say_time
 
 _AT_WORK = frozenset({Status.WORKING, Status.VERIFYING})
 _HERS = frozenset({Status.ATTENTION, Status.BLOCKED, Status.ASKING})
 _OVER = frozenset({Status.COMPLETED, Status.STOOD_DOWN, Status.DISCOVERING, Status.DETACHED})
-_COMMANDS = {"attention": "resume", "paused": "resume", "blocked": "open"}
 
 
 def page_of(told: Told, name: str) -> str:
@@ -63,6 +64,8 @@ def _notes(told: Told) -> Iterator[str]:
         notes.append(
             "The daemon is not running: nobody watches now. <code>palingenesis daemon start</code>"
         )
+    if told.all_paused:
+        notes.append("Paused: nothing is done until <code>palingenesis resume</code>.")
     if told.complete_since is not None:
         at = escape(say_time(told.complete_since, told.morning.until))
         notes.append(f"Older entries were removed: what is before {at} is there in part at most.")
@@ -78,20 +81,25 @@ def _waiting(told: Told) -> str:
     short = shorts(told)
     rows = []
     for row in told.waiting:
-        known = text(short.get(row["id"], row["id"]), 60)
+        known = plain(short.get(row["id"], row["id"]), 60)
         because = local_times(row["for"] or row["message"] or "", told.morning.until)
         because = because.rstrip(" :")
-        command = _COMMANDS.get(row["status"], "status")
-        ways = [f"explain {known}", f"{command} {known}" if command != "status" else command]
-        if row["question"]:
-            ways[1] = f"answer {text(row['question'], 40)} yes"
-        said = " ".join(f"<code>palingenesis {way}</code>" for way in ways)
+        ways = (f"palingenesis explain {known}", _way_out(row, known, told))
+        said = " ".join(f"<code>{escape(way)}</code>" for way in ways)
         rows.append(
             f"<p><b>{text(row['title'] or row['id'], 80)}</b> "
             f"{escape(row['status'].replace('_', ' '))}"
             f"{f': {text(because, 300)}' if because else ''}<br>{said}</p>"
         )
     return f'<div class="panel needs"><h2>Waits for you</h2>{"".join(rows)}</div>'
+
+
+def _way_out(row: SessionStatus, known: str, told: Told) -> str:
+    if row["question"]:
+        return f"palingenesis answer {plain(row['question'], 40)} yes"
+    if row["status"] in {"attention", "paused"}:
+        return release_of(row, known, all_paused=told.all_paused)
+    return f"palingenesis open {known}" if row["status"] == "blocked" else "palingenesis status"
 
 
 def _plots(told: Told) -> str:

@@ -34,6 +34,8 @@ class Told:
     sessions: "tuple[SessionStatus, ...]"
     """All that are supervised now."""
     titles: "dict[SessionId, str]"
+    all_paused: bool
+    """Nothing is done for anybody, until the pause ends as a whole."""
     runs: bool
     """Whether the daemon runs now."""
     policy: str
@@ -84,6 +86,7 @@ def read_report(desk: Desk, since: datetime, now: datetime) -> Told:
         waiting=tuple(row for row in rows if row["status"] in _NEEDS),
         sessions=tuple(rows),
         titles={id_: session.title for id_, session in world.sessions.items()},
+        all_paused=world.paused,
         runs=_runs(desk),
         policy=world.policy_name,
         complete_since=removed.until if removed is not None and removed.until > since else None,

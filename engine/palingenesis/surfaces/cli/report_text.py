@@ -17,6 +17,7 @@ from palingenesis.runtime.spans import say_span
 from palingenesis.surfaces.cli.report_reading import Told
 from palingenesis.surfaces.cli.wording import (
     count_of,
+    release_of,
     say_session,
     say_time,
     short_ids,
@@ -104,6 +105,8 @@ def _head(told: Told, name: str) -> Iterator[str]:
     yield click.style(f"{name} · {when(morning.since, morning.until)}", bold=True)
     if not told.runs:
         yield _warn("the daemon is not running: nobody watches now · palingenesis daemon start")
+    if told.all_paused:
+        yield _warn("paused: nothing is done until 'palingenesis resume'")
     if told.complete_since is not None:
         at = say_time(told.complete_since, morning.until)
         yield _warn(f"older entries were removed: what is before {at} is there in part at most")
@@ -119,12 +122,13 @@ def _waiting(told: Told) -> Iterator[str]:
     yield click.style("Waits for you", fg="red", bold=True)
     short = short_ids(row["id"] for row in told.sessions)
     for row in told.waiting:
-        yield f"  {say_session(row, short[row['id']], told.morning.until)}"
+        known, paused = short[row["id"]], told.all_paused
+        yield f"  {say_session(row, known, told.morning.until, all_paused=paused)}"
         if row["status"] in {"attention", "paused"}:
-            yield f"      palingenesis explain {plain(short[row['id']])}"
-            yield f"      palingenesis resume {plain(short[row['id']])}"
+            yield f"      palingenesis explain {plain(known)}"
+            yield f"      {release_of(row, known, all_paused=paused)}"
         elif row["status"] == "blocked":
-            yield f"      palingenesis open {plain(short[row['id']])}"
+            yield f"      palingenesis open {plain(known)}"
 
 
 def _worth(told: Told) -> Iterator[str]:

@@ -23,7 +23,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION, Answer, CommandName, Sessi
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import SessionWord, choose_session, sessions_of_agent
 from palingenesis.surfaces.cli.desk import Desk
-from palingenesis.surfaces.cli.wording import count_of, say_json, short_ids
+from palingenesis.surfaces.cli.wording import count_of, say_json, say_refused, short_ids
 
 _CROWD: Final = timedelta(seconds=60)
 """How long many commands may take: the door takes ten a second."""
@@ -179,7 +179,7 @@ def _ordered(
         except PalingenesisError as error:
             if not many:
                 raise
-            return {"ok": False, "message": error.message}
+            return {"ok": False, "message": say_refused(error)}
 
 
 pause = _command(

@@ -128,18 +128,30 @@ def session_parts(
     if row["context_used"] is not None:
         parts.append(f"context {row['context_used']:.0%}")
     parts += [click.style(f"rail: {plain(rail)}", fg="red") for rail in row["rails"]]
-    return parts if all_paused and row["status"] == "paused" else parts + _way_out(row, short)
+    return parts + _way_out(row, short, all_paused=all_paused)
 
 
-def _way_out(row: SessionStatus, short: str) -> list[str]:
+def release_of(row: SessionStatus, short: str, *, all_paused: bool) -> str:
+    """The command that has a session act again; a pause of all ends as a whole, and first."""
+    alone = f"palingenesis resume {plain(short)}"
+    if not all_paused:
+        return alone
+    # One in attention is decided anew only when it is named.
+    needs_both = row["status"] == "attention"
+    return f"palingenesis resume && {alone}" if needs_both else "palingenesis resume"
+
+
+def _way_out(row: SessionStatus, short: str, *, all_paused: bool) -> list[str]:
     """What a person can type about a session that goes on only with her."""
     match row["status"]:
+        case "paused" if all_paused:
+            return []  # said once, of all
         case "attention":
-            out = f"when that is mended: palingenesis resume {plain(short)}"
+            out = f"when that is mended: {release_of(row, short, all_paused=all_paused)}"
         case "blocked":
             out = f"answer it: palingenesis open {plain(short)}"
         case "paused" if row["for"] == "paused":  # by a person, not because we hold ourselves
-            out = f"act again: palingenesis resume {plain(short)}"
+            out = f"act again: {release_of(row, short, all_paused=all_paused)}"
         case "stood_down" if row["reason"] == "crash":  # not her doing, so she may not know it
             out = f"go on with it: palingenesis open {plain(short)}"
         case _:
