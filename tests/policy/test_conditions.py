@@ -122,6 +122,28 @@ def test_a_damaged_resolved_form_is_refused_as_an_error_of_ours(damage: dict[str
         build({**whole, **damage})
 
 
+@pytest.mark.parametrize(
+    ("characters", "said"),
+    [
+        (600, "it is read"),
+        (601, "it is read"),
+        ((1 << 24) + 1, "16777217 characters; 16777216 are allowed"),
+    ],
+)
+def test_parameters_written_out_may_make_a_condition_long_but_not_endless(
+    characters: int, said: str
+) -> None:
+    text = "stop.message == ''"
+    text = f"{text[:-1]}{'x' * (characters - len(text))}'"
+
+    try:
+        compile_condition((text,), Scope())
+    except InvalidConfigError as problem:
+        assert said in str(problem)
+    else:
+        assert said == "it is read"
+
+
 def quickest(work: Callable[[], object], times: int) -> float:
     """Seconds of processor time, at best."""
     spans = []

@@ -6,8 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.core.plans import Attention, Backoff, Finish, Notify, Resume, StandDown, Wait
-from palingenesis.core.policy.decide import Outcome, Ruling, decide
+from palingenesis.core.plans import (
+    Attention,
+    Backoff,
+    Finish,
+    Log,
+    Notify,
+    Resume,
+    StandDown,
+    Wait,
+)
+from palingenesis.core.policy.build import digest_of
+from palingenesis.core.policy.decide import Aside, Outcome, Ruling, decide
 from palingenesis.core.policy.explain import explain, plain_explanation
 from palingenesis.core.policy.model import Rule
 from palingenesis.core.policy.needs import nearest_miss
@@ -152,11 +162,68 @@ def test_comments_names_and_line_numbers_do_not_change_the_digest() -> None:
     assert policy(TWO).digest != policy(TWO.replace("crash", "quota")).digest
 
 
+def test_the_digest_is_of_what_is_said_and_not_of_the_order_in_which_it_was_kept() -> None:
+    plain = policy(TWO).resolved
+
+    assert digest_of(dict(reversed(plain.items()))) == policy(TWO).digest
+
+
+def test_blanks_between_the_words_of_a_condition_mean_nothing_and_those_of_a_text_do() -> None:
+    text = rules(
+        "  - id: a\n    when: work.done and  session.cost > $5\n"
+        "    do: [{resume: {message: go  on}}]\n"
+    )
+    spaced = text.replace("done and  session", "done  and session")
+
+    assert policy(text).digest == policy(spaced).digest
+    assert policy(text).digest != policy(text.replace("go  on", "go on")).digest
+
+
 def test_timings_can_be_set() -> None:
     text = "stall-after: 20m\n" + TWO
 
     assert policy(text).stall_after == timedelta(minutes=20)
     assert policy(text).healthy_after == timedelta(minutes=10)
+
+
+BESIDE = rules(
+    "  - {id: watch, continue: true, why: for the record, do: [{log: {message: seen}}]}\n"
+    "  - {id: trial, mode: shadow, event: [stopped, blocked], for: 5m, do: [resume],"
+    " limit: {max: 2, per: 1h}}\n"
+    "  - {id: done, when: work.done, do: [finish]}\n"
+)
+
+
+@pytest.mark.parametrize(("facts", "rule"), [({"work.done": True}, "done"), ({}, "default")])
+def test_rules_that_are_true_and_do_not_decide_are_told_beside_whatever_does(
+    facts: Mapping[str, FactValue], rule: str
+) -> None:
+    ruling = ruled(BESIDE, facts, used=1)
+
+    assert ruling.rule == rule
+    assert ruling.asides == (
+        Aside(rule="watch", steps=(Log(message="seen"),), shadow=False, why="for the record"),
+        Aside(rule="trial", steps=(Resume(),), shadow=True, delay=timedelta(minutes=5)),
+    )
+
+
+def test_a_trial_whose_limit_is_reached_would_have_asked_for_a_person_at_once() -> None:
+    trial = ruled(BESIDE, {"event": "blocked"}, used=2).asides[0]
+
+    assert (trial.rule, trial.limited, trial.delay) == ("trial", True, None)
+    assert trial.steps == (Attention(reason="limit of rule 'trial' reached"),)
+
+
+def test_a_rule_that_only_observes_needs_nobody_when_its_limit_is_reached() -> None:
+    text = rules(
+        "  - {id: watch, continue: true, do: [snapshot], limit: {max: 1, per: 1h}}\n"
+        "  - {id: try, mode: shadow, continue: true, do: [snapshot], limit: {max: 1, per: 1h}}\n"
+    )
+
+    watch, trial = ruled(text, {}, used=1).asides
+
+    assert (watch.limited, watch.steps) == (True, ())
+    assert trial.steps == (Attention(reason="limit of rule 'try' reached"),)
 
 
 EXPLAINED = """\

@@ -158,6 +158,34 @@ REFUSED = {
 }  # fmt: skip
 
 
+MISSHAPED = [
+    "rules: no",
+    "rules: [no]",
+    "rules: [{id: crash, override: [off]}]",
+    "rules: [{id: crash, override: merge, limit: no}]",
+    "rules: [{id: crash, override: merge, why: {max: 9, per: 1m}}]",
+    "rules: [{id: limits, override: merge, why: {max: 9, per: 1m}}]",
+    "rules: [{id: limits, override: merge, limit: {max: many, per: 1h}}]",
+    "rules: [{id: limits, override: merge, limit: {max: 1, per: often}}]",
+    "rules: [{id: limits, override: merge, limit: {max: 1, per: 1h, then: attention}}]",
+    "rules: [{id: [], override: merge, limit: {max: 1, per: 1h}}]",
+    "rules: [{id: go, do: attention}]",
+    "rules: [{id: go, do: [{}, attention]}]",
+    "rules: [{id: go, limit: 5, do: [attention]}]",
+    "rules: [{id: nobody, override: off}]",
+    "params: no",
+    "define: [slow]",
+]
+
+
+@pytest.mark.parametrize("text", MISSHAPED)
+def test_what_has_no_form_is_a_mistake_of_its_own_and_no_matter_of_trust(text: str) -> None:
+    codes = {code for code, *_ in told(f"{text}\n")}
+
+    assert codes
+    assert "S021" not in codes
+
+
 @pytest.mark.parametrize("text", REFUSED)
 def test_whatever_is_no_tightening_needs_trust(text: str) -> None:
     assert [message for code, _, _, message in told(text) if code == "S021"] == REFUSED[text]

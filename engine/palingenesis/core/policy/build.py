@@ -133,7 +133,7 @@ def _calendars(resolved: Mapping[str, Any]) -> dict[str, Calendar]:
 
 def zone_of(tables: Mapping[str, Any], name: str) -> Zone:
     """A zone from the tables of the resolved form."""
-    if name not in tables and name == UTC_ZONE.name:
+    if name == UTC_ZONE.name:
         return UTC_ZONE
     table = tables[name]
     return Zone(name=name, changes=tuple(table["changes"]), offsets=tuple(table["offsets"]))

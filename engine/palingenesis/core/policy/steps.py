@@ -215,8 +215,10 @@ def _build(plain: object) -> Step:
     if not isinstance(plain, Mapping) or len(plain) != 1:
         raise InvalidConfigError("a step is not an action with its options")
     ((name, options),) = plain.items()
-    if name not in ACTIONS or not isinstance(options, Mapping):
+    if name not in ACTIONS:
         raise InvalidConfigError(f"unknown action '{name}'")
+    if not isinstance(options, Mapping):
+        raise InvalidConfigError(f"the options of {name} are no options")
     unknown = set(options) - set(ACTIONS[name].options)
     if unknown:
         raise InvalidConfigError(f"unknown option '{min(unknown)}' of {name}")
