@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from math import nan
 from time import process_time
 
 import pytest
@@ -123,25 +124,54 @@ def test_a_damaged_resolved_form_is_refused_as_an_error_of_ours(damage: dict[str
 
 
 @pytest.mark.parametrize(
-    ("characters", "said"),
+    ("facts", "truth"),
     [
-        (600, "it is read"),
-        (601, "it is read"),
-        ((1 << 24) + 1, "16777217 characters; 16777216 are allowed"),
+        ({"work.steps_completed": 1, "work.steps_total": 2}, True),
+        ({"work.steps_completed": 1}, None),
+        ({"work.steps_total": 2}, None),
     ],
 )
-def test_parameters_written_out_may_make_a_condition_long_but_not_endless(
-    characters: int, said: str
+def test_two_facts_are_compared_only_where_both_are_known(
+    facts: Mapping[str, FactValue], truth: Truth
 ) -> None:
-    text = "stop.message == ''"
-    text = f"{text[:-1]}{'x' * (characters - len(text))}'"
+    condition = compile_condition(("work.steps_completed < work.steps_total",), Scope())
 
-    try:
-        compile_condition((text,), Scope())
-    except InvalidConfigError as problem:
-        assert said in str(problem)
-    else:
-        assert said == "it is read"
+    assert condition.holds(facts) is truth
+
+
+def test_what_is_not_a_number_is_unknown() -> None:
+    condition = compile_condition(("session.cost != $5",), Scope())
+
+    assert condition.holds({"session.cost": nan}) is None
+    assert condition.holds({"session.cost": 6.0}) is True
+
+
+def test_a_condition_that_cannot_be_read_is_refused_with_its_beginning_and_what_is_wrong() -> None:
+    broken = Scope(defines={"slow": None})
+
+    with pytest.raises(InvalidConfigError) as first:
+        compile_condition((f"stop.resaon == '{'x' * 100}'",), Scope())
+    with pytest.raises(InvalidConfigError) as second:
+        compile_condition(("slow",), broken)
+
+    assert str(first.value) == (
+        f"the condition 'stop.resaon == '{'x' * 64}' cannot be used: unknown fact 'stop.resaon'"
+    )
+    assert str(second.value) == ("the condition 'slow' cannot be used: it uses a broken definition")
+
+
+def as_long_as(characters: int) -> str:
+    """A condition of so many characters."""
+    text = "stop.message == ''"
+    return f"{text[:-1]}{'x' * (characters - len(text))}'"
+
+
+def test_parameters_written_out_may_make_a_condition_long_but_not_endless() -> None:
+    long = compile_condition((as_long_as(5_000),), Scope())
+
+    assert long.holds({"stop.message": "x"}) is False
+    with pytest.raises(InvalidConfigError, match="16777217 characters; 16777216 are allowed"):
+        compile_condition((as_long_as((1 << 24) + 1),), Scope())
 
 
 def quickest(work: Callable[[], object], times: int) -> float:

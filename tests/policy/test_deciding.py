@@ -17,7 +17,7 @@ from palingenesis.core.plans import (
     Wait,
 )
 from palingenesis.core.policy.build import digest_of
-from palingenesis.core.policy.decide import Aside, Outcome, Ruling, decide
+from palingenesis.core.policy.decide import Aside, Outcome, Ruling, decide, is_used_up
 from palingenesis.core.policy.explain import explain, plain_explanation
 from palingenesis.core.policy.model import Rule
 from palingenesis.core.policy.needs import nearest_miss
@@ -205,6 +205,35 @@ def test_rules_that_are_true_and_do_not_decide_are_told_beside_whatever_does(
         Aside(rule="watch", steps=(Log(message="seen"),), shadow=False, why="for the record"),
         Aside(rule="trial", steps=(Resume(),), shadow=True, delay=timedelta(minutes=5)),
     )
+
+
+def test_a_decision_says_why_in_the_words_of_its_rule() -> None:
+    text = rules("  - {id: a, why: It is over., when: work.done, do: [finish]}\n")
+
+    assert ruled(text, {"work.done": True}).why == "It is over."
+
+
+@pytest.mark.parametrize("continues", ["true", "false"])
+def test_a_rule_that_observes_does_what_stands_under_then_when_its_limit_is_reached(
+    continues: str,
+) -> None:
+    text = rules(
+        f"  - {{id: a, continue: {continues}, do: [snapshot],"
+        " limit: {max: 1, per: 1h, then: [{log: {message: enough}}]}}\n"
+    )
+
+    ruling = ruled(text, {}, used=1)
+
+    steps = ruling.asides[0].steps if ruling.asides else ruling.steps
+    assert steps == (Log(message="enough"),)
+
+
+def test_a_rule_without_a_limit_is_never_used_up() -> None:
+    free, bound = policy(LIMITED).rules[1], policy(LIMITED).rules[0]
+
+    assert not is_used_up(free, lambda *_: 1_000_000)
+    assert not is_used_up(bound, lambda *_: 2)
+    assert is_used_up(bound, lambda *_: 3)
 
 
 def test_a_trial_whose_limit_is_reached_would_have_asked_for_a_person_at_once() -> None:

@@ -158,6 +158,48 @@ REFUSED = {
 }  # fmt: skip
 
 
+TIGHTER = [
+    "rules: [{id: crash, override: merge, mode: enforce}]",
+    "rules: [{id: late, override: merge, why: later}]",
+    "rules: [{id: late, override: merge, mode: off}]",
+    "rules: [{id: crash, override: merge, limit: {max: 9, per: 1m}}]",
+    "rules: [{id: limits, override: merge, limit: {max: 5, per: 1h}}]",
+    "rules: [{id: limits, override: merge, limit: {max: 1, per: 1h, then: [attention]}}]",
+    "rules: [{id: a, continue: true, do: [snapshot], limit: {max: 1, per: 1h, then: [snapshot]}}]",
+    "rules: [{id: seen, do: [snapshot, attention: {reason: look}]}]",
+    "rules: []",
+    "params: {mine: {type: int, default: 5}}\nrules: []",
+]
+
+
+@pytest.mark.parametrize("text", TIGHTER)
+def test_what_only_tightens_needs_no_trust(text: str) -> None:
+    assert [code for code, *_ in told(f"{text}\n") if code[0] != "L"] == []
+
+
+def test_a_rule_of_a_project_that_does_not_go_on_has_to_end_with_a_person() -> None:
+    text = "rules: [{id: seen, continue: false, do: [snapshot]}]\n"
+
+    assert [message for code, _, _, message in told(text) if code == "S021"] == [
+        "a rule of a policy that is not trusted decides, and no person looks"
+    ]
+
+
+def test_an_unknown_action_is_told_as_a_mistake_and_not_as_one_that_needs_trust() -> None:
+    found = told("rules: [{id: seen, do: [explode, attention]}]\n")
+
+    assert [code for code, *_ in found] == ["S001"]
+
+
+def test_an_overlay_is_kept_with_its_file_and_whether_it_is_trusted() -> None:
+    text = "rules: [{id: crash, override: merge, mode: shadow}]\n"
+
+    (strange,), (own,) = both(text).overlays, both(text, trusted=True).overlays
+
+    assert (strange.file, strange.trusted) == (f"{APP}/.palingenesis/policy.yaml", False)
+    assert own.trusted
+
+
 MISSHAPED = [
     "rules: no",
     "rules: [no]",

@@ -90,16 +90,49 @@ def test_a_value_with_a_placeholder_in_it_is_not_filled_again() -> None:
     [("^night-[0-9]+$", "night-12", True), ("^night-[0-9]+$", "a night-12", False),
      ("(?i)WEEKLY", "the weekly limit", True), ("a{2,3}b", "ab", False),
      (r"\bday\b", "today", False),
+     ("a{2,}b", "aaaab", True), ("a{2}b", "aab", True), (r"\d{2}", "a1b22", True),
+     (r"^\D+$", "no digit", True), (r"\W", "word_1", False), (r"\S", " \t", False),
+     (r"a\tb\nc\rd", "a\tb\nc\rd", True), (r"1\.5", "1x5", False), ("(?:ab)+c", "ababc", True),
+     ("[]a]$", "]", True), ("[a-]$", "-", True), (r"[\d-]$", "-", True),
+     (r"^[^\s]+$", "a b", False), ("(?i)[a-f]Z", "Cz", True), ("(?i)[^A-F]", "c", False),
+     ("|a", "", True),
      ("(cat|dog)s?$", "two dogs", True), ("[^a-c]", "abc", False), (".", "", False)],
 )  # fmt: skip
 def test_patterns_search_anywhere(pattern: str, text: str, found: bool) -> None:
     assert compile_pattern(pattern).found_in(text) is found
 
 
-@pytest.mark.parametrize(
-    "pattern", ["(", "a)", "[", "*", "a**", "(?=a)", r"\1", "a{99}", "x" * 300]
-)
-def test_patterns_that_are_malformed_or_could_take_long_are_refused(pattern: str) -> None:
+NO_PATTERN = {
+    "(": "'(' has no ')'",
+    "a)": "')' has no '('",
+    "[": "'[' has no ']'",
+    "[a": "'[' has no ']'",
+    "*": "'*' has nothing to repeat",
+    "a**": "'*' directly after '*' is not supported",
+    "(?=a)": "'(?' is not supported (only '(?:' and a leading '(?i)')",
+    "\\1": "'\\1' is not supported",
+    "a\\": "a backslash at the end",
+    "[z-a]": "'z-a' is not a range",
+    "[a-\\d]": "'a-\\' is not a range",
+    "a{99}": "a count is at most 50, the smaller one first",
+    "a{3,2}": "a count is at most 50, the smaller one first",
+    "a{2,99}": "a count is at most 50, the smaller one first",
+    "a{000002}": "a count is at most 50",
+    "a{x}": "'{' begins a count such as {2} or {2,5}; write \\{ for the sign",
+    "a{2": "'{' begins a count such as {2} or {2,5}; write \\{ for the sign",
+}
+
+
+@pytest.mark.parametrize("pattern", NO_PATTERN)
+def test_a_pattern_that_is_malformed_is_refused_with_what_is_wrong(pattern: str) -> None:
+    with pytest.raises(PatternError) as refused:
+        compile_pattern(pattern)
+
+    assert str(refused.value) == NO_PATTERN[pattern]
+
+
+@pytest.mark.parametrize("pattern", ["x" * 300, "((a{30}){30}){30}", "(" * 99 + "a" + ")" * 99])
+def test_a_pattern_that_could_take_long_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         compile_pattern(pattern)
 

@@ -143,6 +143,76 @@ def test_what_stands_beside_the_rules_is_compared_too() -> None:
     assert not found.same
 
 
+BARE = "version: 1\nrules: [{id: a, when: work.done, do: [finish]}]\ndefault: {do: [attention]}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            "",
+            "limits: {restarts: {max: 3, per: 90m}}\n",
+            ("limits.restarts", "none", "3 per 1h30m"),
+        ),
+        ("limits: {prompts: {max: 3, per: 1h}}\n", "", ("limits.prompts", "3 per 1h", "none")),
+        (
+            "limits: {prompts: {max: 3, per: 1h}}\n",
+            "limits: {prompts: {max: 3, per: 1h, then: [stand-down]}}\n",
+            ("limits.prompts", "3 per 1h", "3 per 1h with 'then'"),
+        ),
+        ("", "mode: shadow\n", ("mode", "enforce", "shadow")),
+        ("verify-within: 1m\n", "verify-within: 3m\n", ("verify-within", "1m", "3m")),
+    ],
+)
+def test_a_changed_limit_of_all_rules_a_mode_or_a_timing_is_told_with_both_sides(
+    before: str, after: str, told: tuple[str, str, str]
+) -> None:
+    found = semantic_diff(policy(before + BARE), policy(after + BARE))
+
+    assert [(one.name, one.before, one.after) for one in found.settings] == [told]
+    assert found.differences == ()
+
+
+def observing(body: str) -> Policy:
+    rule = f"  - {{continue: true, {body}}}\n"
+    return policy(f"version: 1\nrules:\n{rule}default: {{do: [attention]}}\n")
+
+
+def asides(before: Policy, after: Policy) -> list[tuple[str, str, list[str]]]:
+    return [
+        (one.before.rule, one.after.rule, [region.short for region in one.regions])
+        for one in semantic_diff(before, after).differences
+        if one.aside
+    ]
+
+
+def test_a_rule_that_observes_elsewhere_is_told_with_where_it_did_and_where_it_does() -> None:
+    before = observing("id: keep, when: stop.reason == 'crash', do: [snapshot]")
+    after = observing("id: keep, when: stop.reason == 'quota', do: [snapshot]")
+
+    assert asides(before, after) == [
+        ("keep", "", ["stop.reason == 'crash'"]),
+        ("", "keep", ["stop.reason == 'quota'"]),
+    ]
+
+
+def test_a_rule_that_observes_under_another_name_is_the_same() -> None:
+    body = "when: stop.reason == 'crash', do: [snapshot]"
+
+    assert asides(observing(f"id: keep, {body}"), observing(f"id: save, {body}")) == []
+
+
+def test_where_a_rule_that_decides_now_comes_first_the_observing_one_is_not_asked() -> None:
+    body = "{id: keep, continue: true, when: stop.reason == 'crash', do: [snapshot]}"
+    end = "default: {do: [attention]}\n"
+    first = "{id: a, when: work.done, do: [finish]}"
+
+    before = policy(f"version: 1\nrules:\n  - {body}\n  - {first}\n{end}")
+    after = policy(f"version: 1\nrules:\n  - {first}\n  - {body}\n{end}")
+
+    assert asides(before, after) == [("keep", "", ["stop.reason == 'crash' and work.done"])]
+
+
 def test_a_rule_that_only_observes_is_told_as_such() -> None:
     observer = (
         "rules:\n  - {id: keep, continue: true, when: stop.reason == 'crash', do: [snapshot]}\n"

@@ -9,7 +9,7 @@ from palingenesis.core.policy.analysis.budget import SpentError
 from palingenesis.core.policy.analysis.lint import lint
 from palingenesis.core.policy.codes.registry import CODES
 from palingenesis.core.policy.diagnostics import Diagnostic, Grade
-from tests.policy.texts import ROOT, SHIPPED, policy
+from tests.policy.texts import ROOT, SHIPPED, compiled, outside, policy
 
 HEAD = "version: 1\n"
 END = "default: {do: [attention]}\n"
@@ -202,6 +202,68 @@ rules:
 {END}"""
 
     assert [one.message for one in linted(text) if one.code == "L150"] == []
+
+
+def test_a_part_of_an_alternative_that_can_never_be_true_is_pointed_at() -> None:
+    when = "stop.attempt > 5 or stop.reason == 'crash' and stop.attempt < 0"
+    text = rules(f"""{{id: a, when: "{when}", do: [finish]}}""")
+
+    (found,) = [one for one in linted(text) if one.code == "L106"]
+
+    line = text.splitlines()[found.line - 1]
+    assert line[found.col - 1 : found.col - 1 + found.length] in when
+    assert found.message.endswith("is never true here")
+
+
+def test_where_parameters_stand_in_a_condition_all_of_its_text_is_pointed_at() -> None:
+    text = f"""{HEAD}params: {{least: {{type: int, default: 0}}}}
+rules:
+  - {{id: a, when: "count(crash, 1h) >= params.least and work.done", do: [finish]}}
+{END}"""
+
+    (found,) = [one for one in linted(text) if one.code == "L106"]
+
+    line = text.splitlines()[found.line - 1]
+    assert line[found.col - 1 : found.col - 1 + found.length].strip('"') == (
+        "count(crash, 1h) >= params.least and work.done"
+    )
+
+
+def test_a_rule_of_another_file_is_pointed_at_by_file_and_line() -> None:
+    team = "version: 1\nrules:\n  - {id: team, do: [finish]}\n" + END
+    text = (
+        "version: 1\nextends: [{use: ./team.yaml, position: top}]\n"
+        "rules: [{id: own, do: [stand-down]}]\n" + END
+    )
+    result = compiled(text, outside({"./team.yaml": team}))
+    assert result.policy is not None
+
+    found = lint(result.policy, text, others=result.sources).diagnostics
+
+    (one,) = [one for one in found if one.code == "L103"]
+    assert (one.file, one.line) == ("", 3)
+    assert [(it.file, it.line, it.col) for it in one.related] == [("./team.yaml", 3, 1)]
+    assert result.sources == {"./team.yaml": team}
+
+
+def test_a_policy_whose_text_is_not_its_own_is_still_looked_over_by_its_lines() -> None:
+    one = policy(rules("{id: a, do: [finish]}", "{id: b, do: [finish]}"))
+    wanted = one.rules[1].line
+
+    for text in ("- a list\n", "{", "rules: [{id: [b]}, no]\n", "version: 1\nrules: []\n"):
+        (found,) = [it for it in lint(one, text).diagnostics if it.code == "L103"]
+        assert (found.line, found.col, found.length) == (wanted, 1, 1)
+
+
+def test_what_costs_little_is_answered_although_other_questions_took_too_long() -> None:
+    def too_slow() -> None:
+        raise SpentError
+
+    text = SHIPPED.read_text(encoding="utf-8")
+    one = policy(text)
+
+    assert lint(one, text).unanswered == ()
+    assert lint(one, text, tick=too_slow).unanswered == ("reach", "constants")
 
 
 def test_what_takes_too_much_work_is_named_and_not_guessed() -> None:

@@ -305,6 +305,22 @@ def test_past_its_budget_nothing_is_proved_and_nothing_guessed() -> None:
     assert all(one.why for one in proof.claims if one.verdict is Verdict.OPEN)
 
 
+def test_a_policy_that_is_too_much_from_the_start_has_every_question_open_by_name() -> None:
+    text = rules("{id: a, when: work.done, do: [finish]}", more="never: [{do: [resume, retry]}]\n")
+
+    proof = prove(policy(text), tick=too_slow, looks=0)
+
+    assert {one.verdict for one in proof.claims} == {Verdict.OPEN}
+    assert proof.claims[-1].text == "never resume, retry"
+    assert not proof.holds
+
+
+def test_an_endless_wait_that_no_facts_lead_to_is_no_case() -> None:
+    text = rules("{id: a, do: [finish]}", "{id: b, when: stop.retrying, do: [delegate]}")
+
+    assert claim(text, "waits").verdict is Verdict.PROVED
+
+
 def test_a_comparison_of_two_facts_is_not_called_exact() -> None:
     text = rules(
         "{id: a, when: work.steps_completed < work.steps_total, do: [resume]}",
