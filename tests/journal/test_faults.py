@@ -1,8 +1,11 @@
 """While the disk refuses, nothing is claimed to be written; afterwards writing goes on."""
 
+import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from os import environ, pathsep
 from pathlib import Path
 
@@ -116,3 +119,65 @@ def test_a_limit_on_file_size_that_comes_and_goes_costs_only_what_was_refused(pa
     )
 
     assert done.stdout.startswith("ok"), done.stderr
+
+
+# ── and the file is damaged as well ───────────────────────────────────────────────────────────
+
+
+def smash(path: Path, table: str) -> None:
+    """Make the page with which a table begins one of no kind."""
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (root,) = connection.execute(query, (table,)).fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 16)
+
+
+def test_damage_that_is_found_when_writing_is_taken_up_again_is_mended(
+    journal: SqliteJournal, path: Path
+) -> None:
+    for entry in night(3):
+        journal.append(entry)
+    journal._disconnect()
+    smash(path, "about")
+
+    with pytest.raises(JournalError, match="it is damaged"):
+        journal.append(turn(stopped(4)))
+
+    assert journal.damage == []
+    assert journal.append(turn(stopped(4))) > 3
+    assert len(journal.damage) == 1
+    assert [it.event for it in journal.entries()][-1] == stopped(4)
+    assert journal.problems() == ()
+
+
+@contextmanager
+def no_file_larger_than(limit: int) -> Iterator[None]:
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+
+
+def test_a_repair_that_finds_no_room_leaves_nothing_behind_however_often_it_is_tried(
+    path: Path,
+) -> None:
+    with SqliteJournal.open(path) as journal:
+        for entry in night(60):
+            journal.append(entry)
+    smash(path, "about")
+    path.with_name("journal.damaged-1").write_text("of another time")
+    of_sqlite = {"journal.db", "journal.db-wal", "journal.db-shm"}
+
+    for _ in range(6):
+        no_room = no_file_larger_than(path.stat().st_size - 1)
+        with no_room, pytest.raises(JournalError, match="file too large"):
+            SqliteJournal.open(path)
+        assert {it.name for it in path.parent.iterdir()} - of_sqlite == {"journal.damaged-1"}
+
+    with SqliteJournal.open(path) as journal:
+        assert journal.set_aside() == ("journal.damaged-1", "journal.damaged-2")
+        assert [it.seq for it in journal.entries()][:60] == list(range(1, 61))

@@ -1,9 +1,12 @@
 """A journal of every released format is brought forward, with a copy first, and loses nothing."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from palingenesis.core.errors import JournalError
 from palingenesis.journal import ReadOnlyJournal, SqliteJournal
 from palingenesis.journal.layout import FORMAT_VERSION
 from palingenesis.runtime.recovery import recover
@@ -122,3 +125,43 @@ def check_migration(path: Path) -> None:
 
 def test_a_migration_that_crashes_at_any_boundary_is_done_by_the_next_start(tmp_path):
     assert crash_everywhere(f"{__name__}:migration", tmp_path) > 20
+
+
+def smash(path: Path, table: str) -> None:
+    """Make the page with which a table begins one of no kind."""
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (root,) = connection.execute(query, (table,)).fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 16)
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_a_former_journal_of_which_nothing_can_be_read_is_left_as_it_was(tmp_path, version):
+    path = tmp_path / "journal.db"
+    released.load(version, path)
+    smash(path, "entries")
+    before = path.read_bytes()
+
+    with pytest.raises(JournalError, match=r"is damaged beyond repair .* it was left") as caught:
+        SqliteJournal.open(path)
+
+    assert "restore it from a backup" in caught.value.hint
+    assert path.read_bytes() == before
+    assert [it.name for it in tmp_path.iterdir()] == ["journal.db"]
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_a_former_journal_that_lost_what_it_knew_of_gaps_is_brought_forward(tmp_path, version):
+    path = tmp_path / "journal.db"
+    released.load(version, path)
+    with ReadOnlyJournal.open(path) as former:
+        events = [it.event for it in former.entries()]
+    smash(path, "gaps")
+
+    with SqliteJournal.open(path) as journal:
+        assert journal.migration is not None
+        assert journal.migration.entries == len(events)
+        assert journal.told()[0] == journal.migration.told()
+        assert [it.event for it in journal.entries()] == events

@@ -11,7 +11,7 @@ journal or the whole new one.
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from json import loads
 from pathlib import Path
@@ -87,8 +87,9 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
     """
     numbers = sorted(_numbers_set_aside(path))
     aside = _aside(path, numbers[-1] + 1 if numbers else 1)
-    _copy(path, aside)
-    size = make_readable(aside, _readable(path))
+    with _undone(aside, _readable(path)):
+        _copy(path, aside)
+        size = make_readable(aside, _readable(path))
     rescued = _rebuild(path, _readable(path), aside, page_size=size)
     _drop(_readable(path))
     for number in numbers[: -SET_ASIDE_MAX + 1]:
@@ -125,10 +126,11 @@ def migrate(path: Path, version: int) -> tuple[Migration, Damage | None]:
     aside = path.with_name(f"{path.name}.before-{FORMAT_VERSION}")
     for former in with_companions(aside):
         former.unlink(missing_ok=True)
-    _copy(path, aside)
-    _fold(aside)
-    with closing(_open_former(aside, path)) as old:
-        known = [replace(gap, why=REMOVED) for gap in read_gaps(old)]
+    with _undone(aside):
+        _copy(path, aside)
+        _fold(aside)
+        with closing(_open_former(aside, path)) as old:
+            known = [replace(gap, why=REMOVED) for gap in _gaps(old)]
     rescued = _rebuild(path, aside, aside)
     new = tuple(one for stretch in rescued.lost for one in lost_between(known, *stretch))
     damage = None
@@ -165,13 +167,9 @@ def _rebuild(
     """Replace the journal by what can be read of its copy; what was kept, and what is lost."""
     building = path.with_name(path.name + ".building")
     building.unlink(missing_ok=True)
-    try:
+    with _undone(building, aside):
         create(building)
         rescued = _rescue(readable, building, page_size)
-    except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError):
-        _drop(building)
-        _drop(aside)
-        raise
     log, index = with_companions(aside)
     index.unlink(missing_ok=True)
     if log.exists() and not log.stat().st_size:
@@ -179,6 +177,17 @@ def _rebuild(
     put_in_place(building, _rebuilt(path))
     finish(path)
     return rescued
+
+
+@contextmanager
+def _undone(*copies: Path) -> Iterator[None]:
+    """Where no new journal can be made of them, no copy stays: they would fill the disk."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, UnicodeDecodeError, JournalError):
+        for copy in copies:
+            _drop(copy)
+        raise
 
 
 def _drop(path: Path) -> None:
@@ -300,8 +309,12 @@ def _examined(old: sqlite3.Connection, row: Row, found: Found) -> tuple[bool, Po
 
 def _removed(old: sqlite3.Connection) -> list[Gap]:
     """The stretches that were removed on purpose, as far as that can be read."""
+    return [gap for gap in _gaps(old) if gap.why == REMOVED and gap.is_intact]
+
+
+def _gaps(old: sqlite3.Connection) -> list[Gap]:
     with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
-        return [gap for gap in read_gaps(old) if gap.why == REMOVED and gap.is_intact]
+        return read_gaps(old)
     return []
 
 

@@ -190,8 +190,9 @@ class SqliteJournal(JournalReader):
             connection = connect_writer(self.path)
             try:
                 self._take_up(connection)
-            except BaseException:
+            except BaseException as error:
                 connection.close()
+                self._suspicious = self._suspicious or is_damage(error)
                 raise
         self._suspicious = False
         self._connection = connection
