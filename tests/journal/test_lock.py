@@ -1,16 +1,20 @@
 """One daemon per state directory, whatever is done to its lock file."""
 
+import errno
 import fcntl
 import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from palingenesis.core.errors import BusyError, JournalError
 from palingenesis.journal import lock
+from palingenesis.journal.lock import _lives, _locked, _signed
 
 
 def test_a_second_daemon_is_told_who_holds_the_directory(tmp_path: Path) -> None:
@@ -149,3 +153,81 @@ for allowed in (0, hard):
         f"cannot use the state directory {tmp_path}: file too large",
         "held",
     ]
+
+
+# ── who holds it ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_nobody_waits_for_a_daemon_that_lives(tmp_path: Path) -> None:
+    waited: list[float] = []
+
+    with (
+        lock(tmp_path),
+        pytest.raises(BusyError, match=f"pid {os.getpid()}"),
+        lock(tmp_path, pause=waited.append),
+    ):
+        pass
+
+    assert waited == []
+
+
+def test_nobody_waits_for_a_daemon_that_has_not_signed_yet(tmp_path: Path) -> None:
+    waited: list[float] = []
+    left = os.open(tmp_path / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(left, fcntl.LOCK_EX)
+
+    with pytest.raises(BusyError, match="pid not known"), lock(tmp_path, pause=waited.append):
+        pass
+
+    assert waited == []
+    os.close(left)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """For root, who may signal whom it likes, be somebody who may not."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_a_process_of_somebody_else_lives() -> None:
+    with as_nobody():
+        assert _lives(1)
+
+
+def test_a_number_that_no_process_can_have_is_nobodys() -> None:
+    assert not _lives(1 << 40)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_lock_that_there_is_no_room_to_sign_is_held_unsigned(tmp_path: Path, code: int) -> None:
+    descriptor = _locked(tmp_path / "daemon.lock")
+
+    assert _signed(descriptor, refusing(code)) == descriptor
+
+    with pytest.raises(BusyError, match="pid not known yet"), lock(tmp_path):
+        pass
+    os.close(descriptor)
+
+
+def test_a_lock_that_may_not_be_signed_is_let_go(tmp_path: Path) -> None:
+    descriptor = _locked(tmp_path / "daemon.lock")
+
+    with pytest.raises(OSError, match=r"File too large"):
+        _signed(descriptor, refusing(errno.EFBIG))
+
+    with lock(tmp_path):
+        pass
+
+
+def refusing(code: int) -> Callable[[int, bytes, int], int]:
+    def write(_file: int, _data: bytes, _offset: int) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return write

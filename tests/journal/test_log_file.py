@@ -120,3 +120,17 @@ def test_the_remains_of_a_former_log_are_no_damage(left, tmp_path):
     with opened(tmp_path, database, log + bytes(foreign)) as journal:
         assert journal.damage == []
         assert len(list(journal.entries())) == LENGTH
+
+
+@pytest.mark.parametrize("number", [0, 1 << 30])
+def test_a_page_of_the_log_that_says_no_place_is_kept_and_costs_no_entry(left, tmp_path, number):
+    database, log = left
+    places = {}
+    for place in range(32, 32 + last_transaction(log) * FRAME, FRAME):
+        places[log[place : place + 4]] = place
+    for place in places.values():
+        harmed = bytearray(log)
+        harmed[place : place + 4] = number.to_bytes(4, "big")
+        with opened(tmp_path / str(place), database, bytes(harmed)) as journal:
+            assert journal.damage
+            assert [it.seq for it in journal.entries()] == list(range(1, LENGTH + 1))

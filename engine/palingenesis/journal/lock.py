@@ -10,6 +10,8 @@ from pathlib import Path
 from palingenesis.core.errors import BusyError, JournalError
 
 Pause = Callable[[float], None]
+Write = Callable[[int, bytes, int], int]
+"""`os.pwrite`, or what a test puts in its place."""
 
 LOCK_FILE = "daemon.lock"
 
@@ -54,11 +56,11 @@ def lock(state_dir: Path, *, pause: Pause | None = None) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _signed(descriptor: int) -> int:
+def _signed(descriptor: int, write: Write = os.pwrite) -> int:
     """Leave our number in it, for whoever finds it held; where there is no room, it is held so."""
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        write(descriptor, f"{os.getpid()}\n".encode(), 0)
     except OSError as error:
         if error.errno not in _DISK:
             os.close(descriptor)

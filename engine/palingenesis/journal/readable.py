@@ -28,7 +28,7 @@ _SMALLEST: Final = 512
 def make_readable(source: Path, target: Path) -> int:
     """Make the copy of the database `source`, and of the log beside it, at `target`.
 
-    Returns the size of its pages. Where a file is missing it counts as empty.
+    Returns the size of its pages.
 
     Raises:
         OSError, sqlite3.Error: it could not be made.
@@ -37,8 +37,7 @@ def make_readable(source: Path, target: Path) -> int:
     create(target)
     first = bytearray(target.read_bytes())
     size = int.from_bytes(first[_PAGE_SIZE], "big")
-    if source.exists():
-        shutil.copyfile(source, target)
+    shutil.copyfile(source, target)
     log = read_log(with_companions(source)[0])
     with target.open("r+b") as file:
         count = max(-(-target.stat().st_size // size), len(first) // size)
