@@ -10,7 +10,7 @@ from palingenesis.core.step import next_deadline
 from palingenesis.core.values import DownCause, SessionId, Status, Stop, StopReason
 from palingenesis.core.world import Episode, Session
 from tests.core.house import HERS, at_home, down, stops, works
-from tests.core.life import AGENT, SES, Act, Life, ended, passed, stopped, told_to
+from tests.core.life import AGENT, SES, Act, Life, ended, passed, stopped, text_of, told_to
 from tests.core.policies import policy, rule
 
 HEIR = SessionId("ses_2")
@@ -153,6 +153,27 @@ def test_one_that_she_has_stopped_before_its_program_ended_stays_stopped(cause: 
         decided
     )
     life << Status.COMPLETED
+
+
+@pytest.mark.parametrize("promise", [{}, {"promise": "at most once"}])
+def test_that_one_may_have_begun_although_she_ended_the_session_is_told_once(
+    promise: dict[str, str],
+):
+    life = begins(Life(RENEWING)) >> told_to(commands.Abort(session=SES)) << "interrupt"
+
+    life >> ended("new-session", "unknown", **promise) << "notify"
+
+    assert text_of(life.last["notify"]) == "new-session: unknown"
+    life >> ended("interrupt") << Status.STOOD_DOWN
+    life.claim_nothing_more()
+
+
+def test_nobody_is_told_of_one_that_did_not_begin():
+    life = begins(Life(RENEWING)) >> told_to(commands.Abort(session=SES)) << "interrupt"
+
+    life >> ended("new-session", "failed") >> ended("interrupt") << Status.STOOD_DOWN
+
+    life.claim_nothing_more()
 
 
 def test_its_wait_for_a_sign_of_life_counts_from_its_birth():

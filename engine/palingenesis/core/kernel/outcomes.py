@@ -44,7 +44,7 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
         not_brought_back(draft, effect)
     if isinstance(effect, effects.Stop) and event.result is not Result.OK:
         _was_not_stopped(draft, effect)
-    if isinstance(effect, effects.NewSession) and event.result is Result.OK:
+    if isinstance(effect, effects.NewSession) and not _is_awaited(draft, effect):
         _begun_in_vain(draft, effect, event)
     for session in list(draft.sessions.values()):
         plan = session.plan
@@ -62,11 +62,17 @@ def _is_awaited(draft: Draft, effect: effects.Effect) -> bool:
 
 
 def _begun_in_vain(draft: Draft, effect: effects.NewSession, event: events.EffectEnded) -> None:
-    """A session begins that continues one which the person has stopped: her stop holds for it."""
+    """A session begins that continues one which the person has stopped: her stop holds for it.
+
+    Where nobody knows whether one began, she is told: what waited for it is over, and asks nothing.
+    """
     session, new = draft.sessions.get(effect.session), SessionId(event.data.get("session", ""))
-    if session is None or not session.latched or not new:
+    if session is None:
         return
-    if session.plan is not None and session.plan.effect == event.effect:
+    if event.result is Result.UNKNOWN:
+        said = f"new-session: {event.detail}"
+        draft.tell(session, Severity.WARNING, session.title or session.id, said, said)
+    if event.result is not Result.OK or not session.latched or not new:
         return
     draft.put(replace(session, successor=new))
     heir = draft.put(replace(_heir(draft, session, new), latched=True))
