@@ -464,6 +464,22 @@ def test_its_end_is_told_once_by_whoever_sees_it_first() -> None:
     life >> down(HERS, DownCause.EXITED) >> down(HERS, DownCause.ENDED)
 
     assert len([one for one in life.decisions if one.kind == "decided"]) == 1
+    assert life.world.agents[HERS].down is DownCause.EXITED
+
+
+@pytest.mark.parametrize("again", [DownCause.EXITED, DownCause.ENDED])
+def test_so_it_is_for_what_waits_to_be_looked_at_again(again: DownCause) -> None:
+    looks = {"attention": {"reopen-after": "1h"}}
+    life = at_home(policy(rule("crash", "stop.reason == 'crash'", {"wait": {"for": "1m"}}, looks)))
+    life >> down(HERS, DownCause.EXITED) << Status.WAITING
+    life >> passed(1) >> down(HERS, again) << Status.WAITING
+    life >> passed(59) << Status.ATTENTION
+
+    life >> down(HERS, again)
+
+    assert life.session.repeats == 1
+    assert life.session.reopen_at is not None
+    life.claim_nothing_more()
 
 
 def test_progress_in_a_program_that_is_back_counts_as_ever() -> None:

@@ -82,6 +82,40 @@ def test_where_somebody_worked_the_policy_says_whether_it_is_started_again():
     life.claim_nothing_more()
 
 
+@pytest.mark.parametrize("cause", [DownCause.EXITED, DownCause.UNREACHABLE])
+def test_one_end_that_is_told_twice_is_one_crash(cause: DownCause):
+    waits = policy(rule("crash", "stop.reason == 'crash'", {"wait": {"for": "30s"}}, "restart"))
+    life = Life(waits) >> goes(cause, detail="gone") << Status.WAITING
+    first = agent(life)
+
+    life >> passed(1) >> goes(DownCause.EXITED) << Status.WAITING
+
+    life.claim_nothing_more()
+    assert agent(life) == first
+    assert life.world.tally.downs == {cause.value: 1}
+    assert life.session.repeats == 1
+    life >> passed(29) << "restart"
+    life.claim_nothing_more()
+
+
+def test_who_was_not_known_to_work_there_has_stopped_with_its_end_all_the_same():
+    life = Life(LOOK) >> died() << Status.ATTENTION
+    life.work(CHILD)
+
+    life >> died()
+
+    assert life.world.sessions[CHILD].status is Status.ATTENTION
+    life.claim_nothing_more()
+
+
+def test_that_it_refuses_us_is_news_of_a_server_that_was_gone():
+    life = Life(LOOK) >> died() << Status.ATTENTION
+
+    life >> goes(DownCause.REFUSED) << "notify"
+
+    assert agent(life).down is DownCause.REFUSED
+
+
 def test_a_restart_that_was_in_vain_is_forgotten_where_nobody_knows_the_agent_any_more():
     life = idle() >> died() << "restart"
     life.world = replace(life.world, agents={})

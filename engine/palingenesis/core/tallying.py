@@ -41,8 +41,10 @@ def _happened(before: World, event: Event) -> Tally:
             return replace(so_far, effects=_more(so_far.effects, key))
         case events.CommandGiven(command=command):
             return replace(so_far, commands=_more(so_far.commands, word(command)))
-        case events.AgentDown(cause=cause):
-            return replace(so_far, downs=_more(so_far.downs, cause.value))
+        case events.AgentDown(agent=agent, cause=cause):
+            gone = before.agents.get(agent)
+            is_news = gone is None or gone.goes_with(cause)
+            return replace(so_far, downs=_more(so_far.downs, cause.value)) if is_news else so_far
         case events.DaemonStarted():
             return replace(so_far, starts=so_far.starts + 1)
         case events.SensorBroke():

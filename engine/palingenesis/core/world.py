@@ -62,6 +62,10 @@ class Agent:
         """Whether it works, or may work where we do not see it."""
         return self.up or (self.way.is_hers and self.down is DownCause.UNREACHABLE)
 
+    def goes_with(self, cause: DownCause) -> bool:
+        """Whether an end that is told is one, and not once more the one that is known."""
+        return self.is_live or cause is DownCause.REFUSED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:

@@ -145,6 +145,7 @@ class OpenCodeSensor:
 
     async def _live_with(self, running: Running) -> None:
         self._left = running
+        self._tell_up(running)  # also one that has died by now: its end is its own
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(self._watch_server(running))
             ended = await self._server.gone(running)
@@ -209,7 +210,6 @@ class OpenCodeSensor:
     # ── its stream, again and again ──
 
     async def _watch_server(self, running: Running) -> None:
-        self._tell_up(running)
         failures, out_s = 0, 0.0
         time = asyncio.get_running_loop().time
         async with running.client() as client:

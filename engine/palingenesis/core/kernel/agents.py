@@ -1,6 +1,6 @@
 """What happens to an agent, and so to all its sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -116,12 +116,18 @@ def _decide_anew(draft: Draft, session: Session, agent: Agent) -> None:
 
 
 def agent_down(draft: Draft, event: events.AgentDown) -> None:
-    """An agent is gone: whoever was at work there has stopped."""
+    """An agent is gone: whoever was at work there has stopped.
+
+    An end that is told again is one end: then only who is believed at work there is looked at.
+    """
     agent = draft.agents.get(event.agent)
     if agent is None:
         _never_came_up(draft, event)
         return
-    gone = replace(agent, up=False, since=event.at, down=event.cause, detail=event.detail)
+    is_news = agent.goes_with(event.cause)
+    gone = agent
+    if is_news:
+        gone = replace(agent, up=False, since=event.at, down=event.cause, detail=event.detail)
     draft.agents[agent.id] = gone if gone.is_live else replace(gone, pid=None)
     if gone.is_live:
         return  # it works on, where we do not see it; when it lets us in again, it is looked at
@@ -143,12 +149,11 @@ def agent_down(draft: Draft, event: events.AgentDown) -> None:
         )
         return
     stopped = [session for session in _of(draft, agent) if _was_at_work(session)]
-    if agent.way is Way.INTEGRATED and event.cause is not DownCause.DONE:
+    if is_news and agent.way is Way.INTEGRATED and event.cause is not DownCause.DONE:
         stopped += [one for one in _of(draft, agent) if one not in stopped and _was_pending(one)]
-    for session in stopped:
-        if not goes_on_elsewhere(draft, draft.sessions[session.id]):
-            known = last_alive(draft, draft.sessions[session.id], agent, event.cause)
-            _stop(draft, draft.sessions[session.id], event, gone, known)
+    _stop_each(draft, stopped, event, agent)
+    if not is_news:
+        return
     if event.cause is DownCause.ENDED and agent.way is Way.INTEGRATED:
         _leave_for_good(draft, agent)
     if agent.way is not Way.MANAGED or event.cause is DownCause.ENDED:
@@ -275,6 +280,16 @@ def _was_at_work(session: Session) -> bool:
     if session.status is not Status.WAITING or plan is None:
         return False
     return isinstance(plan.steps[plan.index], Delegate)
+
+
+def _stop_each(
+    draft: Draft, stopped: Iterable[Session], event: events.AgentDown, agent: Agent
+) -> None:
+    """`agent`: as it was before its end was told."""
+    for session in stopped:
+        if not goes_on_elsewhere(draft, draft.sessions[session.id]):
+            known = last_alive(draft, draft.sessions[session.id], agent, event.cause)
+            _stop(draft, draft.sessions[session.id], event, agent, known)
 
 
 def _stop(
