@@ -413,6 +413,25 @@ def test_a_snapshot_is_kept_and_its_path_is_told() -> None:
     performed(ef.Snapshot(**BASE, id="7.4"), expect, work=work)
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_snapshot_is_kept_without_a_message_that_is_too_large_and_says_so(place: int) -> None:
+    work = FakeWork()
+
+    def before(fake: FakeOpenCode) -> None:
+        said = [user(number, text=f"word {number}") for number in range(3)]
+        said[place] = user(place, text=LARGE)
+        fake.messages["ses_1"] = said
+
+    def expect(_fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        [kept] = work.kept
+        assert [f"word {number}" in kept for number in range(3)] == [n != place for n in range(3)]
+        assert kept.count("**Left out**") == 1
+        assert "larger than 16777216 bytes" in kept
+
+    performed(ef.Snapshot(**BASE, id="7.4"), expect, before=before, work=work)
+
+
 def test_an_interrupt_of_an_idle_session_is_done_already() -> None:
     def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
         assert (outcome.result, fake.aborted) == (Result.OK, [])

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from palingenesis.assistants.opencode.messages import Message, Part, read_message
+from palingenesis.assistants.opencode.messages import Message, Part, left_out, read_message
 from palingenesis.assistants.opencode.signals import SessionSummary
 from palingenesis.assistants.opencode.untrusted import dig, items, table, text
+from palingenesis.wire.http import ANSWER_BYTES_MAX
 
 _OUTPUT_LIMIT = 4_000
 _INPUT_LIMIT = 2_000
@@ -15,7 +16,8 @@ _INPUT_LIMIT = 2_000
 def as_markdown(session: SessionSummary, messages: Iterable[object]) -> str:
     """The whole conversation, from raw `{info, parts}` messages, oldest first; never raises.
 
-    Long outputs of tools are cut, and say so; what people and the assistant said is whole.
+    Long outputs of tools are cut, and say so; what people and the assistant said is whole, but for
+    a message that is too large to be read, which is named where it would stand.
     """
     lines = [f"# {_line(session.title) or session.id}", ""]
     lines += [f"- session: `{session.id}`", f"- directory: `{_line(session.directory)}`"]
@@ -23,6 +25,10 @@ def as_markdown(session: SessionSummary, messages: Iterable[object]) -> str:
         lines.append(f"- created: {_time(session.created)}")
     for raw in messages:
         message = read_message(raw)
+        if (missing := left_out(raw)) is not None:
+            named = f"the message `{_line(missing)}`" if missing else "a message"
+            why = f"it is larger than {ANSWER_BYTES_MAX} bytes, the most that is read at once"
+            lines += ["", f"> **Left out**: {named}; {why}."]
         if message is not None:
             lines += ["", *_message(message, raw)]
     return "\n".join(lines) + "\n"

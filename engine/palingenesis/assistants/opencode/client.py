@@ -18,7 +18,7 @@ from palingenesis.assistants.opencode.listings import (
     read_sessions,
     read_statuses,
 )
-from palingenesis.assistants.opencode.messages import Large, Todo, read_todos
+from palingenesis.assistants.opencode.messages import Large, Todo, leave_out, read_todos
 from palingenesis.assistants.opencode.signals import (
     Asked,
     Busy,
@@ -190,7 +190,7 @@ class OpenCode:
         """The newest `limit` messages, or all of them, oldest first, as raw `{info, parts}`.
 
         Raises:
-            AssistantTooLargeError: one is too large; the newest, unless any is `RAISED`.
+            AssistantTooLargeError: one is too large, and `large` does not let it be left out.
         """
         pages: list[list[Mapping[str, object]]] = []
         before, size, left = "", limit or _PAGE, limit
@@ -203,9 +203,10 @@ class OpenCode:
                 if size > 1:
                     size = max(1, size // _SMALLER)
                     continue
-                if large is Large.RAISED or not pages:
+                if large is Large.RAISED or not (pages or large is Large.NAMED):
                     raise
-                page, before = [], error.older if large is Large.PASSED else ""
+                page = [leave_out(error.older)] if large is Large.NAMED else []
+                before = error.older if large is not Large.ENDS else ""
             pages.append(page)
             left = left - max(len(page), 1) if left is not None else None
             size = min(size * 2, _PAGE)  # the others may be small again

@@ -11,7 +11,7 @@ from palingenesis.assistants.opencode.freshness import (
     seen_prompt,
 )
 from palingenesis.assistants.opencode.lineage import inherited
-from palingenesis.assistants.opencode.messages import read_message
+from palingenesis.assistants.opencode.messages import Large, read_message
 from palingenesis.assistants.opencode.prompting import (
     MARK,
     Prompting,
@@ -67,7 +67,7 @@ class Continuing:
         info = await client.session(effect.session)
         if info is None:
             return Outcome(result=Result.SUPERSEDED, detail="the session was deleted")
-        document = as_markdown(info, await client.messages(effect.session))
+        document = as_markdown(info, await client.messages(effect.session, large=Large.NAMED))
         path = self._work.keep(effect.session, self._clock.now(), document)
         return Outcome(result=Result.OK, detail=path, data={"path": path})
 

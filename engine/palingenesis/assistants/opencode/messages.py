@@ -1,5 +1,7 @@
 """One message of a conversation, as OpenCode stores it, in the few fields that matter to us."""
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,6 +22,8 @@ from palingenesis.assistants.opencode.untrusted import (
 Role = Literal["user", "assistant"]
 
 _FAILURE_LIMIT = 4_000
+_MESSAGE: Final = "msg_"
+_LEFT_OUT: Final = "left out: too large"
 _WRITERS = frozenset({"write", "edit", "multiedit", "patch", "apply_patch"})
 
 
@@ -109,13 +113,15 @@ _GOES_ON: Final = frozenset({"", "tool-calls", "unknown"})
 
 
 class Large(Enum):
-    """What is done about a message that is too large to be read, if it is not the newest."""
+    """What is done about a message that is too large to be read."""
 
     RAISED = auto()
     PASSED = auto()
-    """It is left out."""
+    """It is left out, if it is not the newest."""
     ENDS = auto()
-    """It is left out, and so is whatever is older: nobody knows what it said to that."""
+    """So it is, and so is whatever is older: nobody knows what it said to that."""
+    NAMED = auto()
+    """It is left out, also the newest, and `left_out` knows it in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +176,28 @@ class Message:
     def text(self) -> str:
         """All its text, without reasoning and without what tools said."""
         return "\n\n".join(part.text for part in self.parts if part.kind == "text" and part.text)
+
+
+def leave_out(cursor: str) -> Mapping[str, object]:
+    """What stands for a message that was too large; `cursor`: behind which OpenCode goes on.
+
+    It names the last message before it: the one that was asked for alone.
+    """
+    given = cursor if cursor.startswith(_MESSAGE) else _inside(cursor)
+    return {_LEFT_OUT: given if given.startswith(_MESSAGE) else ""}
+
+
+def left_out(value: object) -> str | None:
+    """Id of the message that was too large and would stand here, "" if unknown; None: none is."""
+    return text(value, _LEFT_OUT) if _LEFT_OUT in table(value) else None
+
+
+def _inside(cursor: str) -> str:
+    """The id in a cursor of OpenCode's: base64 of a JSON object."""
+    try:
+        return text(json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))), "id")
+    except (ValueError, RecursionError):
+        return ""
 
 
 def read_message(value: object) -> Message | None:
