@@ -4,7 +4,7 @@ An abort has no author. One of ours whose answer did not come may have ended the
 else has: what came to rest right after ours was sent was ended by it, and nothing later.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from palingenesis.assistants.opencode.client import OpenCode
@@ -18,11 +18,10 @@ from palingenesis.assistants.opencode.freshness import (
 from palingenesis.assistants.opencode.outcomes import failed, superseded
 from palingenesis.core import effects
 from palingenesis.core.errors import AssistantError
+from palingenesis.core.kernel.interrupted import AT_ONCE
 from palingenesis.core.values import Result
 from palingenesis.runtime.ports import Clock, Outcome, Void
 
-_ENDED_WITHIN: Final = timedelta(seconds=2)
-"""An abort takes less than half a second."""
 _BETWEEN_LOOKS_S: Final = 0.1
 
 
@@ -105,7 +104,7 @@ class Interrupting:
         sent, rests = self._sent.get(effect.id), rests_since(standing)
         if sent is None or rests is None or not shares_our_clock:
             return sent is not None
-        return rests - sent <= _ENDED_WITHIN
+        return rests - sent <= AT_ONCE
 
 
 async def _stands_at(session: str, client: OpenCode) -> dict[str, str]:

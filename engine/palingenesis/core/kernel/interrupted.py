@@ -22,8 +22,8 @@ from palingenesis.core.world import Plan, Session
 _BY_ITSELF: Final = "by_itself"
 _CUT_OFF: Final = "cut_off"
 """What an outcome says of how a session rests; with neither, an abort has ended its turn."""
-_AT_ONCE: Final = timedelta(seconds=2)
-"""An abort that a former run of ours may have sent came to something within this time.
+AT_ONCE: Final = timedelta(seconds=2)
+"""An abort of ours came to something within this time, also one that a former run may have sent.
 
 Our look and our abort take less than half a second. What ended later is taken for the person's
 stop: to lose a wait, and say so, is better than to act after it. So is all that ended upon a
@@ -75,7 +75,7 @@ def interrupted(
     again = bool(event.data.get("again")) and not died
     after = _rested(session, since or "")
     unsure = again and is_hers(plan) and after >= timedelta(0)
-    ours = again and not unsure and timedelta(0) <= after <= _AT_ONCE
+    ours = again and not unsure and timedelta(0) <= after <= AT_ONCE
     # Where it stands is told with both: the next step answers that.
     if since is None or ours:
         return _standing_at(session, event.data.get("stop", ""))
