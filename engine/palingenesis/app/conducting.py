@@ -27,7 +27,7 @@ from palingenesis.demo.jumping_clock import JumpingClock
 from palingenesis.demo.provider import Provider
 from palingenesis.demo.story import Ending, Story
 from palingenesis.demo.telling import Teller, Told, passed
-from palingenesis.processes.identity import send_signal
+from palingenesis.processes.identity import Identity, send_signal
 from palingenesis.runtime.loop import Loop
 from palingenesis.runtime.ports import Clock, Entry
 
@@ -121,7 +121,7 @@ class Conductor:
         await self._until(loop, lambda _: self._story.crash_is_due)
         await self._real.sleep(_INTO_THE_ANSWER_S)
         assert running.identity is not None, "our own server has a process"
-        send_signal(running.identity, signal.SIGKILL)
+        kill(running.identity)
 
         def is_done(world: World) -> bool:
             return world.sessions[self._works(world)[-1]].status is Status.COMPLETED
@@ -230,3 +230,15 @@ def _is_abort_of(session: str, event: Event) -> bool:
 
 async def _prompt(client: OpenCode, session: str, text: str) -> None:
     await client.prompt(session, parts=[{"type": "text", "text": text}])
+
+
+def kill(identity: Identity) -> None:
+    """Kill the server, as the story says.
+
+    Raises:
+        AstrayError: it cannot be reached, because descriptors are lacking.
+    """
+    try:
+        send_signal(identity, signal.SIGKILL)
+    except OSError as error:
+        raise AstrayError from error
