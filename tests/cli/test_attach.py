@@ -238,15 +238,17 @@ def test_a_daemon_that_is_restarted_is_shown_again(tmp_path: Path):
             assert terminal.ends() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGHUP, 0)]
+)
 def test_the_terminal_is_given_back_however_it_ends(
-    daemon: Served, tmp_path: Path, number: signal.Signals
+    daemon: Served, tmp_path: Path, number: signal.Signals, code: int
 ):
     with attached(tmp_path) as terminal:
         terminal.until_shown("▸ Refactor")
         terminal.process.send_signal(number)
 
-        assert terminal.ends() == 0
+        assert terminal.ends() == code
         assert terminal.is_restored
         assert "Traceback" not in terminal.written
 

@@ -54,7 +54,12 @@ def test_a_project_without_a_policy_cannot_be_trusted(say: Say, tmp_path: Path):
 
     assert said.code == 5
     assert "a project keeps its policy in .palingenesis/policy.yaml" in said.err
-    assert say("policy", "trust", str(tmp_path), "--remove").code == 5
+
+
+def test_what_is_not_trusted_need_not_be_removed(say: Say, tmp_path: Path):
+    removed = say("policy", "trust", str(tmp_path), "--remove")
+
+    assert (removed.code, removed.out) == (0, f"{tmp_path}: was not trusted\n")
 
 
 @pytest.mark.parametrize("given", [[], ["x", "--list"], ["--list", "--remove"]])

@@ -187,3 +187,29 @@ def test_what_waits_for_a_restart_is_mended_by_one(say: Say, daemon: Served):
 
     (waiting,) = [one for one in found if one["said"] == daemon.door.warnings[0]]
     assert waiting["fix"] == "palingenesis daemon restart"
+
+
+@pytest.mark.parametrize(
+    ("command", "two"),
+    [
+        ("events --json --yaml", "--json and --yaml"),
+        ("explain --yaml --json", "--json and --yaml"),
+        ("config show --json --yaml", "--json and --yaml"),
+        ("policy validate default --github --json", "--json and --github"),
+        ("policy lint default --sarif --github", "--github and --sarif"),
+    ],
+)
+def test_two_forms_at_once_are_no_form(say: Say, daemon: Served, command: str, two: str):
+    said = say(*command.split())
+
+    assert (said.code, said.out) == (2, "")
+    assert f"error: {two} are two forms; choose one" in said.err
+
+
+def test_a_log_since_a_time_that_is_still_to_come_is_no_silence(say: Say, tmp_path: Path):
+    (tmp_path / "daemon.log").write_text("2026-02-05 02:00:00 info     daemon: begun\n")
+
+    said = say("logs", "--since", "2199-01-01", PALINGENESIS_STATE_DIR=str(tmp_path))
+
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "note: --since is still to come, so there is nothing yet\n"

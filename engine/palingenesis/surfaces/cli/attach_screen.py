@@ -73,10 +73,12 @@ class Screen:
 
     def show(self) -> None:
         """Show it, and give the terminal back."""
-        with self._signals(), suppress(KeyboardInterrupt, _EndedError):
-            while self._shown():
-                os.kill(os.getpid(), signal.SIGSTOP)  # Ctrl-Z: the shell has the terminal now
-        self._watch.end()
+        try:
+            with self._signals(), suppress(_EndedError):
+                while self._shown():
+                    os.kill(os.getpid(), signal.SIGSTOP)  # Ctrl-Z: the shell has the terminal now
+        finally:
+            self._watch.end()
 
     def _shown(self) -> bool:
         """Borrow the terminal until the person quits (False) or puts us aside (True)."""

@@ -11,6 +11,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.examples import examples
+from palingenesis.surfaces.cli.report_form import one_form
 from palingenesis.surfaces.cli.wording import say_json
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def show(desk: Desk, origin: bool, as_json: bool, as_yaml: bool) -> None:
     from palingenesis.runtime.config_file import load_config
     from palingenesis.runtime.config_shown import shown
 
-    if as_json and as_yaml:
-        raise click.UsageError("--json and --yaml are two forms; choose one")
+    one_form(json=as_json, yaml=as_yaml)
     config = load_config(desk.paths, desk.environ)
     rows = list(shown(config))
     if as_json:

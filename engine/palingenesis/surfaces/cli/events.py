@@ -15,6 +15,7 @@ from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import SessionWord, UnclearSessionError
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.naming import KnownWord
+from palingenesis.surfaces.cli.report_form import one_form
 from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import read_time, say_yaml
 
@@ -87,7 +88,7 @@ def events(
         limit=limit,
         everything=everything,
     )
-    form = "json" if as_json else "yaml" if as_yaml else "text"
+    form = one_form(json=as_json, yaml=as_yaml)
     if follow:
         _follow(desk, wanted, form)
         return

@@ -9,6 +9,7 @@ from palingenesis.runtime.door import SCHEMA_VERSION, Explanation
 from palingenesis.runtime.foreign_text import plain
 from palingenesis.surfaces.cli.choosing import SessionWord, choose_session
 from palingenesis.surfaces.cli.desk import Desk
+from palingenesis.surfaces.cli.report_form import one_form
 from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import read_time, say_json, say_yaml
 
@@ -42,6 +43,7 @@ def explain(
     """
     if last and what is not None:
         raise click.UsageError("--last and a name cannot both be given")
+    form = one_form(json=as_json, yaml=as_yaml)
     number = _decision(what)
     asked = what if number is None else None
     client = desk.client()
@@ -52,9 +54,9 @@ def explain(
         from palingenesis.surfaces.cli.offline import read_explanations
 
         told = read_explanations(desk.paths, session=asked, decision=number, limit=limit)
-    if as_json or as_yaml:
+    if form != "text":
         document = {"schema_version": SCHEMA_VERSION, "decisions": told}
-        (say_json if as_json else say_yaml)(document)
+        (say_json if form == "json" else say_yaml)(document)
         return
     if not told:
         click.echo("nothing has been decided yet")

@@ -49,11 +49,14 @@ def logs(desk: Desk, follow: bool, tail: int | None, since: str | None, as_json:
     It is for developers. What happened to sessions is told by 'palingenesis events'. Where systemd
     runs the daemon, the log is read from systemd's journal.
     """
+    from palingenesis.runtime.clock import SystemClock
     from palingenesis.surfaces.cli.events import read_since
     from palingenesis.surfaces.cli.log_journald import is_in_journald, journald_lines
     from palingenesis.surfaces.cli.log_reading import LogReader, records
 
     at = datetime.fromisoformat(read_since(since)) if since is not None else None
+    if at is not None and at > SystemClock().now():
+        click.echo("note: --since is still to come, so there is nothing yet", err=True)
     path = desk.paths.log
     if follow and tail is None and at is None:
         tail = _FOLLOWED

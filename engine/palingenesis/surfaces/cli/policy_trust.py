@@ -52,14 +52,13 @@ def trust(
         return
     directory = _directory_of(path)
     found = None if remove else _trusted(desk, directory, store)
-    if remove and not store.remove(_file_of(directory)):
-        raise InvalidConfigError(
-            f"{directory} was not trusted", hint="palingenesis policy trust --list"
-        )
+    was_trusted = not remove or store.remove(_file_of(directory))
     _tell_the_daemon(desk)
     if as_json:
         document = {"directory": directory, "trusted": not remove}
         say_json({"schema_version": SCHEMA_VERSION, **document})
+    elif not was_trusted:
+        click.echo(f"{plain(directory, 500)}: was not trusted")
     elif found is None:
         click.echo(f"{plain(directory, 500)}: trusted no more; its policy may only tighten")
     else:

@@ -1,6 +1,7 @@
 """The forms in which a command tells what it found: for people, and for three kinds of program."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,9 +16,27 @@ _Found = Sequence[tuple[str, "tuple[Diagnostic, ...]"]]
 
 def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json, --github and --sarif; the command gets `form`, which is "text" without them."""
+
+    @wraps(command)
+    def formed(*args: Any, **given: Any) -> Any:
+        asked = {flag: given.pop(flag) for flag, _ in _OPTIONS}
+        return command(*args, form=one_form(**asked), **given)
+
     for flag, doc in reversed(_OPTIONS):
-        command = click.option(f"--{flag}", "form", flag_value=flag, help=doc)(command)
-    return click.option("--text", "form", flag_value="text", default="text", hidden=True)(command)
+        formed = click.option(f"--{flag}", flag, is_flag=True, help=doc)(formed)
+    return formed
+
+
+def one_form(**asked: bool) -> str:
+    """The form that is asked for, of these flags; "text": none is.
+
+    Raises:
+        UsageError: two are.
+    """
+    chosen = [name for name, is_set in asked.items() if is_set]
+    if len(chosen) > 1:
+        raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} are two forms; choose one")
+    return chosen[0] if chosen else "text"
 
 
 _OPTIONS = (
