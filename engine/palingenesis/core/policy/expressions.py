@@ -311,10 +311,14 @@ class _Reader:
             return str(literal[1]) if literal is not None else ""
         return _dotted(node) or ""
 
+    def _is_of_a_value(self, name: str) -> bool:
+        """Whether a dotted name begins with a value: `'a'.b`."""
+        return name.partition(".")[0] in self.lexed.literals
+
     def _name(self, node: ast.Name | ast.Attribute) -> Term | None:
         name = _dotted(node)
         start, end = self.span(node)
-        if name is None:
+        if name is None or (isinstance(node, ast.Attribute) and self._is_of_a_value(name)):
             self._wrong(node, "E004", "a member of a value is not allowed here")
             return None
         if name in self.lexed.literals:
