@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from palingenesis.core.facts import EVENTS
 from palingenesis.core.plans import (
     Attention,
     Backoff,
@@ -19,6 +20,7 @@ from palingenesis.core.plans import (
 from palingenesis.core.policy.build import digest_of
 from palingenesis.core.policy.decide import Aside, Outcome, Ruling, decide, is_used_up
 from palingenesis.core.policy.explain import explain, plain_explanation
+from palingenesis.core.policy.index import indexed
 from palingenesis.core.policy.model import Rule
 from palingenesis.core.policy.needs import nearest_miss
 from palingenesis.core.policy.telling import render
@@ -168,6 +170,26 @@ def test_the_digest_is_of_what_is_said_and_not_of_the_order_in_which_it_was_kept
     assert digest_of(dict(reversed(plain.items()))) == policy(TWO).digest
 
 
+def test_the_digest_of_a_policy_is_the_same_in_every_release() -> None:
+    text = rules("  - {id: a, why: Süß., when: work.done, do: [{resume: {message: Weiter!}}]}\n")
+
+    assert policy(text).digest == "f779f9633429ea280dd0af0abe75ad1910af4eaf520447e0ee130324f7d923ea"
+
+
+def test_a_rule_may_listen_to_every_event() -> None:
+    one = policy(rules(f"  - {{id: a, event: [{', '.join(EVENTS)}], do: [finish]}}\n"))
+
+    assert one.rules[0].events == set(EVENTS)
+    assert all(decide(one, {"event": event}, never).rule == "a" for event in EVENTS)
+
+
+def test_an_indexed_policy_is_the_same_policy_and_is_shown_without_its_innards() -> None:
+    plain = policy(TWO)
+
+    assert indexed(plain) == plain
+    assert all(word not in repr(indexed(plain)) for word in ("finder=", "resolved=", "term="))
+
+
 def test_blanks_between_the_words_of_a_condition_mean_nothing_and_those_of_a_text_do() -> None:
     text = rules(
         "  - id: a\n    when: work.done and  session.cost > $5\n"
@@ -180,9 +202,10 @@ def test_blanks_between_the_words_of_a_condition_mean_nothing_and_those_of_a_tex
 
 
 def test_timings_can_be_set() -> None:
-    text = "stall-after: 20m\n" + TWO
+    text = "stall-after: 20m\nverify-within: 3m\n" + TWO
 
     assert policy(text).stall_after == timedelta(minutes=20)
+    assert policy(text).verify_within == timedelta(minutes=3)
     assert policy(text).healthy_after == timedelta(minutes=10)
 
 

@@ -10,9 +10,10 @@ from palingenesis.core.plans import Attention, Finish, Resume
 from palingenesis.core.policy.build import build
 from palingenesis.core.policy.compile import Compiled
 from palingenesis.core.policy.decide import Ruling, decide
+from palingenesis.core.policy.matching import absolute, problem_with_glob
 from palingenesis.core.policy.model import Mode, Policy
 from tests.policy.projects import of_project
-from tests.policy.texts import policy
+from tests.policy.texts import END, compiled, outside, policy
 
 OWN = """\
 version: 1
@@ -249,6 +250,29 @@ def test_mistakes_are_told_in_the_projects_own_lines() -> None:
     assert [(code, line) for code, line, _, _ in told(text)] == [
         ("S019", 3), ("S001", 3), ("E009", 4),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("glob", "path"),
+    [
+        ("/", "/"), ("/srv/", "/srv"), ("~", "/home/ada"), ("~/work/", "/home/ada/work"),
+        ("~other", ""), ("srv", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_folder_is_written_out_from_the_root_or_not_at_all(glob: str, path: str) -> None:
+    assert absolute(glob, "/home/ada") == path
+
+
+def test_a_pattern_of_folders_that_is_too_long_says_so() -> None:
+    assert problem_with_glob("/srv/**") == ""
+    assert problem_with_glob(f"/{'x' * 300}") == "a pattern has at most 200 characters"
+
+
+def test_what_was_read_beside_a_policy_is_kept_with_it() -> None:
+    team = "version: 1\nrules: [{id: team, do: [finish]}]\n" + END
+    text = "version: 1\nextends: [./team.yaml]\nrules: []\n" + END
+
+    assert compiled(text, outside({"./team.yaml": team})).sources == {"./team.yaml": team}
 
 
 def test_the_nearest_project_holds() -> None:
