@@ -187,6 +187,7 @@ def test_an_indexed_policy_is_the_same_policy_and_is_shown_without_its_innards()
     plain = policy(TWO)
 
     assert indexed(plain) == plain
+    assert indexed(plain).finder is not None
     assert all(word not in repr(indexed(plain)) for word in ("finder=", "resolved=", "term="))
 
 
