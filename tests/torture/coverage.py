@@ -30,7 +30,7 @@ FLOORS: Final = {
     "core/second_look.py": 100.0,
     "core/stops": 99.0,
     "core/kernel": 97.0,
-    "core/policy": 95.0,
+    "core/policy": 97.0,
     "journal": 94.0,
 }
 """The least share of statements and branches, in per cent, that tests have to reach."""
