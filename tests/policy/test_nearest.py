@@ -1,5 +1,6 @@
 """What would have to be otherwise: the change that is named is enough, and nothing less is."""
 
+import json
 from datetime import timedelta
 from itertools import combinations
 
@@ -81,7 +82,7 @@ def test_with_the_nearest_miss_the_rule_decides(text: str, facts: dict[str, Fact
     made = policy(
         "version: 1\nrules:\n"
         "  - {id: first, when: stop.reason == 'user_exit', do: [finish]}\n"
-        f"  - id: second\n    when: {text}\n    do: [finish]\n"
+        f"  - id: second\n    when: {json.dumps(text, ensure_ascii=False)}\n    do: [finish]\n"
         "  - {id: third, do: [finish]}\n"
         "default: {do: [finish]}\n"
     )
