@@ -382,6 +382,21 @@ def test_a_new_session_carries_its_key_and_the_handoff() -> None:
     play(story)
 
 
+def test_a_new_session_begins_although_an_older_message_is_too_large_to_be_read() -> None:
+    work = FakeWork(Handoff(text="Do step 3.", origin="Next-step.md"))
+
+    def before(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        fake.messages["ses_1"] = [user(0), answer(1, text=LARGE), refused(2)]
+
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        [(_, body)] = fake.prompts
+        assert body["parts"][0]["text"] == "Do step 3."
+
+    performed(NEW, expect, before=before, work=work)
+
+
 def test_a_session_that_was_created_and_never_prompted_is_adopted() -> None:
     def before(fake: FakeOpenCode) -> None:
         fake.session("ses_2", metadata={"palingenesis": {"key": "6.2", "from": ONE, "stop": STOP}})

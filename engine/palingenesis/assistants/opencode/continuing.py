@@ -130,7 +130,9 @@ class Continuing:
     async def _handoff(
         self, effect: effects.NewSession, standing: Standing, client: OpenCode
     ) -> Handoff | None:
-        transcript = read_transcript(await client.messages(effect.session))
+        # What was written in a message too large to be read is missing; to go on is worth more.
+        raw = await client.messages(effect.session, large=Large.PASSED)
+        transcript = read_transcript(raw)
         todos = [todo.content for todo in await client.todos(effect.session) if todo.is_open]
         handoff = self._work.handoff(
             standing.info.directory,
