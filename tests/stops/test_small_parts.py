@@ -307,3 +307,12 @@ def test_what_has_passed_for_a_minute_is_over(named: str, at: datetime | None):
     assert hint.at == at
     assert hint.unchecked
     assert hint.source == "retry-after"
+
+
+def test_an_instant_that_lies_beyond_the_calendar_on_our_clock_is_no_hint():
+    headers = {"date": "Sat, 21 Nov 2026 01:16:17 GMT", "retry-after": "9999-12-31T23:59:59Z"}
+
+    assert best_hint("", headers, NOTHING, AT, None) is None
+    assert retry_after(headers, AT) is None
+    on_time = headers | {"date": "Sat, 21 Nov 2026 02:16:17 GMT"}
+    assert retry_after(on_time, AT) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
