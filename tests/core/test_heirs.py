@@ -176,6 +176,20 @@ def test_nobody_is_told_of_one_that_did_not_begin():
     life.claim_nothing_more()
 
 
+def test_one_that_begins_in_a_pause_in_which_she_stopped_the_old_one_is_ended():
+    life = begins(Life(RENEWING)) >> HOLD_ONE >> stopped("user_abort")
+
+    assert begun(life).latched
+
+    life << "interrupt"
+    order = life.last["interrupt"]
+    assert isinstance(order, effects.Interrupt)
+    assert order.session == life.session.successor == HEIR
+    life >> ended("interrupt") >> RELEASE_ONE << Status.STOOD_DOWN
+    assert life.world.sessions[HEIR].status is Status.STOOD_DOWN
+    life.claim_nothing_more()
+
+
 def test_its_wait_for_a_sign_of_life_counts_from_its_birth():
     life = begins(Life(RENEWING)) >> passed(300)
 

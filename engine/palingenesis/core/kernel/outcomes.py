@@ -44,7 +44,7 @@ def effect_ended(draft: Draft, event: events.EffectEnded) -> None:
         not_brought_back(draft, effect)
     if isinstance(effect, effects.Stop) and event.result is not Result.OK:
         _was_not_stopped(draft, effect)
-    if isinstance(effect, effects.NewSession) and not _is_awaited(draft, effect):
+    if isinstance(effect, effects.NewSession):
         _begun_in_vain(draft, effect, event)
     for session in list(draft.sessions.values()):
         plan = session.plan
@@ -69,6 +69,10 @@ def _begun_in_vain(draft: Draft, effect: effects.NewSession, event: events.Effec
     session, new = draft.sessions.get(effect.session), SessionId(event.data.get("session", ""))
     if session is None:
         return
+    if _is_awaited(draft, effect):
+        if not session.latched:
+            return
+        session = cancel(draft, session, "the person stopped it in the pause")
     if event.result is Result.UNKNOWN:
         said = f"new-session: {event.detail}"
         draft.tell(session, Severity.WARNING, session.title or session.id, said, said)
