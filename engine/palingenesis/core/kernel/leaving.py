@@ -77,8 +77,7 @@ def refuse(draft: Draft, session: Session, plan: Plan, verdict: Refused) -> Sess
     draft.decide("refused", event=plan.event, rule=plan.rule, why=verdict.rail, session=session)
     if verdict.quiet:
         return end_plan(draft, session, "stand_down", verdict.rail)
-    if plan.rule != "kernel":
-        say_touched(draft, session, plan.rule, verdict.rail)
+    say_touched(draft, session, plan.rule, verdict.rail)
     return end_plan(draft, session, "need_attention", verdict.rail)
 
 

@@ -1,5 +1,7 @@
 """What a person asks for. The person outranks every rule, and every command leaves its line."""
 
+from typing import assert_never
+
 from palingenesis.core import commands, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.asking import close, settled
@@ -56,7 +58,11 @@ def command_given(draft: Draft, event: events.CommandGiven) -> None:
                 _one(draft, replace(meant, person_at=event.at), command)
 
 
-def _one(draft: Draft, session: Session, command: commands.Command) -> None:
+def _one(
+    draft: Draft,
+    session: Session,
+    command: commands.Abort | commands.Skip | commands.Renew | commands.Enrol | commands.Detach,
+) -> None:
     match command:
         case commands.Abort():
             session = cancel(draft, session, "the operator ended it")
@@ -80,7 +86,7 @@ def _one(draft: Draft, session: Session, command: commands.Command) -> None:
                 session = replace(session, supervised=False, holds=(), paused_from=None)
                 draft.move(draft.put(session), "detach", "detached by the operator")
         case _:
-            pass
+            assert_never(command)
 
 
 def _answer(draft: Draft, event: events.CommandGiven, command: commands.Answer) -> None:

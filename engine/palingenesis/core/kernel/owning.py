@@ -60,9 +60,7 @@ def rests(draft: Draft, session: Session, agent: AgentId) -> Session:
 
 
 def goes_on_elsewhere(draft: Draft, session: Session) -> bool:
-    """Whether its owner has come to rest, and another agent works on it: then it is that one's."""
-    if session.agent in session.at_work:
-        return False
+    """Whether another agent works on it, now that its owner rests: then it is that one's."""
     others = (draft.agents[one] for one in session.at_work if one in draft.agents)
     other = next((one for one in others if one.is_live), None)
     if other is None:

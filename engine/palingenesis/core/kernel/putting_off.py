@@ -15,9 +15,7 @@ NOT_BEFORE = "not_before"
 
 
 def not_before(draft: Draft, event: events.EffectEnded) -> datetime | None:
-    """Until when the assistant cannot do it; None: it does not say, or that is over."""
-    if event.result is not Result.FAILED:
-        return None
+    """Until when the assistant cannot do what failed; None: it does not say, or that is over."""
     try:
         until = datetime.fromisoformat(event.data.get(NOT_BEFORE, ""))
     except ValueError:

@@ -23,10 +23,6 @@ from palingenesis.core.world import Floor, Session
 
 _EARLIER: Final = 20
 """How many stops before the newest one are remembered."""
-_REOPENED_BY_PERSON = frozenset(
-    {Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED, Status.DISCOVERING}
-)
-
 
 _ANSWERED: Final = frozenset({StopReason.COMPLETED, StopReason.OUTPUT_LIMIT, StopReason.REFUSED})
 """Stops that only a model's answer can bring about."""
@@ -78,7 +74,7 @@ def _taken_over(draft: Draft, session: Session) -> Session:
 
 
 def session_alive(draft: Draft, event: events.SessionAlive) -> None:
-    """A sign of life proves an effect, and ends a stall."""
+    """A sign of life proves an effect, and calls off what a rule does about a stall."""
     session = draft.sessions.get(event.session)
     if session is None:
         return
@@ -87,8 +83,6 @@ def session_alive(draft: Draft, event: events.SessionAlive) -> None:
     plan = session.plan
     if session.status is Status.VERIFYING and plan is not None:
         verified(draft, session)
-    elif session.status is Status.STALLED:
-        draft.move(session, "went_on", "")
     elif _was_no_stall(session):
         draft.move(cancel(draft, session, "it is alive after all"), "went_on", "")
 
@@ -296,7 +290,7 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
         session = cancel(draft, session, "the person prompts; ours is void")
     if session.status is Status.PAUSED:
         _under_pause(draft, session, Status.WORKING)
-    elif session.status in ACTIVE or session.status in _REOPENED_BY_PERSON:
+    else:
         draft.move(draft.put(session), "person_prompted", "")
 
 
