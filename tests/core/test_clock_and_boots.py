@@ -12,7 +12,7 @@ from palingenesis.core.safety import WAIT_MAX
 from palingenesis.core.values import Source, Status
 from palingenesis.core.world import Hold, Plan, Session, World
 from tests.core.life import AGENT, SES, START, Act, Life, alive, ended, passed, stopped
-from tests.core.policies import NIGHT, policy, rule
+from tests.core.policies import NIGHT, RATE, policy, rule
 
 HOURS = timedelta(hours=2)
 MINUTE = timedelta(minutes=1)
@@ -273,3 +273,16 @@ def test_a_stop_that_is_held_goes_on_being_held_over_our_restart():
 def test_what_is_no_instant_and_holds_none_stays_the_very_same():
     for value in ("text", 7, None, Session, ("a", 1), {"a": "b"}):
         assert moved(value, HOURS) == value
+
+
+def test_what_waits_no_more_is_given_no_end_when_the_clock_is_set_after_a_boot():
+    life = Life(policy(RATE)) >> started("one")
+    life >> stopped("rate_limit", retry_after=90) >> passed(90) << "resume"
+    life.now += MINUTE
+    life >> started("two", life.now - MINUTE)
+
+    life >> clock_set(HOURS)
+
+    assert life.session.plan is not None
+    assert (life.session.plan.boot, life.session.plan.deadline) == ("one", None)
+    assert told(life) == []

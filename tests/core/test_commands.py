@@ -337,6 +337,26 @@ def test_a_session_that_is_detached_takes_no_clock_of_a_rule_with_it():
     life.claim_nothing_more() << Status.WORKING
 
 
+def test_an_abort_of_a_session_that_is_detached_sends_nothing_and_leaves_it_detached():
+    life = Life(NIGHT) >> told_to(commands.Detach(session=SES)) << Status.DETACHED
+
+    life >> told_to(commands.Abort(session=SES)) << Status.DETACHED
+
+    assert life.session.latched
+    life.claim_nothing_more()
+
+
+def test_that_she_was_greeted_is_no_word_about_any_session():
+    life = Life(NIGHT) >> stopped("quota", retry_after=90) << Status.WAITING
+    before, decided = life.world, len(life.decisions)
+
+    life >> told_to(commands.Greeted())
+
+    assert life.world.sessions == before.sessions
+    assert len(life.decisions) == decided
+    life.claim_nothing_more()
+
+
 def test_a_session_that_is_detached_in_a_pause_is_not_paused_any_more():
     life = Life(NIGHT) >> HOLD_ONE >> DETACH << Status.DETACHED
 

@@ -18,6 +18,7 @@ from tests.core.life import (
     died,
     ended,
     passed,
+    progressed,
     stopped,
     told_to,
     working,
@@ -33,6 +34,10 @@ LATER = policy(rule("later", "", {"attention": {"reopen-after": "1h"}}))
 NOTED = policy(
     rule("note", "", {"log": {"message": "seen"}}, **{"continue": True}),
     rule("later", "", {"attention": {"reopen-after": "1h"}}),
+)
+NOTING = policy(
+    rule("note", "", {"log": {"message": "seen"}}, **{"continue": True, "for": "1m"}),
+    rule("wait", "", {"wait": {"for": "10m"}}, "resume"),
 )
 AWAITING = {"for-condition": "operator.seen > 5m", "max": "1h", "else": "1m"}
 
@@ -89,6 +94,7 @@ def to_be_revived() -> Life:
         (lambda: Life(ASKING) >> stopped("network") << Status.ASKING, 20 * MINUTE),
         (lambda: Life(PATIENT) >> stopped("network") << Status.HOLDING, MINUTE),
         (lambda: Life(LATER) >> stopped("network") << Status.ATTENTION, HOUR),
+        (lambda: Life(NOTING) >> stopped("network") << Status.WAITING, MINUTE),
         (lambda: Life(NIGHT) << Status.WORKING, 10 * MINUTE),
         (lambda: Life(NIGHT) >> passed(60) >> alive << Status.WORKING, 10 * MINUTE + 10 * SECOND),
     ],
@@ -174,11 +180,7 @@ def test_one_that_is_not_supervised_is_silent_at_nobodys_risk():
 def test_a_rule_that_only_observes_and_has_a_clock_takes_its_steps_when_that_is_over(
     after: int, told: bool
 ):
-    observing = policy(
-        rule("note", "", {"log": {"message": "seen"}}, **{"continue": True, "for": "1m"}),
-        rule("wait", "", {"wait": {"for": "10m"}}, "resume"),
-    )
-    life = Life(observing) >> stopped("network") << Status.WAITING
+    life = Life(NOTING) >> stopped("network") << Status.WAITING
 
     life >> passed(after)
 
@@ -193,6 +195,17 @@ def test_a_rule_with_a_clock_decides_when_that_is_over(after: int, status: Statu
 
 
 # ── one more try ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_clock_of_a_rule_runs_from_when_it_was_true_first_however_often_that_is_told():
+    steady = rule("steady", "", {"log": {"message": "steady"}}, event=["progress"])
+    life = Life(policy(steady | {"for": "1m"})) >> progressed >> passed(40) >> progressed
+    assert due(life) == 20 * SECOND
+
+    life >> passed(20) << "log"
+
+    life >> passed(60)
+    life.claim_nothing_more()
 
 
 def test_a_timer_that_reopens_a_session_is_no_news_for_rules_that_observe():

@@ -22,7 +22,7 @@ from tests.core.life import (
     text_of,
     told_to,
 )
-from tests.core.policies import NIGHT, RATE, policy, rule, shadow, with_rule
+from tests.core.policies import CRASH, NIGHT, RATE, policy, rule, shadow, with_rule
 
 TELL = {"notify": {"message": "seen ${stop.reason}"}}
 WATCHED = with_rule(
@@ -69,6 +69,16 @@ def test_a_policy_in_shadow_does_not_start_a_dead_server_again():
 
     life.claim_nothing_more()
     life << Status.STOOD_DOWN
+
+
+def test_nor_one_where_nobody_works():
+    life = Life(shadow(policy(CRASH)))
+    life.take(events.SessionGone(at=life.now, session=SES))
+
+    life >> died() >> passed(3600)
+
+    life.claim_nothing_more()
+    assert life.world.restarted == ()
 
 
 def test_a_question_of_the_agent_reaches_the_person_also_in_shadow():

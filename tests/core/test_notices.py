@@ -14,7 +14,7 @@ from palingenesis.core.step import next_deadline, step
 from palingenesis.core.values import Status
 from palingenesis.core.world import World
 from palingenesis.runtime.views import warnings
-from tests.core.life import SES, Life, passed, person_prompts, progressed, stopped, text_of
+from tests.core.life import AGENT, SES, Life, passed, person_prompts, progressed, stopped, text_of
 from tests.core.policies import policy, rule
 
 QUIET = Calendar(
@@ -315,6 +315,19 @@ def test_the_quiet_hours_of_a_project_are_those_of_its_sessions():
 
     life.claim_nothing_more()
     assert hushed(life) == ["held until 2026-02-05T07:00:00Z: it is quiet"]
+
+
+def test_a_notice_of_a_session_that_has_moved_meanwhile_is_held_by_the_quiet_hours_where_it_is():
+    late = replace(QUIET, end=time(9))
+    there = Overlay(directory="/there", policy=replace(telling(), calendars={"quiet": late}))
+    life = Life(replace(telling(quiet="hold"), overlays=(there,))) >> stopped("network")
+    life.take(events.SessionSeen(at=life.now, session=SES, agent=AGENT, directory="/there"))
+
+    life >> passed((MORNING - life.now).total_seconds())
+
+    life.claim_nothing_more()
+    assert next_deadline(life.world, life.policy) == MORNING.replace(hour=9)
+    life >> passed(2 * 3600) << "notify"
 
 
 def test_the_five_hundred_notices_that_were_told_last_are_not_repeated():

@@ -93,6 +93,20 @@ def test_when_the_canary_is_answered_the_others_go_one_by_one():
     assert all(timedelta(seconds=5) <= gap <= timedelta(seconds=12) for gap in gaps)
 
 
+def test_a_line_that_takes_longer_than_a_quarter_of_an_hour_goes_one_by_one_to_its_end():
+    ships = fleet()
+    ships.answer(0)
+    (key,) = ships.world.quota
+    long_ago = replace(ships.ledger, answered_at=ships.now - timedelta(minutes=20))
+    ships.world = replace(ships.world, quota={key: long_ago})
+
+    ships.after(200)
+
+    assert [number for _, number in ships.asked] == list(range(10))
+    gaps = [after - before for (before, _), (after, _) in pairwise(ships.asked)]
+    assert min(gaps) >= timedelta(seconds=5)
+
+
 def test_everyone_in_line_knows_when_its_turn_is():
     ships = fleet(4)
     ships.answer(0)
@@ -416,6 +430,26 @@ def test_one_that_waits_for_the_reset_holds_up_nobody_who_may_ask_before_it():
     assert ships.asked_since(START)[0] == 0
     ticks = [one for one in ships.told if isinstance(one, events.Ticked)]
     assert len(ticks) < 10
+
+
+def test_who_is_put_off_in_one_line_holds_up_nobody_in_the_other_from_that_instant_on():
+    network = rule("network", "stop.reason == 'network'", {"wait": {"for": "30s"}}, {"resume": {}})
+    limits = rule(
+        "limits",
+        "stop.reason in ['quota', 'rate_limit']",
+        {"wait": {"until": "retry_after", "else": "20s"}},
+        {"resume": {}},
+    )
+    ships = Fleet(policy(limits, network), 3, slow=True)
+    ships.refuse(0, "quota", account="a")
+    ships.refuse(1, "rate_limit", account="b")
+    ships.refuse(1, "network", at=None)  # it may be of either account, and stands in both lines
+    ships.refuse(2, "rate_limit", account="b", resets=START + MINUTE)
+
+    ships.until(START + MINUTE)
+
+    assert deadline(ships, 1) == START + 11 * MINUTE  # behind the canary of the first account
+    assert [number for _, number in ships.asked] == [0, 2]
 
 
 def test_sessions_of_other_models_do_not_wait_for_each_other():

@@ -1,5 +1,6 @@
 """The rails hold whatever the policy says."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -510,6 +511,20 @@ def test_rules_run_so_many_hooks_in_an_hour():
         life >> progressed >> passed(10)
 
     assert life.names().count("run") == HOOKS_PER_HOUR_IN_ALL
+
+
+def test_a_plan_waits_at_its_hook_until_the_hour_has_room_and_all_are_told():
+    life = Life(policy(rule("hook", "", {"run": {"hook": "h"}}, "resume", event=["stopped"])))
+    first = life.now
+    life.world = replace(life.world, used={"hooks": (first,) * HOOKS_PER_HOUR_IN_ALL})
+
+    life >> passed(600) >> stopped("network")
+
+    life << "notify" << timedelta(minutes=50)
+    notice = life.last["notify"]
+    assert isinstance(notice, effects.Notify)
+    assert (notice.title, life.session.rails) == ("all sessions", ("120 hooks an hour in all",))
+    life >> passed(3000) << "run"
 
 
 def test_rules_beside_back_up_so_often_in_an_hour():

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
-from palingenesis.core import commands, events
+from palingenesis.core import commands, events, plans
 from palingenesis.core.policy.calendars import UTC_ZONE, Calendar
-from palingenesis.core.policy.model import Policy
+from palingenesis.core.policy.model import Cap, Policy
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import Status
 from palingenesis.core.world import Decision
-from tests.core.life import SES, Life, asked, ended, passed, progressed, stopped, told_to
+from tests.core.life import SES, Life, asked, ended, passed, progressed, stopped, text_of, told_to
 from tests.core.policies import CRASH, RATE, policy, rule, shadow, with_rule
 
 TEN = {"wait": {"for": "10m"}}
@@ -443,3 +443,30 @@ def test_one_that_did_not_begin_before_a_pause_begins_after_it():
     adopts(life, nightly(end=6))
 
     life >> passed(12 * 3600) >> told_to(commands.Release()) << timedelta(minutes=5)
+
+
+def test_the_steps_of_a_limit_go_on_under_a_policy_in_which_it_stands():
+    then = (plans.Wait(span=timedelta(hours=1)), plans.Resume())
+    cap = Cap(what="prompts", most=1, per=timedelta(days=1), then=then)
+    on = rule("on", "stop.reason == 'network'", "resume", event=["stopped"])
+    life = Life(replace(policy(on), caps=(cap,)))
+    life.world = replace(life.world, used={"prompts": (life.now,)})
+    life >> stopped("network") << timedelta(hours=1) >> passed(600)
+    decided = len(life.decisions)
+
+    adopts(life, replace(policy(on, CRASH), caps=(cap,)))
+
+    life << timedelta(minutes=50)
+    assert len(life.decisions) == decided
+
+
+def test_a_question_that_a_new_policy_puts_otherwise_is_asked_anew_after_a_pause():
+    life = Life(waiting(ASK, "resume")) >> stopped("quota") << "notify" << Status.ASKING
+    life >> told_to(commands.Hold())
+
+    adopts(life, waiting({"ask": ASK["ask"] | {"question": "Really?"}}, "resume"))
+
+    assert list(life.world.questions.values()) == ["not asked any more: the policy changed"]
+    life.claim_nothing_more()
+    life >> told_to(commands.Release()) << Status.ASKING
+    assert text_of(life.orders[0]).startswith("Really?")

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palingenesis.core import commands, effects, events
+from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.holding import ITSELF
 from palingenesis.core.record import from_plain, to_plain
 from palingenesis.core.safety import why_void
@@ -256,6 +257,15 @@ def test_whatever_happens_in_safe_hold_nothing_is_ordered_and_the_world_stays_so
     for act in after:
         life >> act
         assert life.session.status is not Status.DECIDING, "no session stays undecided"
+
+
+def test_whoever_orders_something_meanwhile_orders_nothing():
+    life = holding(Life(NIGHT))
+    draft = Draft(life.world, life.policy, life.now)
+
+    draft.order(effects.Log(id="e", decision=1, session=SES, message="m"))
+
+    assert (draft.effects, draft.frozen().open) == ([], life.world.open)
 
 
 def test_an_agent_that_appears_meanwhile_is_known_afterwards():
