@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from palingenesis.core import commands, events, plans
+from palingenesis.core import commands, effects, events, plans
 from palingenesis.core.copies import replace
 from palingenesis.core.values import SessionId, Status
 from tests.core.life import (
@@ -143,6 +143,30 @@ def test_a_session_that_was_paused_in_attention_is_decided_anew_for_who_names_it
 
     assert life.decisions[-1].kind == "decided"
     assert life.session.reopen_at is None
+
+
+def test_a_session_that_came_to_attention_without_a_stop_works_on_for_who_releases_it():
+    life = Life(policy(rule("silent", "", "attention", event=["stalled"]))) >> passed(600)
+    life << Status.ATTENTION
+
+    life >> told_to(commands.Release(session=SES)) << Status.WORKING
+
+    life.claim_nothing_more()
+
+
+def test_a_stop_of_a_session_that_began_in_a_pause_of_all_is_decided_after_it():
+    later = SessionId("ses_later")
+    life = Life(policy(rule("on", "", "resume", event=["stopped"]))) >> told_to(commands.Hold())
+    life.work(later)
+
+    life >> stopped("network", session=later)
+
+    life.claim_nothing_more()
+    assert life.world.sessions[later].status is Status.PAUSED
+    life >> told_to(commands.Release()) << "resume"
+    order = life.last["resume"]
+    assert isinstance(order, effects.Resume)
+    assert order.session == later
 
 
 def test_it_is_in_attention_as_before_for_who_releases_all():
@@ -422,6 +446,20 @@ def test_a_question_to_the_person_waits_on_after_a_pause():
     life = Life(NIGHT) >> asked() << "notify" << Status.BLOCKED >> HOLD << Status.PAUSED
 
     life >> RELEASE << Status.BLOCKED
+
+
+@pytest.mark.parametrize("first", ["outcome", "release"])
+def test_a_question_in_a_pause_outlasts_what_was_under_way_when_it_came(first: str):
+    life = Life(NIGHT) >> stopped("context_exhausted") << "snapshot" >> HOLD_ONE >> asked()
+    assert life.names() == ["notify"]
+    acts = [ended("snapshot", path="p"), RELEASE_ONE]
+
+    for act in acts if first == "outcome" else reversed(acts):
+        life >> act
+
+    life << "notify" << Status.BLOCKED
+    life.claim_nothing_more()
+    assert life.session.plan is None
 
 
 def test_what_went_on_in_a_pause_goes_on_after_it():

@@ -220,11 +220,9 @@ def session_blocked(draft: Draft, event: events.SessionBlocked) -> None:
     if _is_to_end_for_her(session):
         tell_block(draft, session, block)
         return
-    if session.plan is not None and session.status is not Status.PAUSED:
-        cancel(draft, session, f"a {block.kind} waits for a person")
-        session = draft.sessions[session.id]
+    if session.plan is not None:
+        session = cancel(draft, session, f"a {block.kind} waits for a person")
     if session.status is Status.PAUSED:
-        session = _without_plan(draft, session, f"a {block.kind} waits for a person")
         session = _under_pause(draft, session, Status.BLOCKED)
     elif session.status in ACTIVE or session.status is Status.DISCOVERING:
         session = draft.move(session, "blocked", f"{block.kind}: {block.text}"[:200])
