@@ -208,6 +208,18 @@ def test_the_clock_of_a_rule_runs_from_when_it_was_true_first_however_often_that
     life.claim_nothing_more()
 
 
+def test_so_does_that_of_a_rule_that_only_observes():
+    steady = rule("steady", "", {"log": {"message": "steady"}}, event=["progress"])
+    beside = steady | {"continue": True, "for": "1m"}
+    life = Life(policy(beside)) >> progressed >> passed(40) >> progressed
+    assert due(life) == 20 * SECOND
+
+    life >> passed(20) << "log"
+
+    life >> passed(60)
+    life.claim_nothing_more()
+
+
 def test_a_timer_that_reopens_a_session_is_no_news_for_rules_that_observe():
     life = Life(NOTED) >> stopped("network") << "log" << Status.ATTENTION
 

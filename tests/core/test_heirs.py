@@ -6,6 +6,9 @@ import pytest
 
 from palingenesis.core import commands, effects, events
 from palingenesis.core.copies import replace
+from palingenesis.core.effects import name_of
+from palingenesis.core.kernel.draft import Draft
+from palingenesis.core.kernel.touching import hand_on_touched, say_touched
 from palingenesis.core.step import next_deadline
 from palingenesis.core.values import DownCause, SessionId, Status, Stop, StopReason
 from palingenesis.core.world import Episode, Session
@@ -188,6 +191,17 @@ def test_one_that_begins_in_a_pause_in_which_she_stopped_the_old_one_is_ended():
     life >> ended("interrupt") >> RELEASE_ONE << Status.STOOD_DOWN
     assert life.world.sessions[HEIR].status is Status.STOOD_DOWN
     life.claim_nothing_more()
+
+
+def test_what_was_told_of_a_rail_is_not_told_again_of_the_one_that_continues_it():
+    life = Life(RENEWING) >> works(AGENT, HEIR)
+    draft = Draft(life.world, life.policy, life.now)
+    say_touched(draft, life.session, "full", "12 prompts an hour")
+
+    hand_on_touched(draft, SES, HEIR)
+    say_touched(draft, life.world.sessions[HEIR], "full", "12 prompts an hour")
+
+    assert [name_of(effect) for effect in draft.effects] == ["notify"]
 
 
 def test_its_wait_for_a_sign_of_life_counts_from_its_birth():

@@ -90,6 +90,15 @@ def test_a_session_that_was_not_ours_yet_becomes_a_subagent_s_without_a_word():
     assert life.decisions == []
 
 
+def test_what_turns_out_to_be_a_subagent_s_rests_as_it_did_and_is_not_ours_any_more():
+    life = Life(WAIT) >> stopped("network") >> told_to(commands.Hold()) << Status.PAUSED
+
+    life >> seen(parent=TOP) << Status.PAUSED
+
+    assert not life.session.supervised
+    assert life.session.plan is None
+
+
 def test_what_turns_out_to_be_a_subagent_s_waits_for_nothing_of_ours():
     life = Life(PATIENT) >> stopped("network") << Status.HOLDING
     life.world = replace(

@@ -330,6 +330,14 @@ def test_a_notice_of_a_session_that_has_moved_meanwhile_is_held_by_the_quiet_hou
     life >> passed(2 * 3600) << "notify"
 
 
+def test_the_quiet_hours_end_by_the_wall_clock_however_it_is_set():
+    life = Life(telling(quiet="hold")) >> stopped("network")
+
+    life.take(events.ClockStepped(at=life.now, by=timedelta(hours=-1)))
+
+    assert next_deadline(life.world, life.policy) == MORNING
+
+
 def test_the_five_hundred_notices_that_were_told_last_are_not_repeated():
     life = Life(telling(dedupe="10m"))
     told = {f"tell:ses_0:{number}": life.now for number in range(500)}

@@ -7,7 +7,7 @@ import pytest
 from palingenesis.core import commands, effects, events
 from palingenesis.core.policy.model import Policy
 from palingenesis.core.values import Result, SessionId, Status, Stop, StopReason
-from tests.core.fleet import RESET, SONNET, Fleet
+from tests.core.fleet import GPT, RESET, SONNET, Fleet
 from tests.core.life import START
 from tests.core.policies import NIGHT, policy, rule
 
@@ -66,6 +66,25 @@ def compacting() -> tuple[Fleet, effects.Compact]:
     order = ships.orders[-1]
     assert isinstance(order, effects.Compact)
     return ships, order
+
+
+def test_an_answer_of_another_model_opens_nothing():
+    ships = Fleet(NIGHT, 2)
+    ships.refuse(0, resets=REOPENS)
+    ships.refuse(1, "network", at=GPT)
+    ships.until(REOPENS + MINUTE)
+
+    ships.complete(1)
+
+    assert ships.ledger.closed
+
+
+def test_what_is_told_of_a_session_before_that_is_known_closes_nothing():
+    ships = Fleet(NIGHT, 1)
+
+    ships.refuse(7, resets=REOPENS)
+
+    assert ships.world.quota == {}
 
 
 def test_a_conversation_that_was_summarised_is_an_answer():

@@ -283,6 +283,16 @@ def test_nothing_is_done_where_our_sensor_broke_until_it_watches_again():
     life.claim_nothing_more()
 
 
+def test_who_is_at_work_is_left_to_it_when_a_sensor_watches_again():
+    life = Life(STUBBORN) >> sensor_broke << "notify"
+    before = life.session
+
+    life >> sensor_mended
+
+    life.claim_nothing_more()
+    assert life.session == before
+
+
 def test_no_server_is_restarted_that_cannot_be_watched():
     life = Life(policy(CRASH))
 

@@ -6,7 +6,7 @@ import pytest
 
 from palingenesis.core import commands, events
 from palingenesis.core.copies import replace
-from palingenesis.core.values import AgentId, Block, BlockKind, DownCause, SessionId, Status, Way
+from palingenesis.core.values import AgentId, Block, BlockKind, DownCause, SessionId, Status, StopReason, Way
 from palingenesis.core.world import Agent
 from tests.core.house import HERS, at_home, down, stops, up
 from tests.core.life import (
@@ -279,6 +279,17 @@ def test_one_whose_server_is_gone_has_stopped_when_that_went():
     assert stop is not None
     assert (stop.message, stop.evidence["cause"]) == (f"{AGENT}: connection refused", "unreachable")
     assert life.session.stopped_at == START + timedelta(seconds=5)
+
+
+def test_an_order_that_fails_in_a_program_of_hers_that_lives_is_no_crash():
+    life = at_home(ON) >> passed(5) >> stops(HERS) << "resume"
+
+    life >> ended("resume", "failed")
+
+    (answer,) = [one for one in life.decisions if one.event == "action_failed"]
+    assert answer.facts["action.kind"] == "failed"
+    assert life.session.stop is not None
+    assert life.session.stop.reason is StopReason.OVERLOADED
 
 
 def test_an_order_to_a_server_that_refuses_us_has_failed_and_is_no_crash():
