@@ -297,6 +297,18 @@ def test_a_restart_for_nobody_is_tried_again_although_somebody_waits_for_somethi
     life << "restart" << Status.WAITING
 
 
+def test_the_end_of_what_an_older_version_left_under_way_at_a_question_moves_nothing():
+    life = Life(policy(rule("full", "", "new-session"))) >> stopped("context_exhausted")
+    life << "snapshot"
+    asking = replace(life.session, status=Status.BLOCKED)
+    life.world = replace(life.world, sessions={SES: asking})
+
+    life >> ended("snapshot", path="p")
+
+    assert life.session == asking
+    life.claim_nothing_more()
+
+
 # ── a program of hers ─────────────────────────────────────────────────────────────────────────
 
 WAITS = policy(rule("limit", "", {"wait": {"for": "10m"}}, {"resume": {}}))
