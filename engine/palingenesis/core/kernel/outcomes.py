@@ -70,7 +70,7 @@ def _begun_in_vain(draft: Draft, effect: effects.NewSession, event: events.Effec
     if session is None:
         return
     if _is_awaited(draft, effect):
-        if not session.latched:
+        if not (session.latched and session.status is Status.PAUSED):
             return
         session = cancel(draft, session, "the person stopped it in the pause")
     if event.result is Result.UNKNOWN:
