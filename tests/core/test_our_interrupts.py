@@ -39,6 +39,17 @@ def stalled() -> Life:
 # ── how long it has rested ────────────────────────────────────────────────────────────────────
 
 
+def test_our_abort_of_its_own_retry_is_ours_although_it_is_told_under_the_key_of_the_retry():
+    steps = ("interrupt", {"wait": {"until": "retry_after"}}, "resume")
+    life = Life(policy(rule("long", "stop.retrying", *steps)))
+    life >> stopped("rate_limit", retry_after=3600, retrying=True, key="k") << "interrupt"
+
+    life >> stopped("user_abort", key="k") >> ended("interrupt") << timedelta(hours=1)
+
+    assert not life.session.latched
+    life >> passed(3600) << "resume"
+
+
 def test_what_rests_for_two_minutes_may_still_have_its_stop_told():
     life = stalled() >> ended("interrupt", idle_since=at(615 - 120)) << Status.WORKING
 

@@ -268,6 +268,21 @@ def test_whoever_orders_something_meanwhile_orders_nothing():
     assert (draft.effects, draft.frozen().open) == ([], life.world.open)
 
 
+def test_a_session_that_she_detaches_meanwhile_is_left_alone_at_once_and_after_it():
+    life = holding(Life(NIGHT)) >> told_to(commands.Detach(session=SES)) << Status.DETACHED
+
+    life >> ACT_AGAIN >> stopped("network") << Status.DETACHED
+
+    life.claim_nothing_more()
+
+
+def test_what_the_daemon_itself_was_asked_for_meanwhile_leaves_its_line():
+    life = holding(Life(NIGHT)) >> told_to(commands.Order(what="reload"))
+
+    assert life.decisions[-1].why == "reload by anna"
+    life.claim_nothing_more()
+
+
 def test_an_agent_that_appears_meanwhile_is_known_afterwards():
     life = holding(Life(NIGHT, supported=False))
 

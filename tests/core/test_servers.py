@@ -6,7 +6,16 @@ import pytest
 
 from palingenesis.core import commands, events
 from palingenesis.core.copies import replace
-from palingenesis.core.values import AgentId, Block, BlockKind, DownCause, SessionId, Status, StopReason, Way
+from palingenesis.core.values import (
+    AgentId,
+    Block,
+    BlockKind,
+    DownCause,
+    SessionId,
+    Status,
+    StopReason,
+    Way,
+)
 from palingenesis.core.world import Agent
 from tests.core.house import HERS, at_home, down, stops, up
 from tests.core.life import (

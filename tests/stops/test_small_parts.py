@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from palingenesis.core.stops.bodies import NOTHING, Body, NamedTime, read_body
+from palingenesis.core.stops.clocktexts import clock_text
 from palingenesis.core.stops.durations import LONGEST, leading_span, number, seconds, span
 from palingenesis.core.stops.instants import (
     epoch,
@@ -307,6 +308,15 @@ def test_what_has_passed_for_a_minute_is_over(named: str, at: datetime | None):
     assert hint.at == at
     assert hint.unchecked
     assert hint.source == "retry-after"
+
+
+def test_a_time_of_day_beyond_the_last_day_of_the_calendar_is_none():
+    text = "resets at 6:50pm (UTC)"
+
+    assert clock_text(text, datetime(9999, 12, 31, 12, tzinfo=UTC), None) is None
+    named = clock_text(text, datetime(9999, 12, 29, 12, tzinfo=UTC), None)
+    assert named is not None
+    assert named.at == datetime(9999, 12, 29, 18, 50, tzinfo=UTC)
 
 
 def test_an_instant_that_lies_beyond_the_calendar_on_our_clock_is_no_hint():
