@@ -28,8 +28,8 @@ FLOORS: Final = {
     "core/record": 100.0,
     "core/safety.py": 100.0,
     "core/second_look.py": 100.0,
-    "core/stops": 99.0,
-    "core/kernel": 97.0,
+    "core/stops": 100.0,
+    "core/kernel": 100.0,
     "core/policy": 97.0,
     "journal": 94.0,
 }
