@@ -29,6 +29,8 @@ from palingenesis.core.plans import (
     SwitchModel,
     Wait,
 )
+from palingenesis.core.policy.build import build, digest_of
+from palingenesis.core.policy.model import Overlay, Policy, Rule
 from palingenesis.core.policy.steps import ACTIONS, build_steps
 from palingenesis.core.values import Severity
 
@@ -171,6 +173,23 @@ def test_quiet_names_what_happens_and_the_calendar_in_whose_window_it_happens(
     steps = build_steps([{"notify": {"message": "hi", "quiet": quiet}}])
 
     assert steps == (Notify(message="hi", quiet=word, calendar=calendar),)
+
+
+def test_what_a_resolved_policy_does_not_say_is_what_the_model_takes_for_granted() -> None:
+    inner = {"version": 1, "rules": [{"id": "a", "do": []}], "default": {"do": []}}
+    built = build({**inner, "overlays": [{"directory": "/srv", "policy": inner}]})
+
+    plain = Policy(
+        name="",
+        digest=digest_of(inner),
+        resolved=inner,
+        rules=(Rule(id="a", steps=()),),
+        default=(),
+    )
+
+    assert build(inner) == plain
+    assert built.overlays == (Overlay(directory="/srv", policy=plain),)
+    assert not built.overlays[0].trusted
 
 
 DAMAGED = {
