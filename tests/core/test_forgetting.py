@@ -233,9 +233,8 @@ PLAN = Plan(
         {"watches": (HOLD,)},
         {"plan": PLAN},
         {"reopen_at": START + MONTH * 3},
-        {"block": Block(id="per_1", kind=BlockKind.PERMISSION, since=START)},
     ],
-    ids=["watched", "planned", "reopened", "blocked"],
+    ids=["watched", "planned", "reopened"],
 )
 def test_a_session_with_anything_still_to_come_is_not_forgotten(changes: dict[str, object]):
     life = changed(Life(NIGHT) >> stopped("auth"), **changes)
@@ -243,6 +242,28 @@ def test_a_session_with_anything_still_to_come_is_not_forgotten(changes: dict[st
     later(life)
 
     assert known(life)
+
+
+@pytest.mark.parametrize("status", [Status.ATTENTION, Status.STOOD_DOWN, Status.COMPLETED])
+def test_a_question_that_was_never_answered_does_not_keep_a_session_at_rest(status: Status):
+    block = Block(id="per_1", kind=BlockKind.PERMISSION, since=START)
+    life = changed(Life(NIGHT) >> stopped("auth"), status=status, block=block)
+
+    later(life)
+
+    assert not known(life)
+
+
+def test_a_try_that_was_to_come_does_not_keep_a_session_that_the_person_took_away():
+    life = changed(
+        Life(NIGHT) >> stopped("auth"),
+        status=Status.DETACHED,
+        reopen_at=START + MONTH * 3,
+    )
+
+    later(life)
+
+    assert life.session.reopen_at is None, "only her word is kept"
 
 
 def test_what_is_under_way_keeps_its_session_and_its_program():

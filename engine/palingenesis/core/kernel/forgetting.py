@@ -42,7 +42,7 @@ def _is_over(session: Session, draft: Draft) -> bool:
     """Whether nothing has been or will be done about it for long."""
     if session.status not in _AT_REST or session.plan is not None or session.watches:
         return False
-    if session.reopen_at is not None or session.block is not None:
+    if session.status is Status.ATTENTION and session.reopen_at is not None:
         return False
     latest = (session.since, session.alive_at, session.person_at)
     return all(at is None or draft.at - at > REMEMBERED_FOR for at in latest)

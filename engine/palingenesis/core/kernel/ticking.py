@@ -30,7 +30,7 @@ from palingenesis.core.world import Session, World
 _HELD: Final = frozenset({Status.HOLDING, Status.BLOCKED, Status.WORKING})
 """Statuses in which a rule's `for:` may run out."""
 _UNTIMED: Final = frozenset({Status.STOOD_DOWN, Status.COMPLETED, Status.DETACHED})
-"""Statuses in which nothing falls due; nearly all that is remembered for long has one of them."""
+"""Statuses in which nothing falls due."""
 _UNWATCHED: Final = timedelta(minutes=2)
 """Later than this, a stall is not seen late: the machine slept, its clock was set, or we were down.
 
@@ -44,6 +44,8 @@ def ticked(draft: Draft) -> None:
     revive_due(draft)
     for id_ in sorted(draft.sessions):
         session = draft.sessions[id_]
+        if _is_untimed(session):
+            continue
         if session.model_until is not None and session.model_until <= draft.at:
             session = draft.put(replace(session, model=None, model_until=None))
         _tick(draft, session)
@@ -131,12 +133,22 @@ def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
     yield from (held.until for held in world.held)
     yield from (a.revive_at for a in world.agents.values() if a.revive_at is not None)
     for session in world.sessions.values():
+        if _is_untimed(session):
+            continue
         if session.model_until is not None:
             yield session.model_until
         for watch in session.watches:
             yield watch.deadline
-        if session.status not in _UNTIMED:
-            yield from _of_status(session, policy)
+        yield from _of_status(session, policy)
+
+
+def _is_untimed(session: Session) -> bool:
+    """Whether nothing falls due in it; so it is with nearly all that is remembered for long."""
+    if session.watches or session.model_until is not None:
+        return False
+    if session.status is Status.ATTENTION:
+        return session.reopen_at is None
+    return session.status in _UNTIMED
 
 
 def _of_status(session: Session, policy: Policy) -> Iterator[datetime]:
