@@ -28,8 +28,13 @@ if mode == "tools":
 
 
 class Handler(BaseHTTPRequestHandler):
+    hung_up = mode != "shy"
+
     def do_GET(self) -> None:
         denied = self.headers.get("authorization") != good and mode != "open"
+        if denied and not Handler.hung_up:
+            Handler.hung_up = True
+            return  # the first stranger gets no answer at all
         body = json.dumps({} if denied else {"healthy": True, "version": "1.18.33"}).encode()
         self.send_response(401 if denied else 200)
         self.send_header("content-type", "application/json")

@@ -309,6 +309,14 @@ def test_a_server_that_cannot_be_used_is_told_and_not_left_behind(
     assert carrying({"HOME": str(tmp_path)}) == []
 
 
+def test_one_connection_that_is_lost_while_it_starts_does_not_end_it(tmp_path: Path) -> None:
+    async def story(one: ManagedServer) -> None:
+        running = await one.start()
+        assert one.running is running
+
+    lives(story, launch(tmp_path, "shy"))
+
+
 def test_a_missing_program_is_told_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(AssistantError, match="'opencode' is not on PATH") as told:
         find_executable(None, {"PATH": str(tmp_path), "HOME": str(tmp_path)})

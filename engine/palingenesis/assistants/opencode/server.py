@@ -263,7 +263,6 @@ class ManagedServer:
         try:
             self._file.write(record)  # before it is ready: if we die now, it is still found
             version = await self._until_ready(child, record, seen)
-            await self._must_deny_strangers(origin)
         except BaseException:
             await asyncio.shield(self._end_processes(child.identity, grace_s=TOOL_GRACE_S))
             await child.wait()
@@ -279,11 +278,9 @@ class ManagedServer:
             ):
                 while child.poll() is None:
                     try:
-                        return await client.version(timeout_s=PROBE_S)
-                    except AssistantDeniedError:
-                        raise
+                        return await _protected_version(client)
                     except AssistantUnreachableError as error:
-                        last = error.message
+                        last = error.message  # also one lost answer of a server that is there
                     await self._clock.sleep(_BETWEEN_PROBES_S)
         except TimeoutError as error:
             raise AssistantError(
@@ -295,14 +292,6 @@ class ManagedServer:
         raise AssistantError(
             f"opencode ended while it started ({child.exit}): {told or 'it said nothing'}",
             f"see {launch.log}",
-        )
-
-    async def _must_deny_strangers(self, origin: str) -> None:
-        if await denies_strangers(origin, timeout_s=5.0):
-            return
-        raise AssistantError(
-            "opencode answers without its password; it was ended again",
-            "this version ignores OPENCODE_SERVER_PASSWORD: update opencode",
         )
 
     def _as_running(
@@ -365,6 +354,16 @@ class ManagedServer:
         await end([identity], grace_s=grace_s)
         if await is_gone_within(identity, 1.0) and self._child and self._child.pid == identity.pid:
             await self._child.wait()  # nothing of it is left behind
+
+
+async def _protected_version(client: OpenCode) -> str:
+    version = await client.version(timeout_s=PROBE_S)
+    if await denies_strangers(client.origin, PROBE_S):
+        return version
+    raise AssistantError(
+        "opencode answers without its password; it was ended again",
+        "this version ignores OPENCODE_SERVER_PASSWORD: update opencode",
+    )
 
 
 class PortTakenError(AssistantError):
