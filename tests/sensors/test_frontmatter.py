@@ -1,5 +1,9 @@
+import errno
+import importlib.abc
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -159,3 +163,39 @@ def test_a_cut_header_is_never_read_as_a_whole_one(steps, cut):
 
     assert isinstance(read_header(cut_text), Torn | Absent)
     assert re.match("---", cut_text)
+
+
+_NOTHING_LOADED = """
+import sys
+from palingenesis.sensors.frontmatter import decode
+
+before = set(sys.modules)
+texts = [b"plain", b"\\xef\\xbb\\xbfmarked", b"cut \\xc3", b"\\xff\\xfew\\0", b"\\xe9 latin"]
+print([decode(text) for text in texts], sorted(set(sys.modules) - before))
+"""
+
+
+def test_to_decode_a_text_no_file_of_python_s_own_is_opened():
+    """Where no descriptors are left, that would break whoever reads a document."""
+    said = subprocess.run(
+        [sys.executable, "-c", _NOTHING_LOADED], capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout.strip() == "['plain', 'marked', 'cut ', 'w', '\xe9 latin'] []"
+
+
+class _Exhausted(importlib.abc.MetaPathFinder):
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "frontmatter":
+            raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_a_header_whose_reader_cannot_be_loaded_now_is_not_guessed_at(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.delitem(sys.modules, "frontmatter", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [_Exhausted(), *sys.meta_path])
+
+    header = read_header("---\nstatus: done\n---\n")
+
+    assert header == Invalid(2, "cannot be read now: too many open files")

@@ -7,6 +7,7 @@ is built from them, and only then let the library load it, with a loader that kn
 none of YAML 1.1's surprises. Nothing in here raises, whatever the text is.
 """
 
+import codecs
 import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -91,11 +92,12 @@ def decode(data: bytes | str) -> str:
         return data.removeprefix("\ufeff")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace").removeprefix("\ufeff")
+    data = data.removeprefix(codecs.BOM_UTF8)  # "utf-8-sig" would have to be loaded first
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data":
-            return data[: error.start].decode("utf-8-sig", errors="replace")
+            return data[: error.start].decode(errors="replace")
         return data.decode("latin-1")
 
 
@@ -195,8 +197,11 @@ class _RefusedError(ValueError):
 
 def _load(block: str, *, line: int, first: int) -> Header:
     """Load the YAML of a header that begins on `line`, and itself on line `first`."""
-    import frontmatter  # type: ignore[import-untyped,unused-ignore]
-    import yaml
+    try:
+        import frontmatter  # type: ignore[import-untyped,unused-ignore]
+        import yaml
+    except OSError as error:  # such as no descriptors left, at the first header of this process
+        return Invalid(first, f"cannot be read now: {(error.strerror or str(error)).lower()}")
 
     if len(block) > HEADER_BYTES_MAX:
         return Invalid(first, "the header is longer than 64 KiB")
