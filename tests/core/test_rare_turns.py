@@ -10,8 +10,6 @@ from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.values import (
     AgentId,
-    Block,
-    BlockKind,
     DownCause,
     Result,
     SessionId,
@@ -409,19 +407,6 @@ def test_an_agent_that_refuses_our_password_is_told_of_and_stops_no_session():
     (notice,) = life.orders
     assert text_of(notice) == f"{AGENT} refuses our password: 401"
     life << Status.WORKING
-
-
-def test_a_session_with_a_question_or_a_timer_is_not_forgotten():
-    life = Life(NIGHT) >> stopped("completed")
-    block = Block(id="b", kind=BlockKind.QUESTION, since=life.now)
-    life.world = replace(
-        life.world, sessions={SES: replace(life.session, block=block, status=Status.ATTENTION)}
-    )
-    life.now += timedelta(days=90)
-
-    life.take(events.DaemonStarted(at=life.now, version="test", seed="5eed5eed5ee2"))
-
-    assert SES in life.world.sessions
 
 
 def test_a_model_that_was_chosen_for_a_while_is_the_agents_own_again_after_it():
