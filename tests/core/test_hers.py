@@ -482,6 +482,23 @@ def test_so_it_is_for_what_waits_to_be_looked_at_again(again: DownCause) -> None
     life.claim_nothing_more()
 
 
+def test_her_exit_from_a_program_that_refused_us_is_her_exit() -> None:
+    life = at_home(GO_ON) >> stops(HERS) << Status.WAITING
+
+    life >> down(HERS, DownCause.REFUSED) << "notify" >> down(HERS, DownCause.ENDED)
+
+    assert life.session.latched
+    life << Status.STOOD_DOWN
+
+
+def test_a_program_that_refused_us_and_is_out_of_reach_now_may_be_at_work() -> None:
+    life = at_home(GO_ON) >> down(HERS, DownCause.REFUSED) << "notify" << Status.WORKING
+
+    life >> down(HERS, DownCause.UNREACHABLE) << Status.WORKING
+
+    life.claim_nothing_more()
+
+
 def test_progress_in_a_program_that_is_back_counts_as_ever() -> None:
     life = at_home(CAREFUL)
 

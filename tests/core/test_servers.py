@@ -125,6 +125,14 @@ def test_that_it_refuses_us_is_news_of_a_server_that_was_gone():
     assert agent(life).down is DownCause.REFUSED
 
 
+def test_its_end_is_news_of_a_server_that_only_refused_us():
+    life = idle() >> goes(DownCause.REFUSED) << "notify"
+
+    life >> died() << "restart"
+
+    assert agent(life).down is DownCause.EXITED
+
+
 def test_a_restart_that_was_in_vain_is_forgotten_where_nobody_knows_the_agent_any_more():
     life = idle() >> died() << "restart"
     life.world = replace(life.world, agents={})

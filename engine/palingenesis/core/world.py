@@ -63,8 +63,11 @@ class Agent:
         return self.up or (self.way.is_hers and self.down is DownCause.UNREACHABLE)
 
     def goes_with(self, cause: DownCause) -> bool:
-        """Whether an end that is told is one, and not once more the one that is known."""
-        return self.is_live or cause is DownCause.REFUSED
+        """Whether an end that is told is one, and not once more the one that is known.
+
+        To refuse us is news each time, and no end: one that refuses us may be at work.
+        """
+        return self.is_live or DownCause.REFUSED in {cause, self.down}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
