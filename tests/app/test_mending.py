@@ -74,7 +74,7 @@ def test_damage_is_told_until_it_has_been_told(tmp_path):
 
     (event,) = said
     assert isinstance(event, events.JournalMended), "the newest snapshot knows what entry 9 did"
-    assert "entries 9 are lost" in event.what
+    assert "entry 9 is lost" in event.what
     assert event.kept_as == ("journal.damaged-1",)
     assert [type(one) for one in again] == [events.JournalMended], "we died before it was written"
     turn = step(World(), event, NIGHT)
@@ -95,7 +95,7 @@ def test_what_may_have_been_a_stop_holds_us_until_a_person_has_looked(tmp_path):
     hold, told = said
     assert isinstance(hold, events.CommandGiven)
     assert isinstance(told, events.JournalMended)
-    assert "entries 12 are lost" in told.what
+    assert "entry 12 is lost" in told.what
     assert "among what is lost there may be what you stopped last" in told.what
     assert [type(one) for one in again] == [type(one) for one in said], "we died before it was told"
     held = step(World(), hold, NIGHT).world

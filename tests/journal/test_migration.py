@@ -8,6 +8,7 @@ import pytest
 
 from palingenesis.core.errors import JournalError
 from palingenesis.journal import ReadOnlyJournal, SqliteJournal
+from palingenesis.journal.gaps import DAMAGE, Gap, insert_gap
 from palingenesis.journal.layout import FORMAT_VERSION
 from palingenesis.runtime.recovery import recover
 from tests.core.life import SES
@@ -65,13 +66,23 @@ def test_a_former_journal_is_brought_forward_with_everything_in_it(tmp_path, ver
 def test_the_log_of_a_former_journal_comes_along(tmp_path, version):
     path, there = tmp_path / "journal.db", tmp_path / "there" / "journal.db"
     released.load(version, there)
-    with ReadOnlyJournal.open(there) as reader:  # as after a kill: the log is not folded in
-        seen = len(list(reader.entries()))
-        for name in ("journal.db", "journal.db-wal"):
+    with closing(sqlite3.connect(there, isolation_level=None)) as writer:
+        (seen,) = writer.execute("SELECT max(seq) FROM entries").fetchone()
+        writer.execute(
+            "INSERT INTO snapshots SELECT seq - 1, version, world, checksum FROM snapshots"
+        )
+        for name in ("journal.db", "journal.db-wal"):  # as after a kill: it is not folded in
             (tmp_path / name).write_bytes((there.parent / name).read_bytes())
+    former = path.with_name(f"journal.db.before-{FORMAT_VERSION}")
+    for name in (f"{former.name}-wal", f"{former.name}-shm", former.name):
+        (tmp_path / name).write_bytes(b"of a migration that was cut short")
 
     with SqliteJournal.open(path) as journal:
         migration = journal.migration
+
+    with closing(sqlite3.connect(former)) as copy:
+        (count,) = copy.execute("SELECT count(*) FROM snapshots").fetchone()
+    assert count == 2, "what was in the log is in the copy"
 
     assert migration is not None
     assert migration.entries == seen
@@ -97,6 +108,24 @@ def test_a_former_journal_that_is_damaged_is_brought_forward_as_far_as_it_goes(t
     assert kept[-1] == 13
     with SqliteJournal.open(path) as again:
         assert again.damage == []
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_what_a_former_journal_had_lost_and_told_is_not_told_again(tmp_path, version):
+    path = tmp_path / "journal.db"
+    released.load(version, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as former:
+        former.execute("DROP TRIGGER entries_stay")
+        former.execute("DELETE FROM entries WHERE seq = 6")
+        if version == 1:
+            former.execute("INSERT INTO gaps (first, last) VALUES (6, 6)")
+        else:
+            insert_gap(former, Gap(first=6, last=6, why=DAMAGE))
+
+    with SqliteJournal.open(path) as journal:
+        assert journal.damage == []
+        assert journal.migration is not None
+        assert [it.seq for it in journal.entries()] == [*range(1, 6), *range(7, 14)]
 
 
 # ── crashed at every boundary ─────────────────────────────────────────────────────────────────

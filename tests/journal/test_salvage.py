@@ -10,7 +10,7 @@ import pytest
 from palingenesis.core.errors import JournalError
 from palingenesis.journal import Damage, ReadOnlyJournal, SqliteJournal
 from palingenesis.journal.finding import Found
-from palingenesis.journal.gaps import REMOVED, Gap, insert_gap
+from palingenesis.journal.gaps import REMOVED, Gap, insert_gap, read_gaps
 from palingenesis.journal.rows import draft, seal
 from palingenesis.journal.salvage import (
     SET_ASIDE_MAX,
@@ -70,6 +70,25 @@ def test_of_the_damaged_files_only_the_newest_are_kept(path: Path) -> None:
     assert "journal.damaged-1-wal" not in names(path)
 
 
+def test_a_damaged_file_and_its_log_are_kept_for_nobody_else_and_nothing_beside_them(
+    path: Path,
+) -> None:
+    spoilt(path, MISSING)
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("DELETE FROM snapshots")
+        content = [path.with_name(name).read_bytes() for name in ("journal.db", "journal.db-wal")]
+    path.write_bytes(content[0])
+    path.with_name("journal.db-wal").write_bytes(content[1])
+    path.with_name("journal.db.building").write_bytes(content[0])
+
+    with SqliteJournal.open(path):
+        pass
+
+    kept = {path.with_name(f"journal.damaged-1{end}") for end in ("", "-wal")}
+    assert names(path) == {"journal.db", *(it.name for it in kept)}
+    assert {it.stat().st_mode & 0o777 for it in kept} == {0o600}
+
+
 def test_the_names_of_damaged_files_are_told_and_no_other_ones(path: Path) -> None:
     with SqliteJournal.open(path) as journal:
         assert journal.set_aside() == ()
@@ -86,7 +105,7 @@ def test_what_was_found_damaged_is_told_in_one_line(path: Path) -> None:
         (line,) = journal.told()
     assert line == (
         "the journal was damaged (the tables are not defined as they were made);"
-        " 39 entries were kept, entries 30 are lost; the damaged file is kept as"
+        " 39 entries were kept, entry 30 is lost; the damaged file is kept as"
         f" {path.with_name('journal.damaged-1')}"
     )
     with SqliteJournal.open(path) as journal:
@@ -97,9 +116,10 @@ def test_what_was_found_damaged_is_told_in_one_line(path: Path) -> None:
     ("lost", "end_is_lost", "words"),
     [
         ((), False, "none is known to be lost;"),
-        (((3, 3),), False, "entries 3 are lost;"),
+        (((3, 3),), False, "entry 3 is lost;"),
         (((3, 5), (7, 7)), False, "entries 3 to 5, 7 are lost;"),
-        (((9, 9),), True, "entries 9, and whatever followed are lost;"),
+        (((9, 9),), True, "entry 9 and whatever followed are lost;"),
+        (((7, 9),), True, "entries 7 to 9 and whatever followed are lost;"),
     ],
 )
 def test_what_is_lost_is_told_with_its_numbers(
@@ -257,3 +277,112 @@ def test_what_was_removed_on_purpose_does_not_come_back_though_its_pages_are_the
 
     assert (damage.lost, damage.end_is_lost) == (((41, 41),), True)
     assert damage.kept == len(left)
+
+
+def test_of_stretches_that_were_lost_before_only_what_is_missing_now_is_noted(path: Path) -> None:
+    spoilt(path, "DELETE FROM entries WHERE seq = 30")
+    with SqliteJournal.open(path):
+        pass
+    spoilt(path, "DELETE FROM entries WHERE seq = 29")
+
+    with SqliteJournal.open(path) as journal:
+        assert [it.lost for it in journal.damage] == [((29, 30),)]
+        assert [(it.first, it.last) for it in read_gaps(journal._ready())] == [(29, 30)]
+
+
+def test_that_a_stretch_was_removed_is_believed_only_as_it_was_noted(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert_gap(connection, Gap(first=5, last=6, why=REMOVED))
+    spoilt(path, "DELETE FROM entries WHERE seq BETWEEN 5 AND 9", "UPDATE gaps SET last = 9")
+
+    with SqliteJournal.open(path) as journal:
+        (damage,) = journal.damage
+        assert journal.removed() is None
+
+    assert damage.lost == ((5, 9),)
+
+
+def pages(content: bytes) -> Iterator[bytes]:
+    """The pages that entries are in, in their order."""
+    for start in range(0, len(content), 4096):
+        page = content[start : start + 4096]
+        if page[0] == 0x0D and b"SessionStopped" in page:
+            yield page
+
+
+def overwrite(path: Path, table: str, page: bytes) -> None:
+    """Where a table is found from, there is a page of something else."""
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (root,) = connection.execute(query, (table,)).fetchone()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * 4096 : root * 4096] = page
+    path.write_bytes(content)
+
+
+def test_a_page_that_was_given_up_with_removed_entries_brings_none_of_them_back(
+    path: Path,
+) -> None:
+    given_up = list(pages(path.read_bytes()))[1]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        query = "SELECT seq, previous, checksum FROM entries WHERE seq IN (2, 25) ORDER BY seq"
+        (first, before, _), (last, _, anchor) = connection.execute(query).fetchall()
+        insert_gap(
+            connection, Gap(first=first, last=last, why=REMOVED, previous=before, anchor=anchor)
+        )
+    spoilt(path, "DELETE FROM entries WHERE seq BETWEEN 2 AND 25")
+    smash_the_way(path)
+    path.write_bytes(path.read_bytes() + given_up)
+
+    with SqliteJournal.open(path) as journal:
+        assert [it.seq for it in journal.entries()] == [1, *range(26, LENGTH + 1)]
+
+
+def test_an_entry_of_another_past_that_does_not_follow_is_not_taken(
+    path: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "journal.db"
+    with SqliteJournal.open(other) as journal:
+        for number in range(1, LENGTH + 1):
+            journal.append(turn(stopped(number, message="another past"), resume(number)))
+    with ReadOnlyJournal.open(path) as reader:
+        events = [it.event for it in reader.entries()]
+    smash_the_way(path)
+    overwrite(path, "about", list(pages(other.read_bytes()))[1])
+
+    with SqliteJournal.open(path) as journal:
+        assert [it.event for it in journal.entries()] == events
+
+
+def test_an_entry_that_is_on_its_way_is_kept_though_a_gap_says_that_it_was_removed(
+    path: Path,
+) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        insert_gap(connection, Gap(first=7, last=9, why=REMOVED))
+    spoilt(path, MISSING)
+
+    with SqliteJournal.open(path) as journal:
+        assert {it.seq for it in journal.entries()} == {*range(1, LENGTH + 1)} - {30}
+
+
+def test_a_policy_is_found_though_the_way_to_it_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with SqliteJournal.open(path) as journal:
+        for number in range(4):
+            journal.append(turn(adopted(f"d{number}", rules=[str(number) * 3_000])))
+    overwrite(path, "policies", bytes(4096))
+
+    with SqliteJournal.open(path) as journal:
+        for number in range(4):
+            assert journal.policy(f"d{number}") == ("default", {"rules": [str(number) * 3_000]})
+
+
+def test_an_entry_that_was_changed_is_lost_though_the_policy_that_it_brought_is_there(
+    path: Path,
+) -> None:
+    spoilt(path, "UPDATE entries SET at = '2000-01-01T00:00:00Z' WHERE seq = 1")
+
+    with SqliteJournal.open(path) as journal:
+        (damage,) = journal.damage
+
+    assert damage.lost == ((1, 1),)

@@ -97,12 +97,18 @@ def _broken_links(
                 yield f"the removed entries from {gap.first} on do not follow entry {edge}"
             edge, checksum = gap.last, gap.anchor
         if row.seq != edge + 1:
-            yield f"entries {edge + 1} to {row.seq - 1} are missing"
+            yield _told_missing(edge + 1, row.seq - 1)
         elif checksum and row.previous != checksum:
             yield f"entry {row.seq} does not follow entry {row.seq - 1}"
         if not examine(connection, row)[0]:
             yield f"entry {row.seq} is damaged"
         edge, checksum = row.seq, row.checksum
+
+
+def _told_missing(first: int, last: int) -> str:
+    if first == last:
+        return f"entry {first} is missing"
+    return f"entries {first} to {last} are missing"
 
 
 def _row_before(connection: sqlite3.Connection, after: int) -> Row | None:

@@ -54,13 +54,19 @@ class Damage:
     def told(self) -> str:
         """One line for people."""
         what = self.problems[0] if self.problems else "it could not be read"
-        lost = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.lost)
-        more = ", and whatever followed" if self.end_is_lost else ""
         return (
             f"the journal was damaged ({what}); {self.kept} entries were kept,"
-            f" {f'entries {lost}{more} are lost' if lost else 'none is known to be lost'};"
-            f" the damaged file is kept as {self.set_aside}"
+            f" {self._told_of_the_lost()}; the damaged file is kept as {self.set_aside}"
         )
+
+    def _told_of_the_lost(self) -> str:
+        lost = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in self.lost)
+        if not lost:
+            return "none is known to be lost"
+        what = f"{'entry' if lost.isdigit() else 'entries'} {lost}"
+        if self.end_is_lost:
+            return f"{what} and whatever followed are lost"
+        return f"{what} {'is' if lost.isdigit() else 'are'} lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +97,6 @@ def salvage(path: Path, problems: tuple[str, ...]) -> Damage:
         _copy(path, aside)
         size = make_readable(aside, _readable(path))
     rescued = _rebuild(path, _readable(path), aside, page_size=size)
-    _drop(_readable(path))
     for number in numbers[: -SET_ASIDE_MAX + 1]:
         _drop(_aside(path, number))
     return Damage(
