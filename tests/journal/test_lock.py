@@ -101,18 +101,78 @@ def test_what_a_killed_daemon_had_just_forked_keeps_nobody_out_for_long(tmp_path
     assert len(waited) == 3
 
 
-def test_a_lock_that_nobody_lets_go_is_told_although_its_holder_is_dead(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_lock_that_nobody_lets_go_is_told_after_two_seconds_although_its_holder_is_dead(
+    tmp_path: Path, *, waits: bool
+) -> None:
     left = os.open(tmp_path / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
     os.write(left, b"4194304000\n")
     fcntl.flock(left, fcntl.LOCK_EX)
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        assert len(waited) <= 40
 
     with (
         pytest.raises(BusyError, match="pid 4194304000"),
-        lock(tmp_path, pause=lambda _seconds: None),
+        lock(tmp_path, pause=pause if waits else None),
     ):
         pass
 
+    assert waited == [0.05] * 40 * waits
     os.close(left)
+
+
+def test_a_directory_that_is_held_costs_who_asks_for_it_nothing(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        before = next_descriptor()
+        with pytest.raises(BusyError), lock(tmp_path):
+            pass
+
+        assert next_descriptor() == before, "nothing stays open"
+
+
+def next_descriptor() -> int:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
+class Replaced(type(Path())):  # type: ignore[misc]  # the class of paths here
+    """A path whose file is another one whenever it is looked at."""
+
+    looks = 0
+
+    def lstat(self) -> os.stat_result:
+        Replaced.looks += 1
+        assert Replaced.looks <= 10
+        other = Path(self).with_name("other")
+        other.touch()
+        other.replace(self)
+        return os.lstat(self)
+
+
+def test_a_lock_file_that_is_replaced_ten_times_is_left_to_who_does_that(tmp_path: Path) -> None:
+    Replaced.looks = 0
+
+    with pytest.raises(BusyError, match="keeps replacing the lock file") as caught:
+        _locked(Replaced(tmp_path / "daemon.lock"))
+
+    assert Replaced.looks == 10
+    assert "leave that file alone" in caught.value.hint
+
+
+def test_the_directories_above_are_made_too(tmp_path: Path) -> None:
+    with lock(tmp_path / "above" / "state"):
+        assert (tmp_path / "above" / "state" / "daemon.lock").exists()
+
+
+def test_of_a_longer_number_that_was_there_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "daemon.lock").write_text("4194304000\n")
+
+    with lock(tmp_path):
+        assert (tmp_path / "daemon.lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_state_directory_that_cannot_be_used_is_an_error_with_a_way_out(tmp_path: Path) -> None:
@@ -121,7 +181,9 @@ def test_a_state_directory_that_cannot_be_used_is_an_error_with_a_way_out(tmp_pa
     with pytest.raises(JournalError) as caught, lock(tmp_path / "state"):
         pass
 
-    assert "cannot use the state directory" in caught.value.message
+    assert caught.value.message == (
+        f"cannot use the state directory {tmp_path / 'state'}: file exists"
+    )
     assert caught.value.hint
 
 
@@ -207,6 +269,7 @@ def test_a_number_that_no_process_can_have_is_nobodys() -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
 def test_a_lock_that_there_is_no_room_to_sign_is_held_unsigned(tmp_path: Path, code: int) -> None:
+    (tmp_path / "daemon.lock").write_text("417\n")
     descriptor = _locked(tmp_path / "daemon.lock")
 
     assert _signed(descriptor, refusing(code)) == descriptor

@@ -110,7 +110,7 @@ def _is_still(descriptor: int, path: Path) -> bool:
 
 def _holder(descriptor: int) -> int | None:
     text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isdigit() else None
 
 
 def _lives(pid: int) -> bool:
