@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pytest
 
 from palingenesis.journal import SqliteJournal
-from palingenesis.journal.leaves import Leaves, _cells, _values, _varint
+from palingenesis.journal.leaves import Leaves, _cells, _payload, _values, _varint
 from palingenesis.journal.rows import COLUMNS, PolicyText, Row
 from tests.journal.nights import adopted, stopped, turn
 
@@ -106,6 +107,14 @@ def test_a_policy_that_was_changed_is_left_out(written: Path, tmp_path: Path) ->
     assert list(looked_at(copy).policies()) == policies[1:]
 
 
+def test_an_entry_that_was_changed_is_left_out(written: Path, tmp_path: Path) -> None:
+    rows, _ = by_sqlite(written)
+    copy = tmp_path / "copy"
+    copy.write_bytes(written.read_bytes().replace(b'"key":"msg_2"', b'"key":"msg_X"', 1))
+
+    assert list(looked_at(copy).rows()) == [row for row in rows if row.seq != 2]
+
+
 # ── single pages ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -158,6 +167,45 @@ def test_a_cell_that_says_what_cannot_be_is_no_entry(tmp_path: Path, cell: bytes
     assert list(looked_at(path).policies()) == []
 
 
+@pytest.mark.parametrize("broken", [b"\x05\x05" + b"\x7f" * 5, b"\xff" * 5])
+def test_what_stands_after_a_cell_that_cannot_be_read_is_read(
+    written: Path, tmp_path: Path, broken: bytes
+) -> None:
+    rows, _ = by_sqlite(written)
+    page = bytearray(next(it for it in pages(written) if len(list(_cells(it))) > 1))
+    _, *others = _cells(bytes(page))
+    page[8:10] = (PAGE - len(broken)).to_bytes(2, "big")
+    page[PAGE - len(broken) :] = broken
+    path = tmp_path / "pages"
+    path.write_bytes(page)
+
+    found = list(looked_at(path).rows())
+
+    assert len(found) == len(others)
+    assert set(found) <= set(rows)
+
+
+def pages(path: Path) -> Iterator[bytes]:
+    """Those in which entries are."""
+    content = path.read_bytes()
+    for start in range(0, len(content), PAGE):
+        page = content[start : start + PAGE]
+        if page[0] == 0x0D and b"SessionStopped" in page:
+            yield page
+
+
+@pytest.mark.parametrize("others", [("x",), ("x", 1), ("x", 1, "y"), (1,) * 12])
+def test_a_row_of_another_table_is_no_entry(tmp_path: Path, others: tuple[str | int, ...]) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        columns = ", ".join(f"c{number}" for number in range(len(others)))
+        connection.execute(f"CREATE TABLE others (id INTEGER PRIMARY KEY, {columns})")
+        marks = ", ".join("?" * len(others))
+        connection.execute(f"INSERT INTO others VALUES (1, {marks})", others)
+
+    assert list(looked_at(path).rows()) == []
+
+
 # ── the format of SQLite ──────────────────────────────────────────────────────────────────────
 
 NUMBERS = (1, 2, 127, 128, 129, 16_383, 16_384, 2**31, 2**56 - 1, 2**56, 2**62 + 12_345)
@@ -174,6 +222,29 @@ def test_the_numbers_of_rows_are_read_as_sqlite_writes_them(tmp_path: Path) -> N
     read = [_varint(page, _varint(page, at)[1])[0] for at in _cells(page)]
 
     assert read == list(NUMBERS)
+
+
+def test_the_longest_number_ends_after_nine_bytes() -> None:
+    assert _varint(b"\xff" * 12, 1) == ((1 << 64) - 1, 10)
+
+
+@pytest.mark.parametrize("around", [PAGE - 35, 2 * PAGE - 39, 3 * PAGE - 43])
+def test_what_goes_on_in_another_page_is_gathered_to_the_byte(tmp_path: Path, around: int) -> None:
+    path = tmp_path / "long.db"
+    texts = [f"{number:05}" * (around // 5) for number in range(12)]
+    texts = [(text + "x" * 9)[: around - 8 + number] for number, text in enumerate(texts)]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE long (id INTEGER PRIMARY KEY, text)")
+        connection.executemany("INSERT INTO long (text) VALUES (?)", [(it,) for it in texts])
+
+    found = dict[int, str]()
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        for start in range(PAGE, len(content), PAGE):
+            for at in _cells(content[start : start + PAGE]):
+                number, _ = _varint(content, _varint(content, start + at)[1])
+                _, found[number] = map(str, _values(_payload(content, start + at, PAGE)))
+
+    assert [found[number] for number in sorted(found)] == texts
 
 
 VALUES = (None, 0, 1, 2, -1, 127, -128, 32_767, 8_388_607, -(2**31), 2**47 - 1, 2**63 - 1, "", "é")
