@@ -185,6 +185,18 @@ def test_what_stands_after_a_cell_that_cannot_be_read_is_read(
     assert set(found) <= set(rows)
 
 
+def test_an_entry_is_read_though_something_else_looks_like_it(
+    written: Path, tmp_path: Path
+) -> None:
+    rows, _ = by_sqlite(written)
+    page = next(pages(written))
+    (seq,) = (_varint(page, _varint(page, at)[1])[0] for at in list(_cells(page))[:1])
+    path = tmp_path / "pages"
+    path.write_bytes(leaf(bytes([5, seq]) + b"\x7f" * 5) + page)
+
+    assert rows[seq - 1] in list(looked_at(path).rows())
+
+
 def pages(path: Path) -> Iterator[bytes]:
     """Those in which entries are."""
     content = path.read_bytes()

@@ -293,13 +293,15 @@ def test_of_stretches_that_were_lost_before_only_what_is_missing_now_is_noted(pa
 def test_that_a_stretch_was_removed_is_believed_only_as_it_was_noted(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         insert_gap(connection, Gap(first=5, last=6, why=REMOVED))
-    spoilt(path, "DELETE FROM entries WHERE seq BETWEEN 5 AND 9", "UPDATE gaps SET last = 9")
+    spoilt(path, "DELETE FROM entries WHERE seq BETWEEN 5 AND 9", "UPDATE gaps SET first = 4")
 
     with SqliteJournal.open(path) as journal:
         (damage,) = journal.damage
         assert journal.removed() is None
 
     assert damage.lost == ((5, 9),)
+    with closing(sqlite3.connect(path)) as connection:
+        assert [(it.first, it.last) for it in read_gaps(connection)] == [(5, 9)]
 
 
 def pages(content: bytes) -> Iterator[bytes]:
