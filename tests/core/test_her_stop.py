@@ -132,7 +132,7 @@ def resumed(life: Life) -> effects.Resume:
 def test_what_goes_on_after_a_crash_is_told_until_when_its_server_was_known_to_run() -> None:
     life = Life(RESTARTED)
 
-    life >> passed(5) >> agent_up >> passed(20) >> died()
+    life >> passed(5) >> agent_up >> passed(20) >> died(signal=None)
 
     assert resumed(life).alive_at == START + timedelta(seconds=5)
 
@@ -140,7 +140,16 @@ def test_what_goes_on_after_a_crash_is_told_until_when_its_server_was_known_to_r
 def test_a_sign_of_life_says_so_too() -> None:
     life = Life(RESTARTED)
 
-    life >> passed(5) >> agent_up >> working >> passed(20) >> alive >> passed(20) >> died()
+    life >> passed(5) >> agent_up >> working >> passed(20) >> alive
+    life >> passed(20) >> died(signal=None)
+
+    assert resumed(life).alive_at == START + timedelta(seconds=25)
+
+
+def test_one_that_was_killed_ran_to_its_end_and_marked_no_abort_in_it() -> None:
+    life = Life(RESTARTED)
+
+    life >> passed(5) >> agent_up >> passed(20) >> died(signal="SIGKILL")
 
     assert resumed(life).alive_at == START + timedelta(seconds=25)
 

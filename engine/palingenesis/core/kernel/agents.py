@@ -288,7 +288,7 @@ def _stop_each(
     """`agent`: as it was before its end was told."""
     for session in stopped:
         if not goes_on_elsewhere(draft, draft.sessions[session.id]):
-            known = last_alive(draft, draft.sessions[session.id], agent, event.cause)
+            known = last_alive(draft, draft.sessions[session.id], agent, event)
             _stop(draft, draft.sessions[session.id], event, agent, known)
 
 

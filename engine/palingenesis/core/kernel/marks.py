@@ -2,14 +2,16 @@
 
 A server that dies leaves a turn without an end. One that bears the mark of an abort was aborted
 before, and where that was no doing of ours, it was the person's: her stop, which nobody has told
-yet. But our own clean end of a server leaves the same mark, in its last moment. So the abort counts
-if the server was known to run after it.
+yet. But a clean end of a server leaves the same mark, in its last moment. So the abort counts if
+the server was known to run after it; one that was killed has had no such moment, and ran to its
+end.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from palingenesis.core import events
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.values import HER_STOPS, DownCause, Stop
@@ -18,6 +20,7 @@ from palingenesis.core.world import Agent, Session
 _ENDED_BY: Final = "ended_by"
 _US: Final = "us"
 _ALIVE_AT: Final = "alive_at"
+_KILLED: Final = "SIGKILL"
 
 
 def is_ours(stop: Stop | None) -> bool:
@@ -36,11 +39,15 @@ def is_her_stop(stop: Stop | None) -> bool:
 
 
 def last_alive(
-    draft: Draft, session: Session, agent: Agent, cause: DownCause
+    draft: Draft, session: Session, agent: Agent, end: events.AgentDown
 ) -> Mapping[str, str | int | float | bool]:
-    """The evidence of a stop that the end of `agent` made; none where an abort may be ours."""
-    if not agent.up or cause is DownCause.STOPPED or session.aborting or is_ours(session.stop):
+    """The evidence of a stop that the `end` of its agent made; none where an abort may be ours."""
+    if not agent.up or session.aborting or is_ours(session.stop):
         return {}
+    if end.cause is DownCause.STOPPED:
+        return {}
+    if end.signal == _KILLED:
+        return {_ALIVE_AT: end.at.isoformat()}
     signs = [one.alive_at for one in draft.sessions.values() if one.agent == agent.id]
     return {_ALIVE_AT: max([agent.since, *(at for at in signs if at is not None)]).isoformat()}
 
