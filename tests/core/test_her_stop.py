@@ -164,6 +164,18 @@ def test_nobody_knows_that_where_an_abort_of_ours_may_be_the_one() -> None:
     assert resumed(life).alive_at is None
 
 
+def test_one_that_was_killed_while_we_were_ending_it_may_have_marked_its_turns_itself() -> None:
+    life = Life(policy(rule("again", "stop.reason == 'network'", "restart", "resume"), CRASH))
+    life.work(OTHER)
+    life >> passed(5) >> agent_up
+
+    life >> passed(20) >> stopped("network", session=OTHER) << "restart"
+    life >> passed(5) >> died(signal="SIGKILL")
+
+    assert life.session.stop is not None
+    assert life.session.stop.evidence["alive_at"] == (START + timedelta(seconds=5)).isoformat()
+
+
 def test_nor_where_the_server_was_ended_by_us() -> None:
     life = Life(policy(rule("again", "stop.reason == 'network'", "restart", "resume"), CRASH))
     life.work(OTHER)

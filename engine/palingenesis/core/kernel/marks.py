@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from palingenesis.core import events
+from palingenesis.core import effects, events
 from palingenesis.core.copies import replace
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.values import HER_STOPS, DownCause, Stop
@@ -46,10 +46,16 @@ def last_alive(
         return {}
     if end.cause is DownCause.STOPPED:
         return {}
-    if end.signal == _KILLED:
+    if end.signal == _KILLED and not _is_being_ended(draft, agent):
         return {_ALIVE_AT: end.at.isoformat()}
     signs = [one.alive_at for one in draft.sessions.values() if one.agent == agent.id]
     return {_ALIVE_AT: max([agent.since, *(at for at in signs if at is not None)]).isoformat()}
+
+
+def _is_being_ended(draft: Draft, agent: Agent) -> bool:
+    """Whether we were about to end it, cleanly at first."""
+    ends = (effects.Restart, effects.Stop)
+    return any(isinstance(one, ends) and one.agent == agent.id for one in draft.open.values())
 
 
 def alive_at(stop: Stop | None) -> datetime | None:
