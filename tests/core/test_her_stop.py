@@ -30,6 +30,7 @@ HOOKED = policy(
     rule("failed", "", {"run": {"hook": "repair"}}, event=["action_failed"]),
 )
 RESTARTED = policy(CRASH)
+DELEGATED = rule("short", "stop.retrying", {"delegate": {}})
 HERS = rule("hers", "stop.reason == 'user_abort'", "stand-down")
 
 
@@ -117,6 +118,34 @@ def test_but_what_is_asked_in_the_turn_that_her_command_began_waits_for_her() ->
 
     life << Status.BLOCKED
     assert life.session.plan is None
+
+
+def retried(life: Life) -> None:
+    """It stopped, tries again by itself, and works by now."""
+    life >> stopped("rate_limit", retry_after=2, retrying=True) >> passed(2) >> working
+    assert life.session.status is Status.WORKING
+
+
+def test_her_abort_ends_the_turn_that_runs_and_no_retry_from_before_it() -> None:
+    life = Life(policy(DELEGATED))
+    retried(life)
+
+    life >> told_to(commands.Abort(session=SES)) << "interrupt"
+
+    interrupt = life.last["interrupt"]
+    assert isinstance(interrupt, effects.Interrupt)
+    assert interrupt.stop == ""
+
+
+def test_so_does_the_end_of_a_turn_that_fell_silent_after_a_retry() -> None:
+    life = Life(policy(DELEGATED, rule("silent", "", "interrupt", "resume", event=["stalled"])))
+    retried(life)
+
+    life >> passed(615) << "interrupt"
+
+    interrupt = life.last["interrupt"]
+    assert isinstance(interrupt, effects.Interrupt)
+    assert interrupt.stop == ""
 
 
 # ── its server dies after her abort ───────────────────────────────────────────────────────────

@@ -106,7 +106,8 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
         case plans.Compact():
             effect = effects.Compact(**on_stopped, id=key)
         case plans.Interrupt():
-            effect = _interrupt(plan, on, key, step, its_retry, f"rule {plan.rule}")
+            named = its_retry if plan.event in _OF_A_STOP else ""  # else it ends whatever runs
+            effect = _interrupt(plan, on, key, step, named, f"rule {plan.rule}")
         case _:
             effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
     return _ordered(draft, session, plan, effect)
@@ -125,6 +126,7 @@ def _interrupt(
     )
 
 
+_OF_A_STOP: Final = frozenset({"stopped", "action_failed"})
 _RESTART: Final = plans.Restart()
 DEFAULT_WORDS: Final = "Continue from where you stopped. Do not repeat finished work."
 
