@@ -11,6 +11,7 @@ from palingenesis.journal.gaps import DAMAGE, REMOVED, Gap, insert_gap
 from palingenesis.journal.readable import is_cut_short
 from palingenesis.journal.rows import COLUMNS, Row, _seal
 from tests.journal.nights import ended, night, turn
+from tests.journal.smashing import PAGE, overwrite, root_of
 
 LENGTH = 20
 
@@ -92,16 +93,12 @@ def test_a_stretch_that_somebody_else_says_was_removed_is_told(path: Path) -> No
 
 
 def test_a_page_that_is_none_is_told_in_the_words_of_sqlite(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT rootpage FROM sqlite_master WHERE name LIKE 'sqlite_autoindex_policies%'"
-        (page,) = connection.execute(query).fetchone()
-    content = bytearray(path.read_bytes())
-    content[(page - 1) * 4096 : page * 4096] = bytes(4096)
-    path.write_bytes(content)
+    index = "sqlite_autoindex_policies_1"
+    overwrite(path, index, bytes(PAGE))
 
     (told,) = problems(path)
 
-    assert told.startswith(f"the file's structure is broken: Page {page}: ")
+    assert told.startswith(f"the file's structure is broken: Page {root_of(path, index)}: ")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
 """While the disk refuses, nothing is claimed to be written; afterwards writing goes on."""
 
 import resource
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from os import environ, pathsep
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from palingenesis.core.errors import JournalError
 from palingenesis.journal import SqliteJournal
 from tests.journal.nights import ended, night, resume, session, stopped, turn
+from tests.journal.smashing import smash
 
 
 @pytest.fixture
@@ -122,16 +122,6 @@ def test_a_limit_on_file_size_that_comes_and_goes_costs_only_what_was_refused(pa
 
 
 # ── and the file is damaged as well ───────────────────────────────────────────────────────────
-
-
-def smash(path: Path, table: str) -> None:
-    """Make the page with which a table begins one of no kind."""
-    with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-        (root,) = connection.execute(query, (table,)).fetchone()
-    with path.open("r+b") as file:
-        file.seek((root - 1) * 4096)
-        file.write(b"\xff" * 16)
 
 
 def test_damage_that_is_found_when_writing_is_taken_up_again_is_mended(

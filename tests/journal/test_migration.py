@@ -16,6 +16,7 @@ from tests.core.policies import NIGHT
 from tests.journal import released
 from tests.journal.crashing import crash_everywhere
 from tests.journal.nights import stopped, turn
+from tests.journal.smashing import smash
 
 OLD = [version for version in released.versions() if version < FORMAT_VERSION]
 
@@ -176,16 +177,6 @@ def check_migration(path: Path) -> None:
 
 def test_a_migration_that_crashes_at_any_boundary_is_done_by_the_next_start(tmp_path):
     assert crash_everywhere(f"{__name__}:migration", tmp_path) > 20
-
-
-def smash(path: Path, table: str) -> None:
-    """Make the page with which a table begins one of no kind."""
-    with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-        (root,) = connection.execute(query, (table,)).fetchone()
-    with path.open("r+b") as file:
-        file.seek((root - 1) * 4096)
-        file.write(b"\xff" * 16)
 
 
 @pytest.mark.parametrize("version", OLD)

@@ -19,6 +19,7 @@ from palingenesis.journal.salvage import (
 )
 from palingenesis.journal.writing import insert_row
 from tests.journal.nights import adopted, night, resume, stopped, turn
+from tests.journal.smashing import PAGE, overwrite, root_of
 from tests.journal.test_damage import with_intruder
 
 LENGTH = 40
@@ -227,13 +228,9 @@ def test_an_entry_that_orders_an_effect_again_is_given_up(path: Path) -> None:
 
 def smash_the_way(path: Path) -> None:
     """Zero the page from which all entries are found; their own pages stay."""
-    with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT rootpage FROM sqlite_master WHERE name = 'entries'"
-        (root,) = connection.execute(query).fetchone()
-    content = bytearray(path.read_bytes())
-    assert content[(root - 1) * 4096] == 5, "it only leads the way"
-    content[(root - 1) * 4096 : root * 4096] = bytes(4096)
-    path.write_bytes(content)
+    first = (root_of(path, "entries") - 1) * PAGE
+    assert path.read_bytes()[first] == 5, "it only leads the way"
+    overwrite(path, "entries", bytes(PAGE))
 
 
 def test_entries_are_found_though_the_way_to_them_is_lost(path: Path) -> None:
@@ -310,16 +307,6 @@ def pages(content: bytes) -> Iterator[bytes]:
         page = content[start : start + 4096]
         if page[0] == 0x0D and b"SessionStopped" in page:
             yield page
-
-
-def overwrite(path: Path, table: str, page: bytes) -> None:
-    """Where a table is found from, there is a page of something else."""
-    with closing(sqlite3.connect(path)) as connection:
-        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
-        (root,) = connection.execute(query, (table,)).fetchone()
-    content = bytearray(path.read_bytes())
-    content[(root - 1) * 4096 : root * 4096] = page
-    path.write_bytes(content)
 
 
 def test_a_page_that_was_given_up_with_removed_entries_brings_none_of_them_back(

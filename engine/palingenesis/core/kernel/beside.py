@@ -12,6 +12,7 @@ from palingenesis.core.kernel.caps import BACKUPS, HOOKS, room_for, use
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.notices import observe
 from palingenesis.core.kernel.ordering import hook_of
+from palingenesis.core.kernel.snapshot import TELL_OF_A_STOP
 from palingenesis.core.plans import Step, word_of
 from palingenesis.core.policy.decide import Aside, Ruling
 from palingenesis.core.policy.model import Mode
@@ -72,7 +73,7 @@ def would_have(rule: str, steps: tuple[Step, ...]) -> str:
 
 def anchor_of(session: Session, event: str) -> str:
     """What an event is about, so that a later look can tell whether it still is."""
-    if event in {"stopped", "action_failed"}:
+    if event in TELL_OF_A_STOP:
         return session.stop.key if session.stop else ""
     if event == "blocked":
         return session.block.id if session.block else ""
@@ -83,7 +84,7 @@ def anchor_of(session: Session, event: str) -> str:
 
 def is_over(session: Session, event: str) -> bool:
     """Whether the stop that an event was about is the past: the session works again."""
-    if event not in {"stopped", "action_failed"}:
+    if event not in TELL_OF_A_STOP:
         return False
     paused = session.status is Status.PAUSED
     return (session.paused_from if paused else session.status) in _WORKS

@@ -9,6 +9,7 @@ from palingenesis.core.kernel.caps import HOOKS, counted_as, divert, full, room_
 from palingenesis.core.kernel.draft import Draft
 from palingenesis.core.kernel.leaving import is_hers, onward, postpone, refuse
 from palingenesis.core.kernel.marks import alive_at, is_her_stop
+from palingenesis.core.kernel.snapshot import TELL_OF_A_STOP
 from palingenesis.core.kernel.telling import say
 from palingenesis.core.safety import (
     BREAKER,
@@ -106,7 +107,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
         case plans.Compact():
             effect = effects.Compact(**on_stopped, id=key)
         case plans.Interrupt():
-            named = its_retry if plan.event in _OF_A_STOP else ""  # else it ends whatever runs
+            named = its_retry if plan.event in TELL_OF_A_STOP else ""  # else it ends whatever runs
             effect = _interrupt(plan, on, key, step, named, f"rule {plan.rule}")
         case _:
             effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
@@ -126,7 +127,6 @@ def _interrupt(
     )
 
 
-_OF_A_STOP: Final = frozenset({"stopped", "action_failed"})
 _RESTART: Final = plans.Restart()
 DEFAULT_WORDS: Final = "Continue from where you stopped. Do not repeat finished work."
 

@@ -21,7 +21,7 @@ def take_turns(draft: Draft) -> None:
     _asked_anew(draft)
     if not draft.world.quota:
         return
-    line = [one for one in draft.sessions.values() if one.plan is not None and in_line(one)]
+    line = [one for one in draft.sessions.values() if in_line(one)]
     if not line:
         return
     line.sort(key=rank)

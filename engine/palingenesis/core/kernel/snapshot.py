@@ -13,7 +13,7 @@ from palingenesis.core.world import Agent, Session, World
 _RESETS: Final = frozenset({"header", "body", "text"})
 """Sources of an instant that are about a limit, not about the next try (`retry-after`)."""
 _HOUR: Final = timedelta(hours=1)
-_TELL_OF_A_STOP: Final = frozenset({"stopped", "action_failed"})
+TELL_OF_A_STOP: Final = frozenset({"stopped", "action_failed"})
 """With any other event the last stop is the past: the session has worked since."""
 
 
@@ -71,7 +71,7 @@ def _add_stop(
     facts: dict[str, FactValue | None], session: Session, event: str, at: datetime
 ) -> None:
     stop = session.stop
-    if stop is None or event not in _TELL_OF_A_STOP:
+    if stop is None or event not in TELL_OF_A_STOP:
         return
     facts |= {
         "stop.reason": stop.reason.value,
