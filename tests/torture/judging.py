@@ -112,7 +112,7 @@ def judge(past: Past) -> list[str]:
     wrong += _unexplained(past, folded)
     wrong += _after_a_stop(past)
     wrong += _notices(past, folded)
-    wrong += _ends(past)
+    wrong += _ends(past, folded)
     return wrong
 
 
@@ -257,10 +257,13 @@ def _notices(past: Past, folded: Folded) -> list[str]:
     return wrong
 
 
-def _ends(past: Past) -> list[str]:
-    """Each session is over, waits with a deadline, or is a person's to look at, who knows it."""
+def _ends(past: Past, folded: Folded) -> list[str]:
+    """Each session is over, waits with a deadline, or is a person's to look at, who knows it.
+
+    Where a limit left the notice out, the journal has to say so.
+    """
     wrong = []
-    told = {one.session for one in past.told}
+    told = {one.session for one in past.told} | _left_out(folded)
     silent = unanswered(past)
     for session in past.sessions:
         if not session["supervised"]:
@@ -275,6 +278,15 @@ def _ends(past: Past) -> list[str]:
         elif status == "completed" and is_ours(silent.get(id_, "")):
             wrong.append(f"{id_} is completed, and our last prompt was never answered")
     return wrong
+
+
+def _left_out(folded: Folded) -> set[str]:
+    """The sessions of which a notice was one too many."""
+    return {
+        str(it["session"])
+        for it in folded.decisions.values()
+        if it["kind"] == "hushed" and it["why"].startswith("left out: ")
+    }
 
 
 def unanswered(past: Past) -> dict[str, str]:

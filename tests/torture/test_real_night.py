@@ -11,7 +11,7 @@ from palingenesis.core import effects, events
 from palingenesis.core.events import Event
 from palingenesis.core.record import to_plain
 from palingenesis.core.step import Turn
-from palingenesis.core.values import Result
+from palingenesis.core.values import Result, SessionId
 from palingenesis.demo.provider import ModelRequest
 from palingenesis.runtime.ports import Recorded
 from tests.core.life import SES, START, Life, passed, progressed, stopped, working
@@ -20,6 +20,7 @@ from tests.torture.judging import Act, Asked, Past, Said, Told, judge
 from tests.torture.misbehaviour import MENU, Misbehaviour
 
 SECOND = timedelta(seconds=1)
+OTHER = SessionId("ses_2")
 LOGIN = rule(
     "login",
     "stop.reason == 'auth'",
@@ -35,7 +36,7 @@ class Written(Life):
     def __post_init__(self) -> None:
         self.entries: list[Recorded] = []
         adopted = events.PolicyAdopted(
-            at=START, name="night", digest=NIGHT.digest, resolved=NIGHT.resolved
+            at=START, name="night", digest=self.policy.digest, resolved=self.policy.resolved
         )
         self.take(adopted)
         super().__post_init__()
@@ -169,6 +170,23 @@ def test_a_session_that_was_forgotten_is_seen():
         (wrong,) = judge(replace(night, sessions=(row,)))
 
         assert "still working" in wrong or "without a deadline" in wrong
+
+
+def test_a_session_that_needs_a_person_is_told_of_or_the_journal_says_which_limit_forbade_it():
+    silent = policy(LOGIN, limits={"notifications": {"max": 1, "per": "1h"}})
+    life = Written(silent) >> stopped("auth")
+    (notice,) = [order for order in life.orders if isinstance(order, effects.Notify)]
+    life.take(events.EffectEnded(at=life.now, effect=notice.id, result=Result.OK))
+    life.work(OTHER)
+    life >> stopped("auth", session=OTHER)
+    told = (Told(key=notice.id, session=SES, text=notice.message),)
+    row = {"id": OTHER, "status": "attention", "supervised": True, "until": None}
+    night = Past(entries=life.entries, told=told, sessions=(row,))
+
+    (wrong,) = judge(replace(night, sessions=(row | {"id": "ses_3"},)))
+
+    assert wrong == "ses_3 needs attention, and nobody was told"
+    assert judge(night) == []
 
 
 def test_a_completed_session_whose_prompt_was_never_answered_is_seen():
