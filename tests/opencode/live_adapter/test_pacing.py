@@ -44,6 +44,18 @@ class StandInServer:
         self.running = None
 
 
+class StartingClock(JumpingClock):
+    """While somebody sleeps, somebody else starts the server."""
+
+    def __init__(self, server: StandInServer) -> None:
+        super().__init__()
+        self._server = server
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        self._server.running = UP
+
+
 class StandInClient:
     """Answers as long as it is told to, and can do something when it is asked."""
 
@@ -84,6 +96,16 @@ def test_a_restart_comes_after_the_pause_that_was_asked_for():
 
     assert clock.slept == [2.5]
     assert server.restarts == [5.0]
+
+
+def test_a_server_that_came_up_in_the_pause_is_left_alone():
+    server = StandInServer(None)
+    clock = StartingClock(server)
+
+    running = asyncio.run(PacedServer(server, Pace(restart_delay_s=2.5), clock).restart(5.0))
+
+    assert running == UP
+    assert server.restarts == []
 
 
 def test_a_server_that_is_gone_stays_so_where_the_person_wants_that():

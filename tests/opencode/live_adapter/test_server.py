@@ -18,11 +18,13 @@ from palingenesis.assistants.opencode.executable import (
     database,
     find_executable,
     free_port,
+    origin_of,
+    program_stamp,
     server_environment,
 )
 from palingenesis.assistants.opencode.record import Record, RecordFile
 from palingenesis.assistants.opencode.running import Ending
-from palingenesis.assistants.opencode.server import Launch, ManagedServer, origin_of, program_stamp
+from palingenesis.assistants.opencode.server import Launch, ManagedServer
 from palingenesis.assistants.opencode.versions import is_beyond, is_supported, what_is_wrong
 from palingenesis.core.errors import AssistantError, BusyError, PassingError
 from palingenesis.core.values import DownCause
@@ -258,6 +260,40 @@ def test_its_end_is_seen_and_a_restart_ends_the_tools_it_left_behind(tmp_path: P
         assert carrying(mark) == []
 
     lives(story, launch(tmp_path, "tools"))
+
+
+def test_a_restart_leaves_the_server_that_was_started_while_it_waited(tmp_path: Path) -> None:
+    async def story(one: ManagedServer) -> None:
+        started, restarted = await asyncio.gather(one.start(), one.restart(1.0))
+
+        assert restarted == started
+        assert one.running == started
+
+        assert started.identity is not None
+        send_signal(started.identity, signal.SIGKILL)
+        await one.gone(started)
+
+        again, once_more = await asyncio.gather(one.restart(1.0), one.restart(1.0))
+
+        assert again == once_more != started
+        assert one.running == again
+
+    lives(story, launch(tmp_path))
+
+
+def test_a_server_that_is_being_ended_is_not_the_one_to_prompt(tmp_path: Path) -> None:
+    async def story(one: ManagedServer) -> None:
+        ended = await one.start()
+        assert ended.identity is not None
+
+        restarting = asyncio.ensure_future(one.restart(1.0))
+        await asyncio.sleep(0)
+
+        assert is_alive(ended.identity)
+        assert one.running is None
+        assert await one.up() == await restarting != ended
+
+    lives(story, launch(tmp_path))
 
 
 def test_a_stop_ends_the_server_and_its_tools_and_is_known_as_ours(tmp_path: Path) -> None:

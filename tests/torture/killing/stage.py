@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from palingenesis.assistants.opencode.executable import data_directory, free_port
+from palingenesis.assistants.opencode.executable import data_directory, free_port, program_stamp
 from palingenesis.assistants.opencode.record import Record, RecordFile
-from palingenesis.assistants.opencode.server import program_stamp
 from palingenesis.demo import http11
 from palingenesis.demo.opencode_home import OpenCodeHome
 from palingenesis.demo.provider import ModelRequest, Provider

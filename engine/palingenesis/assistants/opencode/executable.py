@@ -78,6 +78,15 @@ def ask_version(command: Sequence[str], environ: Mapping[str, str]) -> str:
     return words[-1] if done.returncode == 0 and words else ""
 
 
+def program_stamp(path: str) -> str:
+    """Changes when the program changes."""
+    try:
+        about = Path(path).stat()
+    except OSError:
+        return ""
+    return f"{path} {about.st_size} {about.st_mtime_ns}"
+
+
 def data_directory(environ: Mapping[str, str]) -> Path:
     """Where this OpenCode keeps its sessions."""
     below = environ.get("XDG_DATA_HOME") or environ.get("HOME", "") + "/.local/share"
@@ -147,6 +156,12 @@ def free_port(hostname: str) -> int:
             f"cannot listen at {hostname}: {why}",
             "set [opencode] serve_hostname to an address of this machine, such as 127.0.0.1",
         ) from error
+
+
+def origin_of(hostname: str, port: int) -> str:
+    """How a server that listens there is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(hostname, hostname)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _laid_over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:

@@ -81,13 +81,16 @@ class PacedServer:
         Raises:
             AssistantError: it is gone, and the person wants it to stay so; or see `Server`.
         """
-        if not self._pace.restarts and self._server.running is None:
+        was = self._server.running
+        if not self._pace.restarts and was is None:
             raise AssistantError(
                 "the server is gone, and [opencode] auto_restart is false",
                 "palingenesis daemon restart",
             )
         if self._pace.restart_delay_s:
             await self._clock.sleep(self._pace.restart_delay_s)
+            if (now := self._server.running) is not None and now is not was:
+                return now  # it came up meanwhile
         return await self._server.restart(grace_s)
 
     async def stop(self, grace_s: float) -> None:

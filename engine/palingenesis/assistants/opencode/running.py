@@ -92,6 +92,8 @@ class Server(Protocol):
     async def restart(self, grace_s: float) -> Running:
         """End it, if it runs, and start it again.
 
+        One that was started since this was asked for is left alone: it is restart enough.
+
         Raises:
             AssistantError: it did not become ready, or it is not ours to restart.
         """

@@ -20,6 +20,8 @@ from palingenesis.assistants.opencode.executable import (
     find_executable,
     free_port,
     is_port_free,
+    origin_of,
+    program_stamp,
     server_environment,
 )
 from palingenesis.assistants.opencode.record import Record, RecordFile
@@ -96,13 +98,15 @@ class ManagedServer:
         self._child: Child | None = None
         self._running: Running | None = None
         self._by_us: set[Identity] = set()
+        self._is_ending = False
+        """Nobody is to prompt it any more, although it may still answer."""
         self._changing = asyncio.Lock()
         self._answers = asyncio.Event()
 
     @property
     def running(self) -> Running | None:
-        """The server, if it runs."""
-        now = self._running
+        """The server, if it runs and is not being ended."""
+        now = None if self._is_ending else self._running
         return now if now is not None and now.identity and is_alive(now.identity) else None
 
     async def start(self) -> Running:
@@ -141,7 +145,10 @@ class ManagedServer:
 
     async def restart(self, grace_s: float) -> Running:
         """See `Server`."""
+        was = self.running
         async with self._changing:
+            if (now := self.running) is not None and now is not was:
+                return now  # started while we waited: somebody may be at work there by now
             await self._end(grace_s)
             return await self._start()
 
@@ -334,6 +341,17 @@ class ManagedServer:
         identity = self._running.identity if self._running is not None else None
         if identity is None:
             return
+        self._is_ending = True
+        try:
+            await self._end_running(identity, grace_s)
+        finally:
+            self._is_ending = False
+            self._answers.set()  # who waits for an answer looks again
+        if record is not None:
+            await end_orphans(record.pid, record.password)
+        self._file.forget()
+
+    async def _end_running(self, identity: Identity, grace_s: float) -> None:
         self._by_us.add(identity)
         running = self._running
         if running is not None and is_alive(identity):
@@ -343,9 +361,6 @@ class ManagedServer:
                 with contextlib.suppress(AssistantError):
                     await client.dispose()
         await self._end_processes(identity, grace_s=grace_s)
-        if record is not None:
-            await end_orphans(record.pid, record.password)
-        self._file.forget()
 
     async def _end_processes(self, identity: Identity, *, grace_s: float) -> None:
         self._by_us.add(identity)
@@ -382,18 +397,3 @@ async def end_orphans(pid: int, password: str) -> list[Identity]:
     if pid:
         marks["OPENCODE_PID"] = str(pid)
     return await end(await asyncio.to_thread(carrying, marks), grace_s=TOOL_GRACE_S)
-
-
-def origin_of(hostname: str, port: int) -> str:
-    """How a server that listens there is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(hostname, hostname)  # noqa: S104
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def program_stamp(path: str) -> str:
-    """Changes when the program changes."""
-    try:
-        about = Path(path).stat()
-    except OSError:
-        return ""
-    return f"{path} {about.st_size} {about.st_mtime_ns}"
