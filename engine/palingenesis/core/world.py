@@ -48,7 +48,7 @@ class Agent:
     stopped: bool = False
     """A rule ended its server on purpose: no rule starts it again."""
     revive_at: datetime | None = None
-    """It died while nobody worked there, and may be started again only then."""
+    """It died while nobody worked there: it may be started again then, if anything is done then."""
     let_in_until: datetime | None = None
     """When a program that is only observed now let us in last; None: it never did."""
 

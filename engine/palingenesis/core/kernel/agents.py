@@ -16,10 +16,10 @@ from palingenesis.core.kernel.stepping import nobody_saw
 from palingenesis.core.kernel.walking import again
 from palingenesis.core.lifecycle import PLANNED
 from palingenesis.core.plans import Delegate
-from palingenesis.core.policy.model import Mode
+from palingenesis.core.policy.model import Mode, Policy
 from palingenesis.core.safety import ONLY_OBSERVED, RECHECK, Allowed, Later, may_restart
 from palingenesis.core.values import DownCause, Severity, Status, Stop, StopReason, Way
-from palingenesis.core.world import Agent, Session
+from palingenesis.core.world import Agent, Session, World
 
 _AT_WORK = frozenset({Status.WORKING, Status.BLOCKED, Status.STALLED, Status.VERIFYING})
 
@@ -352,11 +352,12 @@ def _how(event: events.AgentDown) -> str:
 def _bring_back(draft: Draft, agent: Agent) -> None:
     """A managed server that died while nobody worked there is started again, as the rails let us.
 
-    Not in shadow, in a pause, and in safe hold: nothing is done there.
+    Where nothing is done now, that is due when something is done again.
     """
-    if draft.world.paused or not draft.acts or _is_restarted(draft, agent):
+    if _is_restarted(draft, agent):
         return
-    if draft.policy.mode is not Mode.ENFORCE:
+    if not may_bring_back(draft.world, draft.policy):
+        draft.agents[agent.id] = replace(agent, revive_at=draft.at)
         return
     verdict = may_restart(draft.now(), agent, draft.at)
     if isinstance(verdict, Later):
@@ -367,8 +368,18 @@ def _bring_back(draft: Draft, agent: Agent) -> None:
         order_restart(draft, agent, decision.id, "0")
 
 
+def may_bring_back(world: World, policy: Policy) -> bool:
+    """Whether a server may be started again that no rule asked for.
+
+    Not in shadow, in a pause, and in safe hold: nothing is done there.
+    """
+    return policy.mode is Mode.ENFORCE and not world.paused and world.safe_hold is None
+
+
 def revive_due(draft: Draft) -> None:
     """Whatever died while nobody worked there, and had to wait for it, is started again now."""
+    if not may_bring_back(draft.world, draft.policy):
+        return
     for agent in list(draft.agents.values()):
         if agent.revive_at is not None and agent.revive_at <= draft.at:
             draft.agents[agent.id] = replace(agent, revive_at=None)

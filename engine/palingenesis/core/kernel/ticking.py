@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from palingenesis.core.copies import replace
-from palingenesis.core.kernel.agents import is_out_of_sight, revive_due
+from palingenesis.core.kernel.agents import is_out_of_sight, may_bring_back, revive_due
 from palingenesis.core.kernel.asking import no_answer
 from palingenesis.core.kernel.awaiting import come_true, next_look, truth_of
 from palingenesis.core.kernel.deciding import (
@@ -131,7 +131,8 @@ def _stalled(draft: Draft, session: Session) -> None:
 def deadlines(world: World, policy: Policy) -> Iterator[datetime]:
     """Every instant at which time alone will change something."""
     yield from (held.until for held in world.held)
-    yield from (a.revive_at for a in world.agents.values() if a.revive_at is not None)
+    if may_bring_back(world, policy):
+        yield from (a.revive_at for a in world.agents.values() if a.revive_at is not None)
     for session in world.sessions.values():
         if _is_untimed(session):
             continue
