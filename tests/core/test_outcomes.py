@@ -138,7 +138,7 @@ def begun(life: Life) -> Life:
     return life << "new-session"
 
 
-def test_a_session_that_begins_after_the_person_said_stop_is_ended_and_left_alone():
+def test_a_session_that_begins_after_the_heard_stop_is_ended_and_left_alone():
     life = begun(Life(RENEWING))
 
     life >> stopped("user_abort", key="hers") >> ended("new-session", session=HEIR)

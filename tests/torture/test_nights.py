@@ -7,15 +7,19 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from palingenesis.core.kernel import ordering
+from palingenesis.core.kernel.leaving import OPERATOR
 from tests.torture.mutants import ROOT, End, hunt, summed, verdict
 from tests.torture.night.bounds import prompts_within_bounds
 from tests.torture.night.bugs import BUGS
-from tests.torture.night.checker import nobody_forgotten, on_time
+from tests.torture.night.checker import nobody_forgotten, on_time, what_she_ended_has_ended
 from tests.torture.night.designs import WRONG
+from tests.torture.night.doors import Pages
 from tests.torture.night.driver import Night
-from tests.torture.night.evidence import Decided, Evidence, Line
+from tests.torture.night.evidence import Decided, Evidence, Line, Violation, evidence_of
 from tests.torture.night.expecting import drift_of
-from tests.torture.night.house import Mark
+from tests.torture.night.house import Beat, House, Mark, Talk
+from tests.torture.night.play import Play
 from tests.torture.night.script import script_of
 from tests.torture.night.varied import ingredients, least_tried, varied
 from tests.torture.nights import Tally, play_all, repeats
@@ -214,6 +218,8 @@ def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, br
         (200023, 25),
         # The answer to our abort is lost, and she aborts three seconds after it was sent.
         (311265, 34),
+        # She ends a turn by command that she began before the clock was set back.
+        (590191, 39),
     ],
 )
 def test_what_she_has_ended_is_left_alone_in_the_nights_in_which_it_was_not(seed, at):
@@ -221,6 +227,29 @@ def test_what_she_has_ended_is_left_alone_in_the_nights_in_which_it_was_not(seed
     night.base()
 
     assert night.crash(at).violations == ()
+
+
+def ended_by_command_while_it_works() -> list[Violation]:
+    """It tries again by itself for 20 s, works, and then she ends it."""
+    house = House(begins=datetime(2026, 2, 5, 22, 0, tzinfo=UTC), policy="default")
+    house.later(0.0, "wake", local=False)
+    beats = [Beat("retry", 20.0, "rate_limit", "after"), Beat("work", 45.0), Beat("work", 45.0)]
+    house.talks["ses_1"] = Talk(id="ses_1", script=beats, total=2, title="night")
+    house.later(5.0, "person", "prompt", "ses_1")
+    house.commands[1] = ("abort", "ses_1")
+    house.later(50.0, "command", 1, local=False)
+    play = Play(house=house, pages=Pages(), seed="1", until=200.0)
+    play.run()
+    return [*what_she_ended_has_ended(evidence_of(play))]
+
+
+def test_a_turn_that_goes_on_after_her_abort_is_seen(monkeypatch):
+    assert ended_by_command_while_it_works() == []
+
+    # As it was: the order named the old retry, and was void because that was over.
+    monkeypatch.setattr(ordering, "TELL_OF_A_STOP", {OPERATOR})
+
+    assert {found.name for found in ended_by_command_while_it_works()} == {"I2"}
 
 
 def test_an_abort_of_ours_that_nothing_followed_is_not_taken_for_hers_after_a_death_of_ours():

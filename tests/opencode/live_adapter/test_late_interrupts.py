@@ -131,6 +131,15 @@ def test_a_turn_that_ran_when_it_was_ordered_is_ended() -> None:
     performed(after_her, ended, before=spins(answer(2, finish=None, text="")))
 
 
+def test_a_turn_that_was_known_to_run_is_ended_although_the_clock_was_set_back_since() -> None:
+    hours_back = replace(WHATEVER_RUNS, ordered=START - timedelta(hours=2))
+    known = replace(hours_back, heard=HERS)
+    runs = spins(answer(2, finish=None, text=""))
+
+    performed(hours_back, superseded, before=runs)
+    performed(known, ended, before=runs)
+
+
 def test_what_was_said_before_the_clock_was_set_back_keeps_nobody_from_a_session_at_rest() -> None:
     def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
         assert (outcome.result, outcome.detail, fake.aborted) == (Result.OK, "it was idle", [])

@@ -506,11 +506,12 @@ class Actuator:
 
 def _is_hers(view: View, effect: effects.Interrupt, house: House) -> bool:
     """Whether a person began the newest turn after the order to end it."""
-    since = [house.instant(said.wall) for said in view.said if said.who == "person"]
-    if effect.ordered is None or not since:
+    newest = next((said for said in reversed(view.said) if said.who == "person"), None)
+    if effect.ordered is None or newest is None or newest.id == effect.heard:
         return False
-    said_before = view.doing == "rest" and since[-1] > house.instant(house.wall)
-    return since[-1] > effect.ordered and not said_before
+    since = house.instant(newest.wall)
+    said_before = view.doing == "rest" and since > house.instant(house.wall)
+    return since > effect.ordered and not said_before
 
 
 def _stands_at(view: View | None) -> dict[str, str]:

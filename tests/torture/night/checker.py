@@ -165,6 +165,35 @@ def nothing_after_her_stop(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("I2", mark.at, f"{mark.key} was typed into a question of {mark.session}")
 
 
+def what_she_ended_has_ended(evidence: Evidence) -> Iterator[Violation]:
+    """I2: the turn that her `abort` came upon does not go on once that is told as done."""
+    for intent in evidence.intents.values():
+        if intent.kind != "Interrupt" or not _is_by_her_abort(evidence, intent):
+            continue
+        session = intent.effect["session"]
+        done = [
+            line.at
+            for line in evidence.outcomes.get(intent.id, ())
+            if line.event["result"] in {"ok", "superseded"}
+        ]
+        begun = intent.line.at - WINDOW_S
+        since = [m.at for m in evidence.all(*_BEGINS) if m.session == session and m.at > begun]
+        for mark in evidence.all("alive", "progress", "own-run", "retrying"):
+            if not done or mark.session != session or mark.at <= done[0] + WINDOW_S:
+                continue
+            if not any(at <= mark.at for at in since):
+                yield Violation("I2", mark.at, f"{mark.what} after {intent.id} had ended its turn")
+
+
+_BEGINS: Final = ("person-prompt", "person-run", "run")
+
+
+def _is_by_her_abort(evidence: Evidence, intent: Intent) -> bool:
+    made = evidence.decisions[intent.effect["decision"]]
+    event = made.line.event
+    return made.plain["kind"] == "commanded" and event.get("command", {}).get("is") == "Abort"
+
+
 def _her_words(evidence: Evidence) -> list[tuple[float, bool, str, str]]:
     """What she said, oldest first: when, whether it means stop, of whom, and in which words."""
     words = [
@@ -481,6 +510,7 @@ RULES: Final[tuple[Rule, ...]] = (
     one_run_for_one_stop,
     nothing_stale,
     nothing_after_her_stop,
+    what_she_ended_has_ended,
     on_time,
     written_first,
     every_end_known,

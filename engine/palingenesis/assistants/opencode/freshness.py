@@ -19,6 +19,7 @@ from palingenesis.assistants.opencode.signals import (
     read_summary,
 )
 from palingenesis.assistants.opencode.transcript import SPINS, is_hollow, transcript_of
+from palingenesis.core import effects
 from palingenesis.core.errors import AssistantGarbageError
 
 NEWEST = 50
@@ -105,25 +106,24 @@ def why_superseded(standing: Standing, stop_key: str, alive_at: datetime | None 
     return _moved_on(standing.said, stop_key, alive_at)
 
 
-def why_not_to_end(
-    standing: Standing, stop_key: str, ordered: datetime | None, now: datetime
-) -> str:
+def why_not_to_end(standing: Standing, effect: effects.Interrupt, now: datetime) -> str:
     """Why what runs is not to be ended any more; "" while it is.
 
     Args:
         standing: where the session stands now.
-        stop_key: of the retry of its own that was decided about; "" for a turn of any kind.
-        ordered: when that was decided: what a person has begun since is hers.
+        effect: the order: what a person has begun since is hers.
         now: what was said after this was said before the clock was set back. A turn that runs is
             hers all the same.
     """
-    if stop_key and (why := _why_own_retry_is_over(standing, stop_key)):
+    if effect.stop and (why := _why_own_retry_is_over(standing, effect.stop)):
         return why
     person = transcript_of(standing.said).person
-    if ordered is None or person is None or person.created is None:
+    if effect.ordered is None or person is None or person.created is None:
         return ""
+    if person.id == effect.heard:
+        return ""  # it was dated by a clock that was set back since
     said_before = standing.status is None and person.created > now
-    return _PROMPTED if person.created > ordered and not said_before else ""
+    return _PROMPTED if person.created > effect.ordered and not said_before else ""
 
 
 def _why_own_retry_is_over(standing: Standing, stop_key: str) -> str:

@@ -67,6 +67,13 @@ class _OnStopped(_On):
     alive_at: datetime | None
 
 
+class _OnRunning(_On):
+    """What one names that ends a turn, so that none is ended which she has begun since."""
+
+    ordered: datetime
+    heard: str
+
+
 def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Session:
     """Turn the step into an effect; a prompt is counted before it is sent."""
     step_of = f"{plan.index}.{plan.vain}" if plan.vain else f"{plan.index}"
@@ -75,6 +82,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
     stop = session.stop
     anchor = stop.key if stop else ""
     on_stopped: _OnStopped = {**on, "stop": anchor, "alive_at": alive_at(stop)}
+    on_running: _OnRunning = {**on, "ordered": plan.started_at, "heard": session.heard}
     its_retry = anchor if stop is not None and stop.retrying else ""
     effect: effects.SessionEffect
     match step:
@@ -82,8 +90,10 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
             effect = effects.Snapshot(**on, id=f"{key}s", why="before a new session")
         case plans.Resume() | plans.Retry() | plans.NewSession() | plans.Compact() if its_retry:
             # Its own retry is ended by an order of its own, so that the abort is known for ours.
-            interrupt = plans.Interrupt()
-            effect = _interrupt(plan, on, f"{key}i", interrupt, its_retry, "before a prompt")
+            grace_s = plans.Interrupt().grace.total_seconds()
+            effect = effects.Interrupt(
+                **on_running, id=f"{key}i", grace_s=grace_s, stop=its_retry, why="before a prompt"
+            )
         case plans.NewSession():
             effect = effects.NewSession(
                 **on_stopped,
@@ -108,23 +118,11 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
             effect = effects.Compact(**on_stopped, id=key)
         case plans.Interrupt():
             named = its_retry if plan.event in TELL_OF_A_STOP else ""  # else it ends whatever runs
-            effect = _interrupt(plan, on, key, step, named, f"rule {plan.rule}")
+            grace_s, why = step.grace.total_seconds(), f"rule {plan.rule}"
+            effect = effects.Interrupt(**on_running, id=key, grace_s=grace_s, stop=named, why=why)
         case _:
             effect = effects.Snapshot(**on, id=key, why=f"rule {plan.rule}")
     return _ordered(draft, session, plan, effect)
-
-
-def _interrupt(
-    plan: Plan, on: _On, key: str, step: plans.Interrupt, its_retry: str, why: str
-) -> effects.Interrupt:
-    return effects.Interrupt(
-        **on,
-        id=key,
-        grace_s=step.grace.total_seconds(),
-        why=why,
-        stop=its_retry,
-        ordered=plan.started_at,
-    )
 
 
 _RESTART: Final = plans.Restart()
