@@ -397,6 +397,23 @@ def test_a_new_session_begins_although_an_older_message_is_too_large_to_be_read(
     performed(NEW, expect, before=before, work=work)
 
 
+def test_a_new_session_begins_although_one_before_the_old_one_has_such_a_message() -> None:
+    work = FakeWork(Handoff(text="Do step 3.", origin="Next-step.md"))
+
+    def before(fake: FakeOpenCode) -> None:
+        answers_at_once(fake)
+        fake.session("ses_0")
+        fake.messages["ses_0"] = [user(0), answer(1, text=LARGE)]
+        fake.session("ses_1", metadata={"palingenesis": {"key": "6.1", "from": "ses_0"}})
+
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        [(_, body)] = fake.prompts
+        assert body["parts"][0]["text"] == "Do step 3."
+
+    performed(NEW, expect, before=before, work=work)
+
+
 def test_a_session_that_was_created_and_never_prompted_is_adopted() -> None:
     def before(fake: FakeOpenCode) -> None:
         fake.session("ses_2", metadata={"palingenesis": {"key": "6.2", "from": ONE, "stop": STOP}})

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from palingenesis.assistants.opencode.client import OpenCode
 from palingenesis.assistants.opencode.lineage import GENERATIONS_MAX, inherited
-from tests.opencode.live_adapter.fake import PASSWORD, FakeOpenCode, answer, play
+from tests.opencode.live_adapter.fake import PASSWORD, FakeOpenCode, answer, play, user
 
 
 def wrote(number: int, path: str) -> dict[str, Any]:
@@ -24,6 +26,9 @@ def wrote(number: int, path: str) -> dict[str, Any]:
 
 def continues(earlier: str) -> dict[str, Any]:
     return {"metadata": {"palingenesis": {"key": "1.1", "from": earlier, "stop": ""}}}
+
+
+LARGE = "x" * (17 * 1024 * 1024)
 
 
 def found(sessions: dict[str, tuple[str, str]], of: str) -> tuple[str, ...]:
@@ -64,3 +69,16 @@ def test_the_line_is_followed_only_so_far() -> None:
     line = {f"ses_{n}": (f"ses_{n - 1}" if n else "", f"/w/{n}") for n in range(20)}
 
     assert len(found(line, "ses_19")) == GENERATIONS_MAX
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_earlier_session_is_read_without_a_message_that_is_too_large(place: int) -> None:
+    async def story(fake: FakeOpenCode, *_: Any) -> None:
+        said = [wrote(1, "/w/brief.md"), wrote(2, "/w/prd.md")]
+        said.insert(place, user(0 if place == 0 else 3, text=LARGE))
+        fake.messages["ses_1"] = said
+        fake.session("ses_2", **continues("ses_1"))
+        async with OpenCode(fake.origin, password=PASSWORD) as client:
+            assert await inherited(client, "ses_2") == ("/w/brief.md", "/w/prd.md")
+
+    play(story)

@@ -523,6 +523,26 @@ def test_a_stop_is_told_although_an_old_message_is_too_large_to_be_read() -> Non
     watched(scene, before=before)
 
 
+def test_a_session_is_known_although_the_one_that_it_continues_has_such_a_message() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.session("ses_0")
+        fake.messages["ses_0"] = [user(1, text="x" * (17 * 1024 * 1024)), answer(2)]
+        fake.session("ses_1", metadata={"palingenesis": {"key": "6.1", "from": "ses_0"}})
+
+    async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
+        await listed(told)
+        speaks(fake, user(4))
+        fake.busy()
+        speaks(fake, refused(5))
+        fake.idle()
+        await told_in_the_end(told)
+
+        assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
+        assert told.of(ev.FactsObserved)[-1].facts["session.messages"] == 2
+
+    watched(scene, before=before)
+
+
 def test_a_stop_is_told_although_a_message_right_before_it_is_too_large_to_be_read() -> None:
     def before(fake: FakeOpenCode) -> None:
         picture = answer(2, text="x" * (17 * 1024 * 1024))

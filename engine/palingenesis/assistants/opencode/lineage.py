@@ -3,6 +3,7 @@
 from typing import Final
 
 from palingenesis.assistants.opencode.client import OpenCode
+from palingenesis.assistants.opencode.messages import Large
 from palingenesis.assistants.opencode.prompting import MARK
 from palingenesis.assistants.opencode.signals import SessionSummary
 from palingenesis.assistants.opencode.transcript import read_transcript
@@ -27,7 +28,9 @@ async def inherited(client: OpenCode, session: str) -> tuple[str, ...]:
         earlier = predecessor_of(info)
         info = await client.session(earlier) if earlier and earlier not in seen else None
         if info is not None:
-            generations.append(read_transcript(await client.messages(info.id)).written)
+            # What was written in a message too large to be read is missing; the rest is known.
+            said = await client.messages(info.id, large=Large.NAMED)
+            generations.append(read_transcript(said).written)
     return tuple(path for written in reversed(generations) for path in written)
 
 
