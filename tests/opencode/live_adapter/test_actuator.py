@@ -10,6 +10,7 @@ import pytest
 
 from palingenesis.assistants.opencode.actuator import OpenCodeActuator
 from palingenesis.assistants.opencode.attached import AttachedServer
+from palingenesis.assistants.opencode.freshness import keys_of
 from palingenesis.assistants.opencode.ids import is_ours
 from palingenesis.assistants.opencode.running import AtWork, Ending, Running
 from palingenesis.core import effects as ef
@@ -422,6 +423,40 @@ def test_a_session_that_was_created_and_never_prompted_is_adopted() -> None:
     def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
         assert outcome.data["session"] == "ses_2"
         assert len(fake.sessions) == 2
+
+    performed(NEW, expect, before=before)
+
+
+def begun_before(fake: FakeOpenCode, key: str) -> Json:
+    """A new session for the same stop, whose prompt OpenCode has; returns that prompt."""
+    mark = {"key": key, "from": ONE, "stop": STOP}
+    fake.session("ses_2", metadata={"palingenesis": mark})
+    return user(1, id=keys_of(key, STOP)[0])
+
+
+def test_a_new_session_whose_answer_is_too_large_to_be_read_is_known_and_prompted_once() -> None:
+    async def story(fake: FakeOpenCode) -> None:
+        fake.messages["ses_2"] = [begun_before(fake, NEW.id), answer(2, text=LARGE)]
+        acting = actuator(fake)
+
+        outcomes = [await acting.reconcile(NEW), await acting.perform(NEW)]
+
+        assert [one and (one.result, one.data["session"]) for one in outcomes] == [
+            (Result.OK, "ses_2")
+        ] * 2
+        assert fake.prompts == []
+
+    play(story)
+
+
+def test_a_session_in_which_something_too_large_was_said_has_been_prompted() -> None:
+    def before(fake: FakeOpenCode) -> None:
+        fake.messages["ses_2"] = [begun_before(fake, "6.2"), answer(2, text=LARGE)]
+        answers_at_once(fake)
+
+    def expect(fake: FakeOpenCode, outcome: Outcome) -> None:
+        assert outcome.result is Result.OK
+        assert outcome.data["session"] not in {"ses_1", "ses_2"}
 
     performed(NEW, expect, before=before)
 

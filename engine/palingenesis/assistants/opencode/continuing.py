@@ -11,7 +11,7 @@ from palingenesis.assistants.opencode.freshness import (
     seen_prompt,
 )
 from palingenesis.assistants.opencode.lineage import inherited
-from palingenesis.assistants.opencode.messages import Large, read_message
+from palingenesis.assistants.opencode.messages import Large, left_out, read_message
 from palingenesis.assistants.opencode.prompting import (
     MARK,
     Prompting,
@@ -107,11 +107,13 @@ class Continuing:
         if created is None:
             return None
         message_id, _ = keys_of(effect.id, effect.stop)
-        raw = await client.messages(created.id)
+        raw = await client.messages(created.id, large=Large.NAMED)
         said = tuple(message for message in map(read_message, raw) if message is not None)
         prompt = seen_prompt(said, message_id)
         at_work = created.id in await client.statuses(created.directory)
-        if prompt is None or not (at_work or has_answer(said, prompt.id)):
+        # The prompt came first: what is too large to be read was said to it, or later.
+        went_on = at_work or any(left_out(one) is not None for one in raw)
+        if prompt is None or not (went_on or has_answer(said, prompt.id)):
             return None
         data = {"session": created.id, "handoff": "sent before", "message": prompt.id}
         return Outcome(result=Result.OK, detail="it had been created before", data=data)
@@ -123,7 +125,7 @@ class Continuing:
             if text(mark, "key") == effect.id and text(mark, "from") == effect.session:
                 return info
             same = text(mark, "from") == effect.session and text(mark, "stop") == effect.stop
-            if same and not await client.messages(info.id, limit=1):
+            if same and not await client.messages(info.id, limit=1, large=Large.NAMED):
                 return info
         return None
 
