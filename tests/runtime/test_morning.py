@@ -184,6 +184,14 @@ def test_a_stop_before_the_stretch_that_is_saved_in_it_is_a_save_of_it():
     assert [(one.waited, one.rule) for one in morning.saves] == [(timedelta(minutes=35), "a-rule")]
 
 
+def test_a_save_that_its_progress_verifies_is_listed():
+    progressed = events.SessionProgressed(at=at(3), session=ONE, what="turn")
+
+    morning = read((tick(0), [decided(0)], []), (progressed, [verified(3)], []))
+
+    assert (morning.savings.saves, len(morning.saves)) == (1, 1)
+
+
 @given(NIGHTS)
 def test_every_save_that_is_counted_is_listed(night: list[Written]):
     morning = read(*sorted(night, key=lambda one: one[0].at))

@@ -8,7 +8,7 @@ that an entry has, and it changes nothing for a tick without a decision, because
 written down.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -50,6 +50,16 @@ def counted(
     for effect in ordered:
         so_far = _ordered(so_far, effect)
     return _went_on(so_far, event)
+
+
+def before_each(
+    so_far: Savings, event: Event, decisions: Iterable[Decision]
+) -> Iterator[tuple[Decision, Savings]]:
+    """Each decision of a turn with what was counted right before it: the event has changed that."""
+    so_far = _happened(so_far, event)
+    for decision in decisions:
+        yield decision, so_far
+        so_far = _decided(so_far, decision)
 
 
 # ── what happened ─────────────────────────────────────────────────────────────────────────────

@@ -4,14 +4,14 @@ A pure fold over entries that came before (to know what was under way) and entri
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from palingenesis.core import events
 from palingenesis.core.copies import replace
-from palingenesis.core.counting import Written, counted
+from palingenesis.core.counting import Written, before_each, counted
 from palingenesis.core.effects import Effect, Notify
 from palingenesis.core.events import Event
 from palingenesis.core.plans import word_of
@@ -158,7 +158,7 @@ class Reading:
         self._odd.take(event, decisions, ordered)
         if isinstance(event, events.PersonPrompted):
             self._mark(event.at, event.session, "person", "the person spoke to it")
-        for decision, then in _one_by_one(before, event, decisions):
+        for decision, then in before_each(before, event, decisions):
             self._decided(decision, then)
         for effect in ordered:
             if isinstance(effect, Notify) and len(self._notices) < _LISTED:
@@ -265,16 +265,6 @@ class Reading:
             found.append(self._days.get(day) or Day(day))
             day += timedelta(days=1)
         return found
-
-
-def _one_by_one(
-    before: Savings, event: Event, decisions: Sequence[Decision]
-) -> Iterator[tuple[Decision, Savings]]:
-    """Each decision with what was counted right before it: the event may have changed that."""
-    so_far, quiet = counted(before, event, (), ()), events.Ticked(at=event.at)
-    for decision in decisions:
-        yield decision, so_far
-        so_far = counted(so_far, quiet, (decision,), ())
 
 
 def begun_anew(found: Savings, since: datetime) -> Savings:
