@@ -180,7 +180,8 @@ def test_whoever_is_in_line_waits_for_something_that_comes(night):
         assert plan.deadline is not None
         assert ships.now < plan.deadline <= ships.now + LONGEST_IN_LINE
         if "canary" in plan.because:
-            named = next(one for one in ships.world.sessions.values() if one.id in plan.because)
+            sessions = ships.world.sessions.values()
+            named = next(one for one in sessions if f"canary {one.id} of" in plan.because)
             if named.plan is not None and is_hers(named.plan):
                 continue  # she took it over: its role ends at the deadline, if not before
             quota = ships.world.quota[plan.line]
