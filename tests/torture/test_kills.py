@@ -1,11 +1,15 @@
 """The short form of kills.py: a few deaths in four nights, and a mistake that must be found."""
 
 import asyncio
+import gc
 import os
+from asyncio import SubprocessTransport
+from pathlib import Path
 
 import pytest
 
 from tests.torture.killing.campaign import Campaign, nights_named
+from tests.torture.killing.stage import Stage
 from tests.torture.preload import has_compiler
 
 NIGHTS = "cut-off,new-session,exit-in-wait,crash"
@@ -48,3 +52,19 @@ def test_a_daemon_that_does_not_look_whether_she_has_gone_on_is_found_out():
 
     problems = [problem for one in campaign.done for problem in one.told.problems]
     assert any(problem.startswith("after exit:") for problem in problems)
+
+
+def test_what_a_stage_has_started_has_ended_when_it_is_left(tmp_path: Path):
+    async def play() -> list[object]:
+        async with Stage(tmp_path / "s") as stage:
+            await stage.set_up(policy="", opencode={})
+            await stage.make_ready({})
+            assert len(running()) == 1
+        return running()
+
+    def running() -> list[object]:
+        loop, every = asyncio.get_running_loop(), gc.get_objects()
+        ours = [one for one in every if isinstance(one, SubprocessTransport) and one._loop is loop]
+        return [one for one in ours if one.get_returncode() is None]
+
+    assert asyncio.run(play()) == []

@@ -84,6 +84,7 @@ class Stage:
         self.home = OpenCodeHome(folder / "w")
         self.project = self.home.project
         self.server: Record | None = None
+        self._started: list[asyncio.subprocess.Process] = []
         self._webhook = ""
 
     async def __aenter__(self) -> Self:
@@ -99,6 +100,8 @@ class Stage:
         """End everything that was started here."""
         for identity in self.servers():
             os.kill(identity.pid, signal.SIGKILL)
+        for process in self._started:  # what nobody has waited for stays open beyond our loop
+            await process.wait()
         self.told.close()
         await self.provider.refuse()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -273,6 +276,7 @@ argv = ["/bin/sh", "-c", "echo x >> {self.hooked}"]
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+        self._started.append(process)
         identity = identify(process.pid)
         assert identity is not None, "the stand-in ended at once"
         self.server = Record(
