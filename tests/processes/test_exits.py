@@ -27,7 +27,9 @@ from palingenesis.processes.identity import (
 def somebody_elses(tmp_path: Path, end: str, *, is_waited_for: bool) -> Iterator[Identity]:
     """A child of another process, which ends in this way once `now` is there."""
     one = f"echo $$; while [ ! -e {tmp_path}/now ]; do sleep 0.05; done; {end}"
-    begin = f"import subprocess, time; one = subprocess.Popen(['sh', '-c', {one!r}])"
+    # Who starts the tests with nohup has them, and what they start, ignore SIGHUP.
+    begin = "import signal, subprocess, time; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    begin += f"; one = subprocess.Popen(['sh', '-c', {one!r}])"
     then = "one.wait()" if is_waited_for else "time.sleep(30)"
     parent = Child.start(
         [sys.executable, "-c", f"{begin}; {then}"],
