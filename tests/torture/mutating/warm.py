@@ -93,6 +93,7 @@ class Warm:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of pytest's own loop."""
+        gc.unfreeze()  # what tests/conftest.py hides from the collector has to be found here
         self._learn(session.items)
         self._coverage.stop()
         self._read_lines()
