@@ -326,10 +326,20 @@ def test_options_for_a_daemon_that_runs_already_are_not_silently_dropped(say: Sa
 
 
 def test_no_events_that_fit_are_no_silence(say: Say, daemon: Served):
-    said = say("events", "--session", "nobody")
+    said = say("events", "--filter", "agent-up")
 
     assert (said.code, said.out, said.err) == (0, "", "nothing happened that fits\n")
-    assert json.loads(say("events", "--session", "nobody", "--json").out)["events"] == []
+    assert json.loads(say("events", "--filter", "agent-up", "--json").out)["events"] == []
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("--follow",)])
+def test_events_of_a_session_that_does_not_exist_are_not_told_as_none(
+    say: Say, daemon: Served, more: tuple[str, ...]
+):
+    said = say("events", "--session", "nobody", *more)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "error: 'nobody': no such session\nhint: palingenesis sessions\n"
 
 
 def test_an_error_of_ours_is_found_in_a_group_of_tasks_that_ended_together():

@@ -248,6 +248,23 @@ def test_events_can_be_chosen_by_session_and_time(say: Say, daemon: Served):
     assert len(say("events", "--since", "2026-11-21T05:00:00+02:00").out.splitlines()) == 2
 
 
+@pytest.mark.parametrize("called", ["ses_2def", "ses_2", "Write the docs", "write the"])
+def test_the_session_of_events_is_called_as_everywhere(say: Say, daemon: Served, called: str):
+    document = json.loads(say("events", "--session", called, "--json").out)
+
+    assert [row["session"] for row in document["events"]] == ["ses_2def"]
+
+
+def test_events_of_a_session_that_the_daemon_has_forgotten_are_told_by_its_id(
+    say: Say, daemon: Served
+):
+    daemon.door.listed = []
+
+    document = json.loads(say("events", "--session", "ses_2def", "--json").out)
+
+    assert [row["session"] for row in document["events"]] == ["ses_2def"]
+
+
 def test_a_time_that_is_none_is_a_usage_error(say: Say, daemon: Served):
     said = say("events", "--since", "yesterday")
 

@@ -132,6 +132,28 @@ def test_the_newest_events_are_kept_when_there_are_too_many(
     assert row["kind"] == "effect-ended"
 
 
+@pytest.mark.parametrize("more", [[], ["--all"]])
+@pytest.mark.parametrize("called", [SESSION, "ses_1", "Write the docs", "write the"])
+def test_the_session_of_events_is_called_as_with_the_daemon(
+    night: dict[str, str], capsys: pytest.CaptureFixture[str], called: str, more: list[str]
+):
+    assert run(["events", "--json", "--session", called, *more], night) == 0
+
+    rows = json.loads(capsys.readouterr().out)["events"]
+    assert {row["session"] for row in rows} == {SESSION}
+
+
+@pytest.mark.parametrize("more", [[], ["--all"]])
+def test_events_of_an_unknown_session_are_the_same_clear_error_as_with_the_daemon(
+    night: dict[str, str], capsys: pytest.CaptureFixture[str], more: list[str]
+):
+    assert run(["events", "--session", "nosuch", *more], night) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "error: 'nosuch': no such session\nhint: palingenesis sessions\n"
+
+
 @pytest.mark.parametrize("asked", [[], ["1"], ["#1"], [SESSION], ["ses_1"], ["Write the docs"]])
 def test_a_decision_is_explained_from_the_journal(
     night: dict[str, str], capsys: pytest.CaptureFixture[str], asked: list[str]

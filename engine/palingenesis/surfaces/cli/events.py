@@ -5,19 +5,26 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from palingenesis.core.errors import InvalidConfigError, NotRunningError
 from palingenesis.runtime.door import SCHEMA_VERSION, EventRow, Status
 from palingenesis.runtime.foreign_text import plain
-from palingenesis.surfaces.cli.choosing import SessionWord, UnclearSessionError
+from palingenesis.surfaces.cli.choosing import (
+    SessionWord,
+    UnclearSessionError,
+    choose_session,
+)
 from palingenesis.surfaces.cli.desk import Desk
 from palingenesis.surfaces.cli.naming import KnownWord
 from palingenesis.surfaces.cli.report_form import one_form
 from palingenesis.surfaces.cli.whole import Whole
 from palingenesis.surfaces.cli.wording import read_time, say_yaml
+
+if TYPE_CHECKING:
+    from palingenesis.control.client import ControlClient
 
 EXAMPLES: Final = """\b
 Examples:
@@ -48,7 +55,7 @@ class _Wanted:
 
 @click.command(epilog=EXAMPLES)
 @click.option("--since", metavar="SPAN|TIME", help="Only from then on: 1h, 2d, 2026-01-31T22:00.")
-@click.option("--session", metavar="ID", type=SessionWord(), help="Only of this session.")
+@click.option("--session", metavar="SESSION", type=SessionWord(), help="Only of this session.")
 @click.option(
     "--filter",
     "kinds",
@@ -122,9 +129,7 @@ def _newest(desk: Desk, wanted: _Wanted) -> list[EventRow]:
     """The newest ones, from the daemon or, when it is down, from its journal."""
     client = desk.client()
     try:
-        session = wanted.session
-        if session is not None:
-            session = _whole_id(session, [row["id"] for row in client.sessions()])
+        session = _meant(client, wanted.session)
         rows = client.events(
             since=wanted.since, session=session, kinds=wanted.kinds, limit=wanted.limit
         )
@@ -152,9 +157,7 @@ def _follow(desk: Desk, wanted: _Wanted, form: str) -> None:
         NotRunningError: the daemon does not run, or has ended.
     """
     client = desk.client()
-    session = wanted.session
-    if session is not None:
-        session = _whole_id(session, [row["id"] for row in client.sessions()])
+    session = _meant(client, wanted.session)
     rows = client.events(
         since=wanted.since, session=session, kinds=wanted.kinds, limit=wanted.limit
     )
@@ -234,14 +237,21 @@ def _kind(word: str) -> str:
     return choose_name(word, known, what="type of event", hint=f"one of: {', '.join(known)}")
 
 
-def _whole_id(asked: str, known: list[str]) -> str:
-    """The id that a unique prefix means; what fits none is passed on as it is."""
-    found = [one for one in known if one.startswith(asked)]
-    if asked in found or not found:
-        return asked
-    if len(found) > 1:
-        raise UnclearSessionError(f"'{plain(asked, 60)}': it could be any of {len(found)} sessions")
-    return found[0]
+def _meant(client: "ControlClient", asked: str | None) -> str | None:
+    """The id of the session that is meant, if one is.
+
+    Raises:
+        UnclearSessionError: none fits, or more than one.
+    """
+    if asked is None:
+        return None
+    try:
+        return choose_session(client.sessions(), asked)["id"]
+    except UnclearSessionError:
+        # Of one that was forgotten the journal knows what happened.
+        if client.events(session=asked, limit=1):
+            return asked
+        raise
 
 
 def read_since(text: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 
-from palingenesis.core.errors import JournalError, NotRunningError
+from palingenesis.core.errors import NotRunningError
 from palingenesis.core.events import SessionSeen
 from palingenesis.journal import ReadOnlyJournal, entry_to_plain
 from palingenesis.runtime.considering import Recomputing
@@ -34,12 +34,13 @@ def read_events(
     Raises:
         NotRunningError: there is no journal yet.
         JournalError: it cannot be read.
+        UnclearSessionError: no session fits, or more than one.
     """
     instant = datetime.fromisoformat(since) if since else None
     with _journal(paths) as journal:
         newest = journal.entries(
             since=instant,
-            session=session,
+            session=meant_session(journal, session) if session is not None else None,
             kinds=classes_of(kinds),
             limit=limit,
             newest_first=True,
@@ -59,12 +60,12 @@ def all_events(
     Raises:
         NotRunningError: there is no journal yet.
         JournalError: it cannot be read.
+        UnclearSessionError: no session fits, or more than one.
     """
     instant = datetime.fromisoformat(since) if since else None
     with _journal(paths) as journal:
         say_removed(journal, instant or BEGINNING)
-        known = [one["id"] for one in _known_sessions(journal)]
-        whole = _whole_id(session, known) if session else None
+        whole = meant_session(journal, session) if session is not None else None
         ordered = Ordered(look_up=journal.ordered)
         for one in journal.entries(since=instant, session=whole, kinds=classes_of(kinds)):
             yield event_row(decoded(one), entry_to_plain(one), ordered)
@@ -126,12 +127,3 @@ def _journal(paths: Paths) -> Iterator[ReadOnlyJournal]:
         )
     with ReadOnlyJournal.open(paths.journal) as journal:
         yield journal
-
-
-def _whole_id(asked: str, known: Sequence[str]) -> str:
-    found = [one for one in known if one.startswith(asked)]
-    if asked in found or not found:
-        return asked
-    if len(found) > 1:
-        raise JournalError(f"'{asked[:60]}' could be any of {len(found)} sessions")
-    return found[0]
