@@ -1,7 +1,7 @@
 """What `status` says is so, also of what began before this daemon did, and on a sick disk."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -126,3 +126,27 @@ def test_a_session_cannot_be_released_alone_and_stays_as_it_is_while_all_are_pau
     assert alone.message == "all are paused, and no session can be resumed alone"
     assert alone.hint == "palingenesis resume"
     assert everything["ok"]
+
+
+def test_an_order_is_told_and_explained_in_the_words_that_she_typed(tmp_path: Path):
+    typed: Sequence[door.CommandName] = (
+        "pause", "resume", "new-session", "detach", "enrol", "abort",
+    )  # fmt: skip
+
+    async def told() -> tuple[list[str], list[str]]:
+        with SqliteJournal.open(tmp_path / "journal.db") as journal:
+            loop, front = front_of(journal, {})
+            ours = str(next(iter(loop.world.sessions)))
+            async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(loop.run(cast("Performer", None)))
+                answers = [await front.command(name, ours, "ada") for name in typed]
+                running.cancel()
+            explained = front.explain(session=ours, decision=None, limit=100)
+            return [one["message"] for one in answers], [
+                one["why"] for one in explained if one["kind"] == "commanded"
+            ]
+
+    answers, whys = asyncio.run(told())
+
+    assert answers[-1].endswith(" is stood down")
+    assert whys == [f"{name} by ada" for name in typed]

@@ -262,7 +262,7 @@ class Front:
         known = turn.world.sessions.get(SessionId(session))
         if known is None:
             raise _unknown(session)  # deleted in this very moment
-        became = f"{known.title or known.id} is {known.status}{still}"
+        became = f"{known.title or known.id} is {known.status.replace('_', ' ')}{still}"
         return {"ok": True, "message": f"{name}: {became}"}
 
     async def preview(self, path: str | None) -> candidate.Preview:

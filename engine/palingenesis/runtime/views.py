@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from palingenesis.core import events
+from palingenesis.core.copies import replace
 from palingenesis.core.effects import Effect, Notify, name_of
 from palingenesis.core.errors import JournalError, PalingenesisError
 from palingenesis.core.events import Event
@@ -21,6 +22,7 @@ from palingenesis.core.safety import touched
 from palingenesis.core.values import AgentId, FactValue, Status
 from palingenesis.core.world import Decision, Plan, Session, World
 from palingenesis.runtime import door
+from palingenesis.runtime.command_words import typed
 from palingenesis.runtime.ports import Recorded
 from palingenesis.runtime.refusals import refusal
 
@@ -218,7 +220,7 @@ def explanations(
     """
     written = [decoded(one) for one in entries]
     meant = [
-        one
+        _as_typed(one, entry.event)
         for entry in written
         for one in entry.decisions
         if decision in (None, one.id) and session in (None, one.session) and _is_ours(one)
@@ -270,6 +272,13 @@ def no_decision(number: int, removed_at: datetime | None) -> PalingenesisError:
     if removed_at is not None:
         hint += f"; older entries were removed on {removed_at.astimezone():%Y-%m-%d}"
     return PalingenesisError(f"no decision {number} in the journal", hint)
+
+
+def _as_typed(decision: Decision, event: Event) -> Decision:
+    """With the word that she typed as its reason, where the kernel has one of its own for it."""
+    if decision.kind != "commanded" or not isinstance(event, events.CommandGiven):
+        return decision
+    return replace(decision, why=f"{typed(event.command)} by {event.by}")
 
 
 def _is_ours(decision: Decision) -> bool:
