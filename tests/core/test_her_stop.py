@@ -137,15 +137,6 @@ def test_her_abort_ends_the_turn_that_runs_and_no_retry_from_before_it() -> None
     assert interrupt.stop == ""
 
 
-def test_an_order_to_end_what_runs_names_the_words_of_hers_that_it_knows() -> None:
-    life = Life(policy())
-    life >> person_prompts >> told_to(commands.Abort(session=SES)) << "interrupt"
-
-    interrupt = life.last["interrupt"]
-    assert isinstance(interrupt, effects.Interrupt)
-    assert interrupt.heard == "msg_person"
-
-
 def test_so_does_the_end_of_a_turn_that_fell_silent_after_a_retry() -> None:
     life = Life(policy(DELEGATED, rule("silent", "", "interrupt", "resume", event=["stalled"])))
     retried(life)

@@ -220,6 +220,7 @@ def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, br
         (311265, 34),
         # She ends a turn by command that she began before the clock was set back.
         (590191, 39),
+        (590191, 10),  # and before our start
     ],
 )
 def test_what_she_has_ended_is_left_alone_in_the_nights_in_which_it_was_not(seed, at):

@@ -92,9 +92,6 @@ class Interrupt(_OnSession):
 
     The plan, and not this step of it: she may have spoken in between, while nobody ran to hear it.
     """
-    heard: str = ""
-    """Id of her newest message that was known then: it began before, though the clock that dated it
-    was set back since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

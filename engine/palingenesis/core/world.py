@@ -215,8 +215,6 @@ class Session:
     healthy_since: datetime | None = None
     stall_told_at: datetime | None = None
     person_at: datetime | None = None
-    heard: str = ""
-    """Id of her newest message that was told."""
     latched: bool = False
     """The person said stop. Nothing is done until the person prompts again."""
     reopened: bool = False

@@ -1,5 +1,6 @@
 """Whose doing it was that a session rests, when the answer to our abort did not come."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -79,5 +80,35 @@ def test_by_the_clock_of_another_machine_nobody_can_tell_and_it_was_ours() -> No
         outcome = await asked_twice(fake, rests_after=3.5, shares=False)
 
         assert outcome.data == {"stop": f"{message_key(2)}:end"}
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("ordered_after", "shares", "expected"),
+    [
+        (timedelta(minutes=-1), True, Result.OK),
+        (timedelta(minutes=1), True, Result.SUPERSEDED),  # it was set back since the order
+        (timedelta(minutes=-1), False, Result.SUPERSEDED),  # the other machine's may be ahead
+    ],
+)
+def test_a_turn_that_was_begun_before_the_clock_was_set_back_is_ended_by_a_later_order(
+    ordered_after: timedelta, shares: bool, expected: Result
+) -> None:
+    """Her message is of a time that is still to come."""
+    order = replace(ORDER, ordered=START + ordered_after)
+    to_come = user(1, time={"created": ms(START + timedelta(hours=2))})
+
+    async def story(fake: FakeOpenCode) -> None:
+        fake.session("ses_1")
+        fake.messages["ses_1"] = [to_come, answer(2, finish=None)]
+        fake.status["ses_1"] = {"type": "busy"}
+        async with OpenCode(fake.origin, password=PASSWORD) as client:
+            outcome = await Interrupting(QuickClock(), stands).interrupt(
+                order, client, shares_our_clock=shares
+            )
+
+        assert outcome.result is expected
+        assert fake.aborted == (["ses_1"] if expected is Result.OK else [])
 
     play(story)

@@ -507,10 +507,10 @@ class Actuator:
 def _is_hers(view: View, effect: effects.Interrupt, house: House) -> bool:
     """Whether a person began the newest turn after the order to end it."""
     newest = next((said for said in reversed(view.said) if said.who == "person"), None)
-    if effect.ordered is None or newest is None or newest.id == effect.heard:
+    if effect.ordered is None or newest is None:
         return False
-    since = house.instant(newest.wall)
-    said_before = view.doing == "rest" and since > house.instant(house.wall)
+    since, now = house.instant(newest.wall), house.instant(house.wall)
+    said_before = since > now and (view.doing == "rest" or effect.ordered <= now)
     return since > effect.ordered and not said_before
 
 

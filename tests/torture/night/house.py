@@ -343,7 +343,7 @@ class House:
         if talk.run != run or talk.doing != "retry":
             return
         talk.doing, talk.stop = "work", None
-        self.mark("own-run", id_)
+        self.mark("own-run", id_, talk.key)
         self.signal("busy", id_)
         self._request(talk)
 

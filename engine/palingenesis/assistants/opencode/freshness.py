@@ -106,23 +106,26 @@ def why_superseded(standing: Standing, stop_key: str, alive_at: datetime | None 
     return _moved_on(standing.said, stop_key, alive_at)
 
 
-def why_not_to_end(standing: Standing, effect: effects.Interrupt, now: datetime) -> str:
+def why_not_to_end(
+    standing: Standing, effect: effects.Interrupt, now: datetime, *, shares_our_clock: bool
+) -> str:
     """Why what runs is not to be ended any more; "" while it is.
 
     Args:
         standing: where the session stands now.
         effect: the order: what a person has begun since is hers.
-        now: what was said after this was said before the clock was set back. A turn that runs is
-            hers all the same.
+        now: what was said after this was said before the clock was set back. If it was set back
+            since the order, a turn that runs is hers all the same.
+        shares_our_clock: whether the server goes by that clock. Of a turn that runs there nothing
+            can be told by another.
     """
     if effect.stop and (why := _why_own_retry_is_over(standing, effect.stop)):
         return why
     person = transcript_of(standing.said).person
     if effect.ordered is None or person is None or person.created is None:
         return ""
-    if person.id == effect.heard:
-        return ""  # it was dated by a clock that was set back since
-    said_before = standing.status is None and person.created > now
+    since_the_order = not shares_our_clock or effect.ordered > now
+    said_before = person.created > now and not (standing.status and since_the_order)
     return _PROMPTED if person.created > effect.ordered and not said_before else ""
 
 

@@ -57,7 +57,9 @@ class Interrupting:
         standing = await read_standing(client, effect.session)
         if standing is None:
             return superseded("the session was deleted")
-        if why := why_not_to_end(standing, effect, self._clock.now()):
+        if why := why_not_to_end(
+            standing, effect, self._clock.now(), shares_our_clock=shares_our_clock
+        ):
             return superseded(why)
         if standing.status is None and not self._has_ended(
             effect, standing, shares_our_clock=shares_our_clock

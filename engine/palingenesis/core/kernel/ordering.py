@@ -71,7 +71,6 @@ class _OnRunning(_On):
     """What one names that ends a turn, so that none is ended which she has begun since."""
 
     ordered: datetime
-    heard: str
 
 
 def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Session:
@@ -82,7 +81,7 @@ def _order(draft: Draft, session: Session, plan: Plan, step: plans.Step) -> Sess
     stop = session.stop
     anchor = stop.key if stop else ""
     on_stopped: _OnStopped = {**on, "stop": anchor, "alive_at": alive_at(stop)}
-    on_running: _OnRunning = {**on, "ordered": plan.started_at, "heard": session.heard}
+    on_running: _OnRunning = {**on, "ordered": plan.started_at}
     its_retry = anchor if stop is not None and stop.retrying else ""
     effect: effects.SessionEffect
     match step:

@@ -275,7 +275,6 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
     session = replace(
         _answered(somebody_went_on(draft, session)),
         person_at=event.at,
-        heard=event.message,
         latched=False,
         reopened=session.latched,
         aborting=False,
