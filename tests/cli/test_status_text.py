@@ -227,3 +227,19 @@ def test_a_policy_that_was_refused_is_told_with_the_one_that_stays(
     assert f"  policy: the newest policy was refused, {stays}\n" in complaint
     file = refused.get("refused", "/d/default.yaml")
     assert f"→ palingenesis policy validate {file}\n" in complaint
+
+
+def test_of_many_problems_of_a_refused_policy_the_first_is_told_and_what_tells_the_others(
+    say: Say, daemon: Served
+):
+    stale = [f"/c/p.yaml:{line}: error" for line in range(1, 8)]
+    policy = {"name": "default", "digest": "d", "path": "/d/default.yaml", "stale": stale}
+    daemon.door.changes = {"policy": {**policy, "refused": "/c/p.yaml"}}
+
+    lines = say("status").out.splitlines()
+
+    (warned,) = [number for number, line in enumerate(lines) if line.startswith("!")]
+    assert lines[warned : warned + 2] == [
+        "! the newest policy was refused, /d/default.yaml stays in force: /c/p.yaml:1: error",
+        "    6 more: palingenesis policy validate /c/p.yaml",
+    ]

@@ -116,15 +116,20 @@ def _say_warnings(told: Status, now: datetime) -> None:
 
 
 def _say_stale(policy: PolicyStatus) -> str:
-    """Why the newest policy file is not in force; returns how the daemon warns of the same."""
+    """Why the newest policy file is not in force; returns how the daemon warns of the same.
+
+    Of many problems the first is told: the others are for whoever mends the file.
+    """
     from palingenesis.runtime.refusals import GONE, is_gone, refusal, stays
 
     problems = policy["stale"]
     said = refusal(problems)
     held = plain(stays(policy), 500)
     first = said if is_gone(problems) else f"the newest policy was refused, {held}"
-    for problem in problems:
-        _warn(f"{first}: {plain(problem, 500).removeprefix(f'{GONE}: ')}")
+    _warn(f"{first}: {plain(problems[0], 500).removeprefix(f'{GONE}: ')}")
+    if more := len(problems) - 1:
+        file = plain(policy.get("refused") or policy["path"], 500)
+        click.echo(f"    {more} more: palingenesis policy validate {file}")
     return said
 
 
