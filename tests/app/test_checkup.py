@@ -151,6 +151,49 @@ def test_a_policy_that_others_can_change_is_a_problem_that_is_mended(tmp_path):
     assert levels("folders", who) == [Level.GOOD]
 
 
+def without_a_place(folder: Path, state: Path) -> Patient:
+    """An installation whose state directory was never made."""
+    environ = {"HOME": str(folder), "PALINGENESIS_STATE_DIR": str(state)}
+    return Patient(paths=find_paths(environ), environ=environ, here=folder)
+
+
+@pytest.mark.parametrize("below", [".", "palingenesis", "state/palingenesis"])
+def test_a_file_in_the_place_of_the_folder_of_our_state_is_a_problem(tmp_path, below):
+    file = tmp_path / "taken"
+    file.write_text("a file")
+    who = without_a_place(tmp_path, file / below)
+
+    (one,) = found("folders", who)
+
+    assert one.level is Level.PROBLEM
+    assert one.said == f"{who.paths.state} cannot be used: {file} is no folder"
+    assert one.fix == "set PALINGENESIS_STATE_DIR to another folder"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("below", [".", "state/palingenesis"])
+def test_a_folder_of_our_state_that_cannot_be_written_to_is_a_problem(tmp_path, below):
+    sealed = tmp_path / "sealed"
+    sealed.mkdir(mode=0o500)
+    who = without_a_place(tmp_path, sealed / below)
+
+    (one,) = found("folders", who)
+
+    assert one.level is Level.PROBLEM
+    assert one.said == f"{who.paths.state} cannot be used: {sealed} cannot be written to"
+    assert one.fix == f"make {sealed} writable, or set PALINGENESIS_STATE_DIR to another folder"
+
+
+def test_what_could_not_be_looked_at_is_named(tmp_path):
+    def look_at(_: Patient) -> list[Finding]:
+        (tmp_path / "nosuch").stat()
+        return []
+
+    (one,) = look(Check(id="x", about="", look=look_at), patient(tmp_path))
+
+    assert one.said == f"could not be looked at: {tmp_path / 'nosuch'}: no such file or directory"
+
+
 def test_a_folder_on_the_way_that_others_can_change_is_a_problem(tmp_path):
     who = patient(tmp_path)
     who.paths.policy_file.write_text("version: 1\n")

@@ -10,8 +10,9 @@ from palingenesis.app.checkup.patient import Patient
 CHECKS: Final[Sequence[Check]] = (
     Check(
         id="folders",
-        about="Our folders and files belong to you, and nobody else can read or change them: "
-        "whoever can write the policy decides what is done in your name.",
+        about="The state directory can be written to. Our folders and files belong to you, and "
+        "nobody else can read or change them: whoever can write the policy decides what is done "
+        "in your name.",
         look=ours.folders,
         preflight=False,
     ),

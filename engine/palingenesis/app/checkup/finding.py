@@ -70,7 +70,8 @@ def look(check: Check, patient: "Patient") -> Iterator[Finding]:
     except PalingenesisError as error:
         yield Finding(check=check.id, level=Level.PROBLEM, said=error.message, fix=error.hint or "")
     except OSError as error:
-        said = f"could not be looked at: {(error.strerror or str(error)).lower()}"
+        where = f"{error.filename}: " if error.filename else ""
+        said = f"could not be looked at: {where}{(error.strerror or str(error)).lower()}"
         yield Finding(check=check.id, level=Level.WARNING, said=said)
 
 

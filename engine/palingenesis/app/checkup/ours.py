@@ -32,6 +32,9 @@ _RESTART: Final = "palingenesis daemon restart"
 def folders(patient: Patient) -> Iterator[Finding]:
     """Whether our folders and files are the person's own, and nobody else's to read or write."""
     paths = patient.paths
+    if (unusable := _unusable(paths.state)) is not None:
+        yield unusable
+        return
     found = False
     for place in (paths.state, paths.backups, paths.runtime, paths.config):
         for finding in _private(place):
@@ -43,6 +46,18 @@ def folders(patient: Patient) -> Iterator[Finding]:
             yield finding
     if not found:
         yield good(f"{paths.state} and {paths.config} are yours alone")
+
+
+def _unusable(state: Path) -> Finding | None:
+    """Why nothing can be kept there: the daemon makes the folder, and all above it that lack."""
+    nearest = next(one for one in (state, *state.parents) if os.access(one, os.F_OK))
+    other = "set PALINGENESIS_STATE_DIR to another folder"
+    if not nearest.is_dir():
+        return problem(f"{state} cannot be used: {nearest} is no folder", other)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        said = f"{state} cannot be used: {nearest} cannot be written to"
+        return problem(said, f"make {nearest} writable, or {other}")
+    return None
 
 
 def _private(place: Path) -> Iterator[Finding]:
