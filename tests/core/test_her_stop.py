@@ -235,6 +235,26 @@ def test_where_nothing_followed_our_own_abort_the_next_look_goes_on_with_it() ->
     assert not life.session.latched
 
 
+def test_an_abort_of_ours_whose_answer_is_lost_is_not_hers_for_words_from_before_it() -> None:
+    life = Life(SILENT)
+    said = person_prompts(life)
+    life >> passed(615) << "interrupt"
+    life.take(said)  # what she said then is told only now
+    life >> stopped("user_abort", key="msg_1:end") >> ended("interrupt", "unknown")
+
+    life << Status.ATTENTION  # the policy is asked, and she is told
+    assert not life.session.latched
+
+
+def test_what_she_says_and_aborts_while_ours_is_under_way_is_hers() -> None:
+    life = Life(SILENT)
+    life >> passed(615) << "interrupt"
+    life >> passed(1) >> person_prompts >> stopped("user_abort", key="msg_2:end")
+
+    life << Status.STOOD_DOWN
+    assert life.session.latched
+
+
 def test_but_what_she_has_aborted_since_is_hers() -> None:
     life = Life(SILENT)
     life >> passed(615) << "interrupt" >> ended("interrupt", stop="msg_1:end") << "resume"

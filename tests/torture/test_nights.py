@@ -253,11 +253,22 @@ def test_a_turn_that_goes_on_after_her_abort_is_seen(monkeypatch):
     assert {found.name for found in ended_by_command_while_it_works()} == {"I2"}
 
 
-def test_an_abort_of_ours_that_nothing_followed_is_not_taken_for_hers_after_a_death_of_ours():
-    night = Night(300647)  # what she said long before our abort is told after it
+@pytest.mark.parametrize(
+    ("seed", "at"),
+    [
+        # What she said long before our abort is told after it.
+        (300647, 111),
+        # And the answer to our abort is lost.
+        (590027, 14),
+    ],
+)
+def test_an_abort_of_ours_that_nothing_followed_is_not_taken_for_hers_after_a_death_of_ours(
+    seed, at
+):
+    night = Night(seed)
     night.base()
 
-    assert night.crash(111).violations == ()
+    assert night.crash(at).violations == ()
 
 
 def test_who_waits_anew_under_another_policy_does_not_keep_the_line_before_a_limit_up():

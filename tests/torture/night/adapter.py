@@ -315,10 +315,10 @@ class Sensor:
         """What the person wrote before the stop is told before it; what is old is only known."""
         persons, told = [said.id for said in view.said if said.who == "person"], self._of(view.id)
         if persons and told.persons and persons[-1] not in told.persons:
+            said = next(said for said in reversed(view.said) if said.who == "person")
+            at = min(self.doors.now(), self.doors.house.instant(said.wall))
             self._emit(
-                events.PersonPrompted(
-                    at=self.doors.now(), session=SessionId(view.id), message=persons[-1]
-                )
+                events.PersonPrompted(at=at, session=SessionId(view.id), message=persons[-1])
             )
         told.persons.update(persons)
 

@@ -272,12 +272,13 @@ def person_prompted(draft: Draft, event: events.PersonPrompted) -> None:
     if session.latched and session.person_at is not None and event.at < session.person_at:
         return  # it is older than the command that stopped it, and was told late
     forget_touched(draft, session.id)
+    told_late = session.plan is not None and event.at < session.plan.started_at
     session = replace(
         _answered(somebody_went_on(draft, session)),
         person_at=event.at,
         latched=False,
         reopened=session.latched,
-        aborting=False,
+        aborting=session.aborting and told_late,  # she had said it before our order to abort
         supervised=session.parent is None,
         unproductive=0,
         half_open=False,
