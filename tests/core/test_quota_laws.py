@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from palingenesis.core import commands, effects, events
@@ -148,6 +148,16 @@ NIGHTS = st.tuples(
 )
 
 
+HERS_IS_REFUSED = [
+    met(0, "down"),
+    commanded(2, commands.Detach),
+    refused(0, "quota", None, 0, retrying=False),
+    refused(2, "quota", None, 2, retrying=False),
+    passed(5),
+]
+"""What a session that she has detached meets is nothing that the others are told."""
+
+
 def lived(night: tuple[str, int, list[Act], bool]) -> tuple[Fleet, Invariants]:
     """A fleet through a night, with every turn watched."""
     chosen, agents, acts, slow = night
@@ -161,6 +171,7 @@ def lived(night: tuple[str, int, list[Act], bool]) -> tuple[Fleet, Invariants]:
 
 @settings(max_examples=200, deadline=None)
 @given(NIGHTS)
+@example(("night", 1, HERS_IS_REFUSED, False))
 def test_no_second_session_is_asked_before_the_first_was_answered(night):
     _, watch = lived(night)
 

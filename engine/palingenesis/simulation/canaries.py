@@ -57,7 +57,8 @@ class Canaries:
     def _learn(self, event: Event, world: World) -> None:
         match event:
             case events.SessionStopped():
-                self._stopped(event)
+                known = world.sessions.get(event.session)
+                self._stopped(event, supervised=known is None or known.supervised)
             case events.SessionWorking() | events.PersonPrompted():
                 self._began[event.session] = event.at
             case events.FactsObserved() if event.session and event.facts.get("session.model"):
@@ -78,7 +79,7 @@ class Canaries:
             case _:
                 pass
 
-    def _stopped(self, event: events.SessionStopped) -> None:
+    def _stopped(self, event: events.SessionStopped, *, supervised: bool) -> None:
         stop, session = event.stop, event.session
         told = (session, stop.key, f"{stop.reason}{stop.retrying}")
         if told in self._told:
@@ -92,7 +93,7 @@ class Canaries:
         self._over([session])
         if stop.retrying:
             self._began[session] = event.at  # its assistant asks again by itself
-        if stop.reason in PROVIDER_REFUSED:
+        if stop.reason in PROVIDER_REFUSED and supervised:
             self._closed[limit] = event.at
 
     def _ended(self, event: events.EffectEnded) -> None:
