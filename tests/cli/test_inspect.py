@@ -18,16 +18,23 @@ world:
   sessions:
     - {{id: parser, turns: 40, turn: {{takes: 5m..8m, tokens: 1k..2k}}}}
     - {{id: docs, turns: 40, turn: {{takes: 5m..8m, tokens: 1k..2k}}}}
+    - {{id: tests, turns: 40, turn: {{takes: 5m..8m, tokens: 1k..2k}}}}
 story:
   - after: 1h
     session: parser
     stopped: {{reason: quota, retry_after: 9h, message: "come back \\u202elater"}}
+  - after: 1h
+    session: tests
+    stopped: {{reason: quota, retry_after: 9h}}
+  - after: 90m
+    session: tests
+    aborted:
 """
 
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state directory in which one session waits for its quota."""
+    """A state directory: one session waits for its quota, one did until it was ended."""
     folder = tmp_path_factory.mktemp("night")
     begun = datetime.now(UTC) - timedelta(hours=2, minutes=1)
     live(folder / "journal.db", scenario(NIGHT.format(at=f"{begun:%Y-%m-%dT%H:%M:%SZ}")))
@@ -65,6 +72,20 @@ def test_as_json_everything_is_there(say: Say, night: Path):  # noqa: F811
     assert found["agent"]["id"] == "opencode"
 
 
+def test_of_a_session_that_a_person_has_stopped_it_is_said_that_no_rule_goes_on_with_it(
+    say: Say,  # noqa: F811
+    night: Path,
+):
+    stopped = say("inspect", "tests", PALINGENESIS_STATE_DIR=str(night)).out
+    waiting = say("inspect", "parser", PALINGENESIS_STATE_DIR=str(night)).out
+
+    lines = stopped.splitlines()
+    would = next(at for at, line in enumerate(lines) if line.startswith("    would "))
+    assert "resume" in lines[would]
+    assert lines[would + 1] == "    but no rule goes on with it: the person stopped this session"
+    assert "no rule goes on" not in waiting
+
+
 def test_a_session_at_work_is_told_without_a_plan(say: Say, night: Path):  # noqa: F811
     found = json.loads(say("inspect", "docs", "--json", PALINGENESIS_STATE_DIR=str(night)).out)
 
@@ -76,7 +97,7 @@ def test_of_several_sessions_one_has_to_be_named(say: Say, night: Path):  # noqa
     unknown = say("inspect", "nobody", PALINGENESIS_STATE_DIR=str(night))
 
     assert (unclear.code, unknown.code) == (2, 2)
-    assert "it could be any of 2 sessions" in unclear.err
+    assert "it could be any of 3 sessions" in unclear.err
     assert "no such session" in unknown.err
 
 

@@ -1,6 +1,6 @@
 """`inspect`: everything that is known of one session; also with the daemon down."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -107,7 +107,7 @@ def lines(found: "Inspection", *, all_paused: bool = False) -> Iterator[str]:
         yield from _plan(plan, now)
     yield from _holds(found, now)
     yield from _trouble(found, now)
-    yield from _would(found["would"])
+    yield from _would(found["would"], found["rails"])
     yield from _table("work", found["work"])
     others = {name: fact for name, fact in found["facts"].items() if name not in found["work"]}
     yield from _table("facts", others)
@@ -188,13 +188,17 @@ def _trouble(found: "Inspection", now: datetime) -> Iterator[str]:
         yield f"    {say_limit(limit, {}, now) or f'limit {name}: open'}"
 
 
-def _would(would: "Would") -> Iterator[str]:
+def _would(would: "Would", rails: Sequence[str]) -> Iterator[str]:
+    from palingenesis.core.safety import HER_STOP
+
     does = ", then ".join(would["steps"]) or "nothing"
     limited = ", its limit reached" if would["limited"] else ""
     yield _title(f"on '{plain(would['event'])}' now: rule {plain(would['rule'])}{limited}")
     yield f"    would {plain(does, 200)}" + (
         f", because {plain(would['why'], 200)}" if would["why"] else ""
     )
+    if HER_STOP.rail in rails:
+        yield click.style(f"    but no rule goes on with it: {HER_STOP.rail}", fg="red")
     for one in would["considered"]:
         if one["outcome"] in {"other event", "not reached"}:
             continue
