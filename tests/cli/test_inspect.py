@@ -23,10 +23,10 @@ story:
   - after: 1h
     session: parser
     stopped: {{reason: quota, retry_after: 9h, message: "come back \\u202elater"}}
-  - after: 1h
+  - after: 1m
     session: tests
     stopped: {{reason: quota, retry_after: 9h}}
-  - after: 90m
+  - after: 10m
     session: tests
     aborted:
 """
