@@ -151,6 +151,20 @@ def test_a_policy_that_others_can_change_is_a_problem_that_is_mended(tmp_path):
     assert levels("folders", who) == [Level.GOOD]
 
 
+def test_every_problem_of_the_configuration_is_told_with_its_place_and_its_way_out(tmp_path):
+    text = '[daemon]\ncheck_intervall = "5s"\n[notifications]\nbogus = 1\n'
+    who = configured(patient(tmp_path), text)
+
+    told = found("configuration", who)
+
+    file = who.paths.config_file
+    assert [one.level for one in told] == [Level.PROBLEM] * 2
+    assert told[0].said == f"{file}:2:1: error: unknown key 'daemon.check_intervall'"
+    assert told[0].fix == "did you mean 'check_interval'?"
+    assert told[1].said == f"{file}:4:1: error: unknown key 'notifications.bogus'"
+    assert told[1].fix.startswith("one of: webhook_url, ")
+
+
 def without_a_place(folder: Path, state: Path) -> Patient:
     """An installation whose state directory was never made."""
     environ = {"HOME": str(folder), "PALINGENESIS_STATE_DIR": str(state)}

@@ -96,13 +96,23 @@ def _closing(place: Path, mode: int, why: str, level: Level = Level.PROBLEM) -> 
 
 def configuration(patient: Patient) -> Iterator[Finding]:
     """Whether `config.toml` can be read, and what in it is odd."""
-    config = patient.config
+    try:
+        config = patient.config
+    except ConfigProblemsError as error:
+        yield from _each_problem(error)
+        return
     for said in config.warnings:
         yield warning(said, f"correct {config.source}")
     if config.source is None:
         yield good("no config.toml: the defaults hold")
     elif not config.warnings:
         yield good(f"{config.source} is valid")
+
+
+def _each_problem(error: ConfigProblemsError) -> Iterator[Finding]:
+    for said in error.problems:
+        wrong, _, way_out_of_it = said.partition("\n  help: ")
+        yield problem(wrong, way_out_of_it or error.hint or "")
 
 
 def policy(patient: Patient) -> Iterator[Finding]:
@@ -211,9 +221,7 @@ def notifications(patient: Patient) -> Iterator[Finding]:
     try:
         make_channels(patient.config, environ=environ, clock=SystemClock())
     except ConfigProblemsError as error:
-        for said in error.problems:
-            wrong, _, way_out_of_it = said.partition("\n  help: ")
-            yield problem(wrong, way_out_of_it)
+        yield from _each_problem(error)
         return
     for name, secret in (
         ("webhook_secret", config.webhook_secret),
