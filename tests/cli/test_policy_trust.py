@@ -65,3 +65,10 @@ def test_what_is_not_trusted_need_not_be_removed(say: Say, tmp_path: Path):
 @pytest.mark.parametrize("given", [[], ["x", "--list"], ["--list", "--remove"]])
 def test_it_is_one_project_or_the_list(say: Say, given: list[str]):
     assert say("policy", "trust", *given).code == 2
+
+
+def test_one_project_is_trusted_no_more_and_not_the_whole_list(say: Say):
+    said = say("policy", "trust", "--list", "--remove")
+
+    assert said.err.startswith("error: --remove takes the directory of a project, and no --list\n")
+    assert say("policy", "trust", "--remove").err.startswith("error: give the directory of a")

@@ -177,6 +177,11 @@ SHAPE = {
         with_do("[resume()]"),
         ("S001", 4, 10, "unknown action 'resume()'", "write 'resume'"),
     ),
+    "S002 a number where some words are known": (
+        with_do("[wait: {until: 5, else: 5h}, resume]"),
+        ("S002", 4, 24, "'5' is not allowed here",
+         "one of: retry_after, reset, calendar_end"),
+    ),
     "S004 a number for a text": (
         with_do("[{log: {message: 5}}]"),
         ("S004", 4, 26, "message must be a text, not a number", "put it in quotes"),

@@ -157,6 +157,8 @@ def _tell(problem: _Problem, root: Node, findings: Findings) -> None:
         shown = str(problem.instance)[:40]
         advice = " ".join(filter(None, (did_you_mean(shown, values), _one_of(values))))
         findings.add("S002", f"'{shown}' is not allowed here", node.span, advice)
+    elif problem.validator == "type" and "enum" in problem.schema:
+        return  # what is allowed is told already: no text would do, and no quotes
     elif problem.validator == "type" and is_step((*problem.path, 0)):
         name = str(problem.path[-1])
         message = f"{name} must be a list, not {_called(node)}"

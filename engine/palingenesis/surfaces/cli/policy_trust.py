@@ -45,7 +45,9 @@ def trust(
 
     desk = ctx.ensure_object(Desk)
     store = TrustStore(desk.paths.trusted_policies)
-    if as_list == (path is not None) or (as_list and remove):
+    if as_list and remove:
+        raise click.UsageError("--remove takes the directory of a project, and no --list")
+    if as_list == (path is not None):
         raise click.UsageError("give the directory of a project, or --list")
     if path is None:
         _list(desk, store, as_json=as_json)
