@@ -246,6 +246,9 @@ class Trial:
 
     def _judge(self) -> None:
         told = self.told
+        # The judge looks at the file by a descriptor of its own. To close that would drop the lock
+        # of our connection (fcntl(2)), and the next daemon could remove the log under it.
+        self._journal.close()
         with ReadOnlyJournal.open(self._stage.state / "journal.db") as journal:
             told.problems += [f"the journal is not sound: {it}" for it in journal.problems()]
         asked = [(one.last_user_text, one.ended) for one in self._asked()]
