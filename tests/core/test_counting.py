@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palingenesis.core import commands, effects, events, plans
-from palingenesis.core.counting import Written, counted, savings
+from palingenesis.core.counting import Written, before_each, counted, savings
 from palingenesis.core.effects import Effect
 from palingenesis.core.events import Event
 from palingenesis.core.record import from_plain, to_plain
@@ -388,3 +388,21 @@ def test_a_tick_without_a_decision_changes_nothing_because_it_is_not_written_dow
     found = savings(night)
 
     assert counted(found, tick(1), [], []) is found
+
+
+def test_a_policy_that_was_refused_is_counted_and_so_is_one_that_was_adopted():
+    adopted = events.PolicyAdopted(at=at(0), name="p", digest="d", resolved="{}")
+    refused = events.PolicyRefused(at=at(1), name="p", digest="e", problems=("no",))
+
+    found = savings([(adopted, [], []), (refused, [], []), (refused, [], [])])
+
+    assert (found.policies, found.policies_refused) == (1, 2)
+
+
+def test_each_decision_of_a_turn_is_told_with_what_was_counted_before_it():
+    first, second = decided(0), decided(0, session=TWO)
+
+    told = list(before_each(savings([]), tick(), [first, second]))
+
+    assert [one for one, _ in told] == [first, second]
+    assert [so_far.stopped for _, so_far in told] == [0, 1]

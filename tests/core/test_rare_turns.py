@@ -10,6 +10,8 @@ from palingenesis.core.events import Event
 from palingenesis.core.policy.model import Mode
 from palingenesis.core.values import (
     AgentId,
+    Block,
+    BlockKind,
     DownCause,
     Result,
     SessionId,
@@ -17,6 +19,7 @@ from palingenesis.core.values import (
     Status,
     Way,
 )
+from tests.core.house import HERS, at_home, up
 from tests.core.life import (
     AGENT,
     SES,
@@ -471,3 +474,115 @@ def test_a_session_that_is_waited_for_and_alive_after_all_works():
     life >> progressed << Status.WORKING
 
     life.claim_nothing_more()
+
+
+# ── words that change little ──────────────────────────────────────────────────────────────────
+
+
+def refused(life: Life) -> Event:
+    return events.PolicyRefused(at=life.now, name="p", digest="d", problems=("p:1:1: no", "p:2:1"))
+
+
+def test_the_problems_of_a_refused_policy_are_known_until_one_is_adopted():
+    life = Life(NIGHT) >> refused
+    life.claim_nothing_more()
+    assert life.world.policy_problems == ("p:1:1: no", "p:2:1")
+
+    life.take(
+        events.PolicyAdopted(
+            at=life.now, name=NIGHT.name, digest=NIGHT.digest, resolved=NIGHT.resolved
+        )
+    )
+
+    assert life.world.policy_problems == ()
+
+
+def test_a_changed_configuration_changes_nothing_that_is_under_way():
+    life = Life(FOR_A_MINUTE) >> stopped("overloaded")
+    before = life.session
+    life.orders.clear()
+
+    life.take(events.ConfigurationChanged(at=life.now, changed=("notify.ntfy",)))
+
+    life.claim_nothing_more()
+    assert life.session == before
+
+
+def test_a_new_policy_leaves_alone_what_a_person_has_ordered():
+    life = Life(NIGHT) >> stopped("billing") >> told_to(commands.Renew(session=SES))
+    ordered = life.session.plan
+    assert ordered is not None
+    assert ordered.event == "operator"
+
+    life.take(events.PolicyAdopted(at=life.now, name="other", digest="other", resolved="{}"))
+
+    assert life.session.plan == ordered
+
+
+# ── questions ─────────────────────────────────────────────────────────────────────────────────
+
+
+def asks_again(life: Life) -> Event:
+    block = Block(id="per_2", kind=BlockKind.QUESTION, text="Which?", tool="ask", since=life.now)
+    return events.SessionBlocked(at=life.now, session=SES, agent=AGENT, block=block)
+
+
+def test_a_question_of_a_session_that_was_detached_is_nobodys_business():
+    life = Life(NIGHT) >> told_to(commands.Detach(session=SES))
+
+    life >> asked()
+
+    life.claim_nothing_more() << Status.DETACHED
+    assert life.session.block is None
+
+
+def test_a_second_question_is_told_although_the_first_is_not_answered():
+    life = Life(NIGHT) >> asked() << "notify"
+
+    life >> asks_again << "notify" << Status.BLOCKED
+
+    life.claim_nothing_more()
+    assert life.session.block is not None
+    assert life.session.block.id == "per_2"
+
+
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [
+        ("attention", Status.ATTENTION),
+        ("stand-down", Status.STOOD_DOWN),
+        ("finish", Status.COMPLETED),
+    ],
+)
+def test_a_question_of_a_session_that_was_let_go_is_told_and_takes_it_up_no_more(
+    step: str, status: Status
+):
+    life = Life(policy(rule("let-go", "", step))) >> stopped("billing")
+    life.orders.clear()
+
+    life >> asked() << "notify" << status
+
+    life.claim_nothing_more()
+
+
+# ── ends that are told again ──────────────────────────────────────────────────────────────────
+
+
+def test_an_end_that_is_told_while_its_server_is_brought_back_brings_it_back_once():
+    life = Life(NIGHT)
+    life.take(events.SessionGone(at=life.now, session=SES))
+    life >> died() << "restart"
+
+    life >> agent_up >> died()
+
+    life.claim_nothing_more()
+
+
+def test_a_program_that_let_us_in_once_is_waited_for_no_longer_however_often_it_is_seen():
+    life = at_home(NIGHT, HERS) >> passed(60) >> up(HERS, Way.OBSERVED)
+    let_in = life.world.agents[HERS].let_in_until
+    assert let_in is not None
+
+    life >> passed(60) >> up(HERS, Way.OBSERVED)
+
+    assert life.world.agents[HERS].let_in_until == let_in

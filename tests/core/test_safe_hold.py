@@ -370,6 +370,14 @@ def test_a_release_takes_her_pause_back_and_the_hold_stays():
     life << Status.PAUSED >> ACT_AGAIN << Status.WORKING
 
 
+def test_a_release_of_one_session_leaves_the_pause_of_all():
+    life = Life(NIGHT) >> told_to(commands.Hold(session=SES), by="bob")
+    holding(life) >> told_to(commands.Hold()) >> told_to(commands.Release(session=SES))
+
+    assert life.session.paused_by == ITSELF
+    assert life.world.paused
+
+
 def test_what_is_not_paused_is_nobodys_pause():
     life = Life(NIGHT) >> told_to(commands.Detach(session=SES))
 
