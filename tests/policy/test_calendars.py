@@ -161,3 +161,21 @@ def test_the_machines_own_zone_is_the_one_of_tz_and_utc_when_that_is_nonsense() 
 
 def test_there_are_many_zones_to_suggest() -> None:
     assert "Europe/Berlin" in list(zone_names())
+
+
+def test_a_night_that_begins_on_monday_ends_on_tuesday_and_is_not_one_of_tuesday() -> None:
+    berlin = zone("Europe/Berlin")
+    night = Calendar(
+        name="night", days=frozenset({0}), start=time(22), end=time(6), zone=berlin
+    )  # a Monday
+    before, inside = (
+        datetime(2026, 11, 23, 20, 59, tzinfo=UTC),
+        datetime(2026, 11, 24, 4, tzinfo=UTC),
+    )
+    end = datetime(2026, 11, 24, 5, tzinfo=UTC)
+    tuesday = datetime(2026, 11, 24, 22, tzinfo=UTC)
+
+    assert night.ends(inside) == end
+    assert [night.covers(at) for at in (before, inside, end, tuesday)] == [
+        False, True, False, False,
+    ]  # fmt: skip

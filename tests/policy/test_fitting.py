@@ -95,3 +95,28 @@ def test_a_good_policy_is_compiled_without_jsonschema() -> None:
     )  # fmt: skip
 
     assert done.stdout == "True False\n"
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        {"type": "integer"}, {"type": "number"}, {"type": "object"}, {"enum": ["a", "b"]},
+        {"pattern": "^a"}, {"properties": {"a": {"type": "string"}}},
+        {"additionalProperties": False}, {"additionalProperties": {"type": "string"}},
+        {"propertyNames": {"pattern": "^d"}}, {"required": ["id"]}, {"items": {"type": "string"}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_keyword_alone_says_nothing_of_what_it_is_not_about(keyword: dict[str, Any]) -> None:
+    judge = Draft202012Validator(keyword)
+
+    for value in ODD:
+        assert fits(value, keyword, keyword) is judge.is_valid(value), value
+
+
+def test_only_a_text_can_be_a_span_that_is_none() -> None:
+    span = {"format": "span"}
+
+    said = [fits(value, span, span) for value in (5, None, [], "90s", "soon")]
+
+    assert said == [True, True, True, True, False]

@@ -45,6 +45,26 @@ def test_wide_letters_take_two_columns() -> None:
     ]
 
 
+def test_an_accent_of_its_own_takes_no_column() -> None:
+    assert hang("'e\u0301' == b", [Mark(start=8, shown="1")], width=40) == [
+        "'e\u0301' == b",
+        "       │",
+        "       1",
+    ]
+
+
+def test_a_line_of_a_long_expression_without_a_value_stands_alone() -> None:
+    assert hang(TEXT, [MARKS[0], MARKS[2]], cuts=(8, 21, 33), width=20) == [
+        "a == 'x'",
+        "│",
+        "'z'",
+        "or (b == 'y'",
+        "and c >= 2)",
+        "    │",
+        "    1",
+    ]
+
+
 def test_what_cannot_fit_is_not_cut() -> None:
     assert hang(TEXT, MARKS, width=30) is None
 

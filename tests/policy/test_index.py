@@ -298,3 +298,47 @@ def test_rules_that_are_tried_ahead_of_the_tables_are_found_there_too() -> None:
 
     for attempt in range(-1, 11):
         agree(one, [form], {"event": "stopped", "stop.attempt": attempt})
+
+
+def test_what_is_too_large_to_be_spread_or_written_down_is_found_all_the_same() -> None:
+    pairs = " and ".join(f"(stop.attempt == {n} or stop.reason == 'crash')" for n in range(9))
+    head = (
+        "time-zone: UTC\n"
+        "calendars: {night: {days: [mon], from: '22:00', to: '06:00'}}\n"
+        "define: {done: work.done and known(session.cost)}\n"
+    )
+    whens = (
+        pairs,
+        f"({pairs}) or not (done or within('night') or count(crash, 1h) > 2)",
+        f"not ({pairs}) and not done",
+        " and ".join(f"(stop.attempt > {n} or session.messages > {n})" for n in range(5)),
+        "'a' == 'a'",
+        "contains('abc', 'd')",
+    )
+    made = "".join(
+        f'  - {{id: r{n}, when: "{when}", do: [finish]}}\n' for n, when in enumerate(whens)
+    )
+    one = policy(head + rules(made))
+    night = next(name for name in critical_points(one) if name.startswith("within("))
+    count = next(name for name in critical_points(one) if name.startswith("count("))
+
+    for reason in ("crash", "quota"):
+        for attempt in (0, 9):
+            for open_now in (True, False):
+                for crashes in (0, 3):
+                    facts = {
+                        "event": "stopped", "stop.reason": reason, "stop.attempt": attempt,
+                        night: open_now, count: crashes, "work.done": open_now,
+                    }  # fmt: skip
+                    agree(one, every_form(one), facts)
+                    agree(one, every_form(one), {**facts, "session.cost": 1.0})
+
+
+def test_where_the_index_finds_no_rule_the_default_decides() -> None:
+    one = policy(rules("  - {id: a, when: stop.reason == 'quota', do: [finish]}\n"))
+    quick = replace(one, finder=Indexed(one.rules))
+    facts = {"event": "stopped", "stop.reason": "crash"}
+
+    assert decide(quick, facts, lambda *_: 0) == replace(
+        decide(one, facts, lambda *_: 0), considered=()
+    )

@@ -113,3 +113,12 @@ def test_a_version_of_the_future_is_refused() -> None:
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [\n", "a: 1\na: 2\n"])
 def test_what_is_no_policy_at_all_is_left_alone(text: str) -> None:
     assert migrated(text).text is None
+
+
+def test_a_fact_that_is_written_with_a_numbered_character_is_left_to_its_author() -> None:
+    text = TODAY.replace('"known(work.step)', '"known(\\x70lan.step)')
+    assert text != TODAY
+
+    found = migrated(text)
+
+    assert (found.text, found.changes) == (text, ())

@@ -218,3 +218,52 @@ def test_the_nearest_miss_is_not_told_where_one_rule_had_too_many_ways() -> None
     }  # fmt: skip
 
     assert nearest_miss(made, facts, never, explain(made, facts, never)) is None
+
+
+def test_of_two_ways_the_one_that_changes_less_is_told_whichever_is_written_first() -> None:
+    assert miss("work.done or session.title == 'b'", work__done=False, session__title="a") == (
+        "work.done true instead of false"
+    )
+    assert miss("session.title == 'b' or work.done", work__done=False, session__title="a") == (
+        "work.done true instead of false"
+    )
+    assert miss("stop.attempt == 5 or stop.attempt == 9", stop__attempt=4) == miss(
+        "stop.attempt == 9 or stop.attempt == 5", stop__attempt=4
+    )
+
+
+def test_two_conditions_about_different_kinds_may_be_held_against_each_other() -> None:
+    same = "(session.title == 'b') == (session.cost > $5)"
+
+    assert miss(same, session__title="b", session__cost=1.0) == "session.cost $4.01 more ($5.01)"
+
+
+def test_a_gap_that_no_step_fits_into_is_found_all_the_same() -> None:
+    term = term_of("session.cost > $5 and session.cost < $5.00001")
+    facts: dict[str, FactValue] = {"session.cost": 1.0}
+
+    found = nearest([Goal(term=term, wanted=True)], facts)
+
+    assert found is not None
+    assert Evaluator(changed(facts, found[1])).truth(term) is True
+
+
+@pytest.mark.parametrize("odd", ["four", timedelta(1)])
+def test_a_value_of_another_kind_is_replaced(odd: FactValue) -> None:
+    told = miss("stop.attempt == 3", stop__attempt=odd)
+
+    assert told is not None
+    assert told.startswith("stop.attempt 3 instead of ")
+
+
+def test_a_way_that_other_rules_block_again_and_again_is_given_up() -> None:
+    before = "".join(
+        f"  - {{id: r{n}, when: stop.attempt == {n}, do: [attention]}}\n" for n in range(40)
+    )
+    last = "  - {id: last, when: stop.attempt >= 0, do: [finish]}\n"
+    one = policy(f"version: 1\nrules:\n{before}{last}default: {{do: [attention]}}\n")
+
+    facts: dict[str, FactValue] = {"event": "stopped", "stop.attempt": -1}
+
+    assert needed(one, facts, never, one.rules[-1]) is None
+    assert needed(one, facts, never, one.rules[0]) is not None

@@ -184,3 +184,39 @@ def test_what_a_rule_needs_is_plain_data_for_programs() -> None:
         "changes": [{"fact": "stop.attempt", "before": None, "after": "4"}],
     }
     assert plain_need(None) is None
+
+
+DEFINED = (
+    "version: 1\n"
+    "define:\n"
+    "  hot: stop.attempt > 3\n"
+    "  stuck: stop.reason in ('network', 'timeout', 'server_error', 'overloaded') "
+    "or default(session.context_used, 0%) > 80%\n"
+    "rules:\n"
+    "  - {id: a, when: hot and work.done, do: [finish]}\n"
+    "  - {id: b, when: stuck and not work.done, do: [finish]}\n"
+    "default: {do: [attention]}\n"
+)
+
+
+def lines_of_defined(width: int) -> list[str]:
+    told = explain(policy(DEFINED), {**STOPPED, "stop.attempt": 1}, used)
+    return [line.rstrip() for line in render(told, every=True, width=width).splitlines()]
+
+
+def test_a_defined_comparison_is_written_out_once_where_it_stands_if_there_is_room() -> None:
+    wide, narrow = lines_of_defined(100), lines_of_defined(50)
+
+    assert "           stop.attempt > 3 → false   (stop.attempt = 1)" in wide
+    assert "       hot: stop.attempt > 3" not in wide
+    assert narrow[narrow.index("       hot: stop.attempt > 3") + 1 :][:2] == [
+        "            │",
+        "            1",
+    ]
+
+
+def test_a_defined_condition_that_does_not_fit_is_told_in_one_line_with_its_answer() -> None:
+    assert lines_of_defined(60)[11] == (
+        "       stuck: stop.reason in ('network', 'timeout', 'server_error', 'overloaded') "
+        "or default(session.context_used, 0%) > 80% → false"
+    )

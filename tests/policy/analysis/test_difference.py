@@ -230,3 +230,101 @@ def test_past_its_budget_it_says_that_there_may_be_more() -> None:
 
     assert not found.whole
     assert not found.same
+
+
+def test_of_a_limit_that_is_the_same_in_both_nothing_is_said() -> None:
+    both = "prompts: {max: 3, per: 1h}"
+
+    found = semantic_diff(
+        policy(f"limits: {{{both}, restarts: {{max: 1, per: 1h}}}}\n{BARE}"),
+        policy(f"limits: {{{both}, restarts: {{max: 2, per: 1h}}}}\n{BARE}"),
+    )
+
+    assert [one.name for one in found.settings] == ["limits.restarts"]
+
+
+def ruled(before: str, after: str) -> list[tuple[str, str, list[str]]]:
+    """The differences of two policies with one rule each that has this condition."""
+    both = (
+        policy(f"""version: 1\nrules: [{{id: a, when: "{one}", do: [finish]}}]\n{END}""")
+        for one in (before, after)
+    )
+    return [
+        (one.before.rule, one.after.rule, [region.where for region in one.regions])
+        for one in semantic_diff(*both).differences
+    ]
+
+
+END = "default: {do: [attention]}\n"
+STOPPED = "event == 'stopped' and "
+
+
+WHERE = {
+    "stop.exit_code == 1": ("stop.exit_code > 2", "stop.exit_code > 2 or stop.exit_code == 1"),
+    "stop.attempt > 3": ("stop.attempt > 1", "stop.attempt > 1 and stop.attempt <= 3"),
+    "stop.attempt > 1 and stop.attempt <= 3": (
+        "stop.attempt > 3",
+        "stop.attempt > 1 or stop.attempt > 3 and work.done",
+    ),
+    "(stop.reason != 'auth' or stop.reason unknown) and stop.signal unknown": (
+        "not known(stop.signal)",
+        "not known(stop.signal) and stop.reason == 'auth'",
+    ),
+    "stop.reason == 'auth' and known(stop.signal)": (
+        "stop.reason == 'auth'",
+        "stop.reason == 'auth' and not known(stop.signal)",
+    ),
+    "stop.confidence == 100%": ("stop.confidence <= 100%", "stop.confidence < 100%"),
+    "known(work.steps_completed) and known(work.steps_total) "
+    "and work.steps_completed > work.steps_total": (
+        "work.steps_total == work.steps_completed",
+        "work.steps_total <= work.steps_completed",
+    ),
+    "known(work.steps_total) and known(work.steps_completed) "
+    "and work.steps_completed == work.steps_total": (
+        "work.steps_completed < work.steps_total",
+        "work.steps_completed <= work.steps_total",
+    ),
+    "(not work.done or work.done unknown) and known(session.model) "
+    "and session.model == session.title": (
+        "session.model == session.title",
+        "session.model == session.title and work.done",
+    ),
+    "work.done and host.on_battery": (
+        "work.done == host.on_battery",
+        "work.done == host.on_battery and not work.done",
+    ),
+    "session.cost <= $5 and not host.network": (
+        "host.network",
+        "host.network == (session.cost > $5)",
+    ),
+    "session.cost unknown and host.network": (
+        "host.network",
+        "(session.cost > $5) in (true, false)",
+    ),
+}
+"""Where two conditions differ."""
+
+
+@pytest.mark.parametrize(("where", "pair"), WHERE.items(), ids=WHERE)
+def test_where_they_differ_is_told_as_a_condition(where: str, pair: tuple[str, str]) -> None:
+    told = [region for *_, regions in ruled(*pair) for region in regions]
+
+    assert STOPPED + where in told
+
+
+def test_two_words_that_are_compared_are_told_word_by_word_but_not_for_ever() -> None:
+    before = policy(BARE.replace("work.done", "stop.reason == episode.first_reason"))
+    after = policy(BARE.replace("work.done", "stop.reason != episode.first_reason"))
+
+    gone, new = semantic_diff(before, after).differences
+
+    assert gone.regions[0].short == (
+        "stop.reason == 'rate_limit' and episode.first_reason == 'rate_limit'"
+    )
+    assert new.regions[0].short == (
+        "stop.reason == 'rate_limit' and episode.first_reason != 'rate_limit'"
+    )
+    assert [len(one.regions) for one in (gone, new)] == [6, 6]
+    assert gone.more
+    assert new.more

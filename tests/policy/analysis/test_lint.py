@@ -307,3 +307,74 @@ def test_a_ladder_that_begins_above_its_longest_wait_is_told(wait: str, told: bo
     rule = f"{{id: a, when: stop.reason == 'network', do: [wait: {wait}, resume]}}"
 
     assert ("L117" in codes(rules(rule))) is told
+
+
+NIGHT = """time-zone: UTC
+calendars: {night: {days: [mon], from: "22:00", to: "06:00"}}
+"""
+
+
+def test_a_calendar_and_its_opposite_take_everything() -> None:
+    text = rules(
+        "{id: night, when: within('night'), do: [finish]}",
+        "{id: day, when: not within('night'), do: [stand-down]}",
+        "{id: rest, do: [attention]}",
+    )
+
+    (found,) = [
+        it for it in linted(text.replace("rules:", f"{NIGHT}rules:", 1)) if it.code == "L102"
+    ]
+
+    assert found.message == (
+        "rule 'rest' is unreachable: every case it matches is taken by 'night' and 'day'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [
+        ("session.cost == $0", "session.cost > $0"),
+        ("stop.confidence < 100%", "stop.confidence == 100%"),
+    ],
+)
+def test_there_is_nothing_below_the_least_value_or_above_the_greatest(small: str, large: str):
+    fact = small.partition(" ")[0]
+
+    assert codes(
+        rules(
+            f"{{id: small, when: {small}, do: [stand-down]}}",
+            f"{{id: large, when: {large}, do: [stand-down]}}",
+            f"{{id: none, when: not known({fact}), do: [stand-down]}}",
+            "{id: rest, do: [attention]}",
+        )
+    ) == ["L102"]
+
+
+def test_a_policy_whose_conditions_are_not_its_own_is_still_looked_over_by_its_rules() -> None:
+    when = "stop.reason == 'crash' and count(crash, 1h) >= 0"
+    one = policy(rules(f"""{{id: a, when: "{when}", do: [finish]}}"""))
+
+    for text in ("rules: [{id: a, when: [[x]]}]\n", "rules: [{id: a}]\n"):
+        (found,) = [it for it in lint(one, text).diagnostics if it.code == "L106"]
+        assert (found.line, found.col, found.length) == (1, 14, 1)
+
+
+def test_rules_that_restart_for_the_same_reason_are_told_once_and_others_are_not() -> None:
+    limit = "do: [restart], limit: {max: 2, per: 1h}"
+    text = rules(
+        *(
+            f"{{id: {name}, when: stop.reason == '{reason}'{more}, {limit}}}"
+            for name, reason, more in (
+                ("network", "network", " and work.done"),
+                ("crash", "crash", " and work.done"),
+                ("again", "crash", ""),
+            )
+        )
+    )
+
+    (found,) = [one for one in linted(text) if one.code == "L111"]
+
+    assert found.message == (
+        "'crash' and 'again' restart for the same reason, and their limits count apart: "
+        "the restarts add up"
+    )

@@ -332,3 +332,49 @@ def test_a_comparison_of_two_facts_is_not_called_exact() -> None:
     assert said.verdict is Verdict.OPEN
     assert "compares two facts" in said.why
     assert "work.steps_completed < work.steps_total" in said.cases[0].told
+
+
+def test_what_a_limit_of_the_whole_policy_leads_to_instead_of_the_default_is_held_to_it() -> None:
+    limits = "limits: {prompts: {max: 9, per: 1h, then: [stand-down]}}\n"
+    text = rules(
+        "{id: a, when: work.done, do: [finish]}", more=f"{limits}never: [{{do: stand-down}}]\n"
+    )
+
+    said = claim(text.replace("do: [attention]", "do: [resume]"), "never-1")
+
+    assert [(case.rule, case.when) for case in said.cases] == [
+        ("default", "the policy's limit of prompts is reached")
+    ]
+
+
+def test_of_many_rules_that_break_a_statement_only_some_are_shown() -> None:
+    reasons = ("quota", "network", "timeout", "crash", "billing", "auth", "overloaded")
+    text = rules(
+        *(f"{{id: {one}, when: stop.reason == '{one}', do: [finish]}}" for one in reasons),
+        more="never: [{do: finish}]\n",
+    )
+
+    said = claim(text, "never-1")
+
+    assert said.verdict is Verdict.REFUTED
+    assert {case.rule for case in said.cases} < set(reasons)
+
+
+def test_a_text_that_is_asked_for_too_many_words_leaves_every_question_open() -> None:
+    words = " or ".join(f"contains(stop.message, 'w{n}')" for n in range(9))
+
+    proof = prove(policy(rules(f"""{{id: a, when: "{words}", do: [finish]}}""")))
+
+    assert {one.verdict for one in proof.claims} == {Verdict.OPEN}
+    assert {one.why for one in proof.claims} == {"it takes more work than was allowed"}
+
+
+def test_a_text_that_could_not_be_made_up_is_described() -> None:
+    when = "matches(stop.message, '^a+$') and contains(stop.message, 'b')"
+    text = rules(f"""{{id: a, when: "{when}", do: [resume]}}""", more="never: [{do: resume}]\n")
+
+    said = claim(text, "never-1")
+
+    assert said.verdict is Verdict.OPEN
+    assert "needs a text that could not be made up" in said.why
+    assert "stop.message = a text that contains b and matches ^a+$" in said.cases[0].told

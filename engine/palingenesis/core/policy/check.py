@@ -107,9 +107,9 @@ def _rules(node: Node | None, ground: Ground) -> list[dict[str, Any]]:
     for rule in node.items:
         if ground.findings.refused and ground.findings.full:
             break
-        if isinstance(rule, Table):
-            _check_id(rule.get("id"), seen, ground.findings)
-            found.append(check_rule(rule, ground))
+        assert isinstance(rule, Table), "the others were left out when it was assembled"
+        _check_id(rule.get("id"), seen, ground.findings)
+        found.append(check_rule(rule, ground))
     return found
 
 

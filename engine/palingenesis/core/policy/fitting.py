@@ -68,8 +68,9 @@ def _pattern(plain: Any, schema: Schema, _root: Schema) -> bool:
 
 
 def _format(plain: Any, schema: Schema, _root: Schema) -> bool:
-    if schema["format"] != "span" or not isinstance(plain, str):
-        return bool(schema["format"] == "span")
+    assert schema["format"] == "span", "there is no other"
+    if not isinstance(plain, str):
+        return True
     try:
         parse_duration(plain)
     except InvalidConfigError:

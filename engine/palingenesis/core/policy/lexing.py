@@ -42,8 +42,6 @@ class Lexed:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Columns of the Python text -> characters of the expression."""
-        if not self._starts:
-            return 0, 1
         last = len(self._starts) - 1
         return self._starts[min(start, last)], self._ends[min(max(end - 1, 0), last)]
 

@@ -78,10 +78,9 @@ def _meant_steps(node: Node, source: str) -> str:
     if isinstance(node, Scalar):
         one_by_one = [meant_step(part) for part in node.text[:_LONGEST].split(",")]
         steps = one_by_one if all(one_by_one) else [meant_step(node.text)]
-    elif isinstance(node, Table):
-        steps = [_entry(key.text, value, source) for key, value in node.entries]
     else:
-        steps = []
+        entries = node.entries if isinstance(node, Table) else ()
+        steps = [_entry(key.text, value, source) for key, value in entries]
     return f"[{', '.join(steps)}]" if steps and all(steps) else ""
 
 

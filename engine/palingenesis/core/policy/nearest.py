@@ -353,9 +353,7 @@ def _distance(before: FactValue, after: FactValue) -> float:
     return _far(abs(after - before))
 
 
-def _far(value: FactValue) -> float:
+def _far(value: timedelta | float) -> float:
     """A distance as a number from 0 to 1, growing with it."""
-    if isinstance(value, str):
-        return 0.0
     number = value.total_seconds() / 360 if isinstance(value, timedelta) else abs(value)
     return number / (number + 10) if isfinite(number) else 1.0

@@ -201,23 +201,15 @@ class _Composer:
         self, span: Span, events: "Iterator[yaml.Event]", yaml: Any, depth: int
     ) -> Listing:
         items: list[Node] = []
-        end = span
-        for event in events:
-            if isinstance(event, yaml.SequenceEndEvent):
-                end = self.span(event)
-                break
+        while not isinstance(event := next(events), yaml.SequenceEndEvent):
             self._count(len(items), "list", event)
             items.append(self._node(event, events, yaml, depth + 1))
-        return Listing(tuple(items), Span(span.start, max(span.end, end.end)))
+        return Listing(tuple(items), Span(span.start, max(span.end, self.span(event).end)))
 
     def _table(self, span: Span, events: "Iterator[yaml.Event]", yaml: Any, depth: int) -> Table:
         entries: list[tuple[Scalar, Node]] = []
         seen: dict[str, Span] = {}
-        end = span
-        for event in events:
-            if isinstance(event, yaml.MappingEndEvent):
-                end = self.span(event)
-                break
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
             self._count(len(entries), "mapping", event)
             key = self._node(event, events, yaml, depth + 1)
             value = self._node(next(events), events, yaml, depth + 1)
@@ -233,7 +225,7 @@ class _Composer:
             else:
                 seen[key.text] = key.span
                 entries.append((key, value))
-        return Table(tuple(entries), Span(span.start, max(span.end, end.end)))
+        return Table(tuple(entries), Span(span.start, max(span.end, self.span(event).end)))
 
     def _count(self, entries: int, what: str, event: Any) -> None:
         """Read no further when there is too much, or too much wrong already."""

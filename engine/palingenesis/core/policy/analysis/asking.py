@@ -118,13 +118,11 @@ def is_source(term: Term) -> bool:
 
 def source_key(term: Term) -> str:
     """The axis that a source is read off."""
-    match term:
-        case FactOf(name=name) | Default(fact=FactOf(name=name)):
-            return name
-        case Count(key=key):
-            return key
-        case _:
-            raise AssertionError(term)
+    if isinstance(term, Count):
+        return term.key
+    fact = term.fact if isinstance(term, Default) else term
+    assert isinstance(fact, FactOf), term
+    return fact.name
 
 
 def pair_key(left: Term, right: Term) -> tuple[str, bool]:

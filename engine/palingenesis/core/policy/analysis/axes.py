@@ -67,6 +67,11 @@ class Axis:
         """The known cells whose sample is one of some values."""
         return self.mask(lambda sample: sample in values)
 
+    @property
+    def samples(self) -> list[FactValue]:
+        """One value of every known cell."""
+        return [cell.sample for cell in self.cells if cell.sample is not None]
+
     def text_mask(self, trait: str, holds: Callable[[str], bool]) -> int:
         """The known cells of a text that has a trait."""
         return _mask(_has(cell, trait, holds) for cell in self.cells)

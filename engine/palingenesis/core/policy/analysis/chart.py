@@ -108,25 +108,15 @@ class Chart:
 
     def left(self, index: int, within: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
         """The facts a rule decides for, in pieces, each with the box it was cut from."""
-        yield from self._cut(self.boxes[index], within, self._ahead[index])
-
-    def unruled(self, within: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
-        """The facts that no rule decides for and `default:` answers."""
-        yield from self._cut([self._answered()], within, self._all)
+        budget, boxes = self.survey.budget, self.boxes[index]
+        for box in boxes if within is None else self.space.meets(boxes, within, budget):
+            for piece in self.space.pieces(box, self._ahead[index], budget):
+                yield piece, box
 
     def _answered(self) -> int:
         """The events that `default:` answers."""
         mask = self.space.axes["event"].mask(lambda event: event in DEFAULT_EVENTS)
         return self.space.box("event", mask)
-
-    def _cut(
-        self, boxes: Boxes, within: Sequence[int] | None, off: Boxes
-    ) -> Iterator[tuple[int, int]]:
-        budget = self.survey.budget
-        here = boxes if within is None else self.space.meets(boxes, within, budget)
-        for box in here:
-            for piece in self.space.pieces(box, off, budget):
-                yield piece, box
 
     def first(
         self, index: int, within: Sequence[int] | None = None, beside: Sequence[int] = ()
@@ -143,13 +133,6 @@ class Chart:
         here = boxes if within is None else self.space.meets(boxes, within, self.survey.budget)
         found = (self.survey.example(box, taken) for box in here)
         return next((one for one in found if one is not None), None)
-
-    def decider(self, point: int) -> int | None:
-        """The rule that decides for a point; None: no rule does."""
-        for index, boxes in enumerate(self.boxes):
-            if decides(self.policy.rules[index]) and any(not point & ~box for box in boxes):
-                return index
-        return None
 
     def is_dead(self, index: int) -> bool:
         """Whether a rule never decides."""

@@ -45,14 +45,14 @@ def plans(chart: Chart) -> Iterator[Remark]:
 
 
 def _remark(
-    rule: Rule, code: str, message: str, advice: str, *path: str, note: bool = False
+    rule: Rule, code: str, message: str, advice: str, key: str = "id", *, note: bool = False
 ) -> Remark:
     return Remark(
         code=code,
         severity=Grade.NOTE if note else Grade.WARNING,
         message=f"rule '{rule.id}': {message}",
         help=advice,
-        at=At(rule=rule, path=path or ("id",)),
+        at=At(rule=rule, key=key),
     )
 
 

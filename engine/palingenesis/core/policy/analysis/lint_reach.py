@@ -140,7 +140,7 @@ def left_to_default(chart: Chart) -> Iterator[Remark]:
             severity=Grade.NOTE,
             message=f"stop reasons left to the default: {', '.join(left)}",
             help="that is fine if 'default:' does what you want for them",
-            at=At(path=("default",)),
+            at=At(key="default"),
         )
 
 

@@ -28,7 +28,7 @@ def old_words(policy: Policy) -> Iterator[Remark]:
                         severity=Grade.NOTE,
                         message=f"rule '{rule.id}': 'until: reset' is an old word",
                         help="write 'until: retry_after'; both mean the time the server named",
-                        at=At(rule=rule, path=("do",)),
+                        at=At(rule=rule, key="do"),
                     )
 
 
@@ -47,7 +47,7 @@ def tells_much(policy: Policy) -> Iterator[Remark]:
                         "it may quote your code or your prompt",
                         help="leave it out where the channel is not your own; "
                         "'palingenesis explain' shows it on this machine",
-                        at=At(rule=rule, path=("do",)),
+                        at=At(rule=rule, key="do"),
                     )
 
 
@@ -105,7 +105,7 @@ def _uses(section: str, name: str, text: str) -> bool:
     return re.search(rf"""['"]{word}['"]|(?:\A|calendar: *){word}(?!\w)""", text) is not None
 
 
-def _texts(node: Node | None) -> Iterator[str]:
+def _texts(node: Node) -> Iterator[str]:
     """Every value of a document, without its keys."""
     match node:
         case Scalar(text=text):
@@ -117,5 +117,3 @@ def _texts(node: Node | None) -> Iterator[str]:
             for key, value in entries:
                 if key.text not in {"why", "doc", "id"}:
                     yield from _texts(value)
-        case None:
-            pass

@@ -12,10 +12,10 @@ from palingenesis.core.policy.terms import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class At:
-    """A part of a rule: its id, or what stands under some keys; or a term of its condition."""
+    """A part of a rule, or of the policy: its id, or another key; or a term of a condition."""
 
     rule: Rule | None = None
-    path: tuple[str | int, ...] = ("id",)
+    key: str = "id"
     part: int | None = None
     term: Term | None = None
 
@@ -97,28 +97,8 @@ class Places:
         if start is None:
             return None
         if at.rule is not None and at.part is not None:
-            return self._term(start, at.rule, at.part, at.term) or self._under(start, ("id",))
-        return self._under(start, at.path) or self._under(start, ("id",))
-
-    def _under(self, node: Node, path: tuple[str | int, ...]) -> Span | None:
-        """The key that a path leads to, or the value where it ends in a number or an id."""
-        found: Node | None = node
-        span: Span | None = None
-        for step in path:
-            if isinstance(step, int):
-                inside = found.items if isinstance(found, Listing) else ()
-                found = inside[step] if step < len(inside) else None
-                span = found.span if found is not None else None
-                if isinstance(found, Table) and found.entries:
-                    span = found.entries[0][0].span
-            elif isinstance(found, Table):
-                key = found.key(step)
-                found = found.get(step)
-                at_value = step == "id" and found is not None
-                span = found.span if at_value and found else key.span if key else None
-            else:
-                return None
-        return span
+            return self._term(start, at.rule, at.part, at.term) or _place_of(start, "id")
+        return _place_of(start, at.key) or _place_of(start, "id")
 
     def _term(self, table: Table, rule: Rule, part: int, term: Term | None) -> Span | None:
         """A term in the text of its condition; all of the text where parameters stand in it."""
@@ -134,3 +114,9 @@ class Places:
         if term is None or scalar.text != rule.when.parts[part].text:
             return scalar.span
         return place_in(self._read[1].source, scalar, term.start, term.end)
+
+
+def _place_of(table: Table, key: str) -> Span | None:
+    """Where a key stands; of the id, its value."""
+    found = table.get(key) if key == "id" else table.key(key)
+    return found.span if found is not None else None

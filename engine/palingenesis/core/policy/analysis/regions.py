@@ -150,8 +150,6 @@ class Regions:
                 holds = compare(left.value, right.value)
                 return [self.space.full] if holds is truth else []
             return self._where(left, lambda value: compare(value, right.value) is truth)
-        if not is_source(right):
-            return self._same(left, right, same=(sign is Operator.EQ) is truth)
         return self._pair(left, right, compare, sign, truth=truth)
 
     def _same(self, left: Term, right: Term, *, same: bool) -> Boxes:
@@ -172,7 +170,7 @@ class Regions:
         """Two facts compared: exact for enums, else how they compare is an axis of its own."""
         one, other = self.space.axes[source_key(left)], self.space.axes[source_key(right)]
         if one.kind is Kind.ENUM and other.kind is Kind.ENUM and one.key != other.key:
-            return self._enums(left, right, _samples(left, one), equal=compare(0, 0) is truth)
+            return self._enums(left, right, one.samples, equal=compare(0, 0) is truth)
         key, turned = pair_key(left, right)
         pair = self.space.axes[key]
         wanted = _TURNED[sign] if turned else sign
@@ -213,13 +211,6 @@ def _with_fallback(term: Term, axis: Axis, mask: int, holds: Callable[[Any], boo
     if isinstance(term, Default) and holds(term.fallback):
         return mask | axis.unknown
     return mask
-
-
-def _samples(term: Term, axis: Axis) -> list[Any]:
-    found = [cell.sample for cell in axis.cells if cell.sample is not None]
-    if isinstance(term, Default) and term.fallback not in found:
-        found.append(term.fallback)
-    return found
 
 
 def _implies(found: str, wanted: Operator) -> bool:

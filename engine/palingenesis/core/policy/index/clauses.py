@@ -186,9 +186,7 @@ def _subject(term: Term) -> tuple[Subject | None, FactValue | None]:
 
 
 def _asked(subject: Subject, region: Region) -> Clauses:
-    if region.is_full:
-        return ALWAYS
-    return NEVER if region.is_empty else (Clause({subject: region}),)
+    return (Clause({subject: region}),)
 
 
 def _computed(term: Term, *, wanted: bool) -> Clauses:
