@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from palingenesis.core.policy.diagnostics import MOST
 from palingenesis.core.policy.expressions import Scope, read_expression
-from palingenesis.core.policy.read import MOST_ENTRIES
-from tests.policy.texts import END, HERE, compiled, found, outside, with_do, with_when
+from palingenesis.core.policy.read import MOST_ENTRIES, read
+from palingenesis.core.policy.structure import plain
+from tests.policy.texts import END, HERE, SHIPPED, compiled, found, outside, with_do, with_when
 
 LONG_ZERO = "000000000.000w00000000.000d00000000.000h"
 """Forty characters that are a duration."""
@@ -156,3 +158,17 @@ def test_what_is_nested_too_deeply_for_the_parser_is_told() -> None:
     assert (told.code, told.message) == (
         "E003", "cannot parse the expression: it is nested too deeply",
     )  # fmt: skip
+
+
+def test_without_libyaml_a_policy_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_it, _ = read(SHIPPED.read_bytes())
+    assert with_it is not None
+    monkeypatch.delattr(yaml, "CSafeLoader")
+
+    without, _ = read(SHIPPED.read_bytes())
+    refused, told = read('x: "\\UFFFFFFFF"\n')
+
+    assert without is not None
+    assert plain(without) == plain(with_it)
+    assert refused is None
+    assert [one.code for one in told.found] == ["Y001"]

@@ -157,7 +157,7 @@ class _Composer:
             node = self._walk(events, yaml)
         except yaml.MarkedYAMLError as problem:
             self._syntax(problem, text)
-        except (yaml.YAMLError, RecursionError, ValueError) as problem:
+        except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as problem:
             self._refuse("Y001", f"cannot read this as YAML: {problem}"[:200], self.spot(0))
         finally:
             events.close()
