@@ -80,6 +80,31 @@ def test_the_mistake_is_told_with_its_place(case: tuple[object, ...]) -> None:
     assert found(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("written", "whole"),
+    [("1.5", "write 1 or 2"), ("2.0", "write 2")],
+)
+@pytest.mark.parametrize("text", ["stop.attempt > {}", "{} < stop.attempt"])
+def test_a_whole_number_is_compared_with_whole_numbers_only(
+    text: str, written: str, whole: str
+) -> None:
+    ((code, _, _, message, advice),) = found(with_when(f'"{text.format(written)}"'))
+
+    assert (code, message, advice) == (
+        "E006", f"stop.attempt is a whole number; {written} is none", whole,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["stop.attempt in (1, 1.5)", "default(stop.attempt, 1.5) > 1", "count(crash, 1h) > 1.5"]
+)
+def test_neither_a_list_nor_a_default_nor_a_count_has_a_fraction(text: str) -> None:
+    ((code, _, _, message, advice),) = found(with_when(f'"{text}"'))
+
+    assert (code, advice) == ("E006", "write 1 or 2")
+    assert message.endswith("is a whole number; 1.5 is none")
+
+
 def test_a_number_without_a_unit_may_have_a_fraction_where_the_unit_is_asked_for() -> None:
     ((code, *_, advice),) = found(with_when("session.cost > 2.5"))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from math import ceil, floor
 from typing import Final
 
 from palingenesis.core.facts import Kind, did_you_mean, show_duration
@@ -100,6 +101,8 @@ def _literal_problem(left: Term, right: Literal, text: str) -> tuple[str, str, s
         word = str(right.value)
         advice = did_you_mean(word, values) or f"one of: {', '.join(values)}"
         return "E010", f"'{word[:40]}' is not a value of {_shown(left, text)}", advice
+    if right.kind is kind is Kind.INT and isinstance(right.value, float):
+        return "E006", f"{_is(left, text)}; {written} is none", f"write {_whole(right.value)}"
     if right.kind is kind or {right.kind, kind} == {Kind.ENUM, Kind.TEXT}:
         return None
     if right.kind is Kind.INT and kind in _UNITS:
@@ -110,6 +113,11 @@ def _literal_problem(left: Term, right: Literal, text: str) -> tuple[str, str, s
     if kind is Kind.BOOL and isinstance(left, Comparison):
         advice = "put brackets around the parts"
     return "E006", f"{_is(left, text)}; {written} is {CALLED[right.kind]}", advice
+
+
+def _whole(value: float) -> str:
+    """The whole numbers on both sides of a number, or itself."""
+    return f"{value:.0f}" if value.is_integer() else f"{floor(value)} or {ceil(value)}"
 
 
 _UNITS: Final = {Kind.RATIO: "{0}%", Kind.DURATION: "{0}s or {0}m", Kind.MONEY: "${0}"}
