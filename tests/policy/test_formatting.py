@@ -240,3 +240,33 @@ def test_a_reindented_file_comes_back_to_exactly_what_it_was(path: Any) -> None:
     text = path.read_text(encoding="utf-8")
 
     assert tidied("\n".join(widened(row, 5) for row in text.split("\n"))) == text
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["{resume: # why\n     }", "resume: # why\n     {}", "resume: {\n    # why\n    }"],
+)
+def test_a_comment_in_the_place_of_options_is_kept(step: str) -> None:
+    text = f"version: 1\nrules:\n- id: a\n  do:\n  - {step}\ndefault: {{do: [finish]}}\n"
+
+    tidy = formatted(text).text
+
+    assert tidy is not None
+    assert "# why" in tidy
+
+
+@pytest.mark.parametrize("end", ["x: 'a\n  b'", "x: [a,\n  b]", "x: a\n  b", "x: 1"])
+def test_a_file_ends_with_a_line_break_whatever_its_last_value_is(end: str) -> None:
+    assert formatted(end).text == f"{end}\n"
+
+
+def test_a_block_text_without_a_line_break_at_its_end_gets_none() -> None:
+    assert formatted("rules:\n- a\nx: |\n  a").text == "rules:\n  - a\nx: |\n  a"
+
+
+def test_a_comment_in_a_column_of_its_own_moves_with_what_stands_below() -> None:
+    assert formatted("x:\n- a\n    # deep\n- b\n").text == "x:\n  - a\n      # deep\n  - b\n"
+
+
+def test_a_list_that_begins_behind_its_colon_stays_there() -> None:
+    assert formatted("? a\n: -    b\n  -  c\n").text == "? a\n: -    b\n  - c\n"

@@ -22,7 +22,7 @@ def laid_out(text: str, root: Node) -> str:
     plan.visit(root, 0, on_line=-1)
     order = sorted(plan.moves)
     moved = [_moved(index, row, plan, order) for index, row in enumerate(rows)]
-    return _spaced(moved, plan.inside)
+    return _spaced(moved, plan.inside, ends_in_text=len(rows) - 1 == plan.last_of_block)
 
 
 @dataclass(slots=True)
@@ -49,6 +49,8 @@ class _Plan:
         """Lines inside a scalar or a bracket, and the line it began on."""
         self.kept: set[int] = set()
         """Lines whose trailing blanks belong to a text."""
+        self.last_of_block = -1
+        """The last line of the last block text, to which a line break more would be added."""
 
     def line(self, index: int) -> int:
         """The number of a character's line, from 0."""
@@ -112,6 +114,8 @@ class _Plan:
         first, last = self.line(node.span.start), self.line(max(node.span.start, node.span.end - 1))
         for line in range(first + 1, last + 1):
             self.inside.setdefault(line, first)
+        if self.text[node.span.start : node.span.start + 1] in {"|", ">"}:
+            self.last_of_block = last
         self._keep(node)
 
     def _keep(self, node: Node) -> None:
@@ -135,10 +139,7 @@ def _moved(index: int, row: str, plan: _Plan, order: list[int]) -> str:
     bare = row.lstrip(" ")
     lead = len(row) - len(bare)
     if index in plan.inside:
-        began = plan.inside[index]
-        while began not in plan.moves and began in plan.inside:
-            began = plan.inside[began]
-        move = plan.moves.get(began)
+        move = plan.moves.get(plan.inside[index])
         shift = move.new - move.old if move is not None else 0
         new = " " * max(0, lead + shift) + bare
     elif index in plan.moves:
@@ -168,13 +169,13 @@ _LOOKED_UP = 200
 """How many lines above a comment may tell where it belongs."""
 
 
-def _spaced(rows: list[str], inside: dict[int, int]) -> str:
+def _spaced(rows: list[str], inside: dict[int, int], *, ends_in_text: bool) -> str:
     """At most one blank line between others, none at the beginning, one line break at the end."""
     out: list[str] = []
     for index, row in enumerate(rows):
         if row or index in inside or (out and out[-1]):
             out.append(row)
-    if len(rows) - 1 not in inside:
+    if not ends_in_text:
         while len(out) > 1 and not out[-1]:
             out.pop()
         out.append("")
