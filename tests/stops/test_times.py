@@ -135,6 +135,17 @@ def test_an_exhausted_limit_among_the_headers_counts_and_an_open_one_does_not() 
     assert hint(headers={**headers, "retry-after": "7"}) == 7
 
 
+def test_a_reset_that_cannot_be_read_is_passed_over() -> None:
+    headers = {
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "soon",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-tokens": "6m0s",
+    }
+
+    assert hint(headers=headers) == 360
+
+
 def test_openais_resets_are_spans() -> None:
     headers = {
         "x-ratelimit-remaining-tokens": "0",

@@ -264,7 +264,7 @@ WHERE = {
     "stop.attempt > 3": ("stop.attempt > 1", "stop.attempt > 1 and stop.attempt <= 3"),
     "stop.attempt > 1 and stop.attempt <= 3": (
         "stop.attempt > 3",
-        "stop.attempt > 1 or stop.attempt > 3 and work.done",
+        "stop.attempt > 3 and work.done or stop.attempt > 1",
     ),
     "(stop.reason != 'auth' or stop.reason unknown) and stop.signal unknown": (
         "not known(stop.signal)",
