@@ -52,7 +52,8 @@ CODES: Final = (
         code="E006",
         title="Two kinds that cannot be compared",
         why="Both sides of a comparison have to be of one kind: a duration is compared with a "
-        "duration, a text with a text. After `in` stands a list of fixed values.",
+        "duration, a text with a text; a whole number has no fraction. After `in` stands a list of "
+        "fixed values.",
         bad="when: session.age > $5\n",
         good="when: session.age > 5h\n",
     ),
