@@ -298,6 +298,14 @@ WHERE = {
         "host.network",
         "host.network == (session.cost > $5)",
     ),
+    "session.cost unknown and session.model != 'x'": (
+        "session.model != 'x'",
+        "session.model != 'x' and known(session.cost)",
+    ),
+    "session.cost unknown and session.model not in ('x', 'y')": (
+        "session.model not in ('x', 'y')",
+        "session.model not in ('x', 'y') and known(session.cost)",
+    ),
     "session.cost unknown and host.network": (
         "host.network",
         "(session.cost > $5) in (true, false)",

@@ -176,9 +176,8 @@ def _either(axis: Axis, mask: int, one: str, more: str) -> str:
 
 
 def _text_words(axis: Axis, mask: int, others: int) -> str:
-    named = [quoted(str(cell.sample)) for cell in _cells(axis, others) if cell.traits is None]
-    if all(cell.traits is None for cell in _cells(axis, others)) and named:
-        return f"{axis.key} not in ({', '.join(named)})"
+    if others and all(cell.traits is None for cell in _cells(axis, others)):
+        return f"{axis.key} {_either(axis, others, '!=', 'not in')}"
     shown = []
     for cell in _cells(axis, mask):
         traits = " and ".join(sorted(cell.traits or ()))
