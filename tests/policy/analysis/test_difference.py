@@ -298,6 +298,14 @@ WHERE = {
         "host.network",
         "host.network == (session.cost > $5)",
     ),
+    "(stop.message is 'ab' or stop.message contains x) and (not work.done or work.done unknown)": (
+        "stop.message == 'ab' or contains(stop.message, 'x')",
+        "work.done and (stop.message == 'ab' or contains(stop.message, 'x'))",
+    ),
+    "stop.message is another text and (not work.done or work.done unknown)": (
+        "not contains(stop.message, 'x')",
+        "work.done and not contains(stop.message, 'x')",
+    ),
     "session.cost unknown and session.model != 'x'": (
         "session.model != 'x'",
         "session.model != 'x' and known(session.cost)",
