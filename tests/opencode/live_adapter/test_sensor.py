@@ -504,18 +504,23 @@ async def told_in_the_end(told: Told) -> None:
             await asyncio.sleep(0.01)
 
 
+async def refused_in_the_end(fake: FakeOpenCode, told: Told, number: int) -> None:
+    """A person says the message of that number, and it is refused."""
+    await listed(told)
+    speaks(fake, user(number))
+    fake.busy()
+    speaks(fake, refused(number + 1))
+    fake.idle()
+    await told_in_the_end(told)
+
+
 def test_a_stop_is_told_although_an_old_message_is_too_large_to_be_read() -> None:
     def before(fake: FakeOpenCode) -> None:
         picture = user(1, text="x" * (17 * 1024 * 1024))
         fake.messages["ses_1"] = [picture, *(answer(number) for number in range(2, 40))]
 
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
-        await listed(told)
-        speaks(fake, user(41))
-        fake.busy()
-        speaks(fake, refused(42))
-        fake.idle()
-        await told_in_the_end(told)
+        await refused_in_the_end(fake, told, 41)
 
         assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
         assert told.of(ev.FactsObserved)[-1].facts["session.messages"] is None
@@ -530,12 +535,7 @@ def test_a_session_is_known_although_the_one_that_it_continues_has_such_a_messag
         fake.session("ses_1", metadata={"palingenesis": {"key": "6.1", "from": "ses_0"}})
 
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
-        await listed(told)
-        speaks(fake, user(4))
-        fake.busy()
-        speaks(fake, refused(5))
-        fake.idle()
-        await told_in_the_end(told)
+        await refused_in_the_end(fake, told, 4)
 
         assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
         assert told.of(ev.FactsObserved)[-1].facts["session.messages"] == 2
@@ -549,12 +549,7 @@ def test_a_stop_is_told_although_a_message_right_before_it_is_too_large_to_be_re
         fake.messages["ses_1"] = [user(1), picture, answer(3)]
 
     async def scene(fake: FakeOpenCode, told: Told, _server: FakeServer) -> None:
-        await listed(told)
-        speaks(fake, user(4))
-        fake.busy()
-        speaks(fake, refused(5))
-        fake.idle()
-        await told_in_the_end(told)
+        await refused_in_the_end(fake, told, 4)
 
         assert told.of(ev.SessionStopped)[0].stop.reason is StopReason.AUTH
 
