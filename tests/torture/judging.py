@@ -185,6 +185,7 @@ def _unexplained(past: Past, folded: Folded) -> list[str]:
     wrong = []
     keys = {keys_of(it.id, it.stop)[0]: it for it in folded.prompts()}
     hers = {act.text for act in past.acts if act.what == "prompt"}
+    repeated = _repeated_by_opencode(past.said)
     for one in past.said:
         if one.role != "user":
             continue
@@ -194,7 +195,7 @@ def _unexplained(past: Past, folded: Folded) -> list[str]:
                 wrong.append(f"{one.session}: the message {one.id} has our mark and no intent")
             elif (ended := folded.ended.get(prompt.id)) is not None and ended.result not in _TAKEN:
                 wrong.append(f"{one.session}: {prompt.id} was {ended.result} and reached it")
-        elif one.text and one.text not in hers:
+        elif one.text and one.text not in hers and one.id not in repeated:
             wrong.append(f"{one.session}: nobody said {one.text[:60]!r}")
     for effect, at in folded.ordered.values():
         decision = folded.decisions.get(effect.decision)
@@ -210,6 +211,28 @@ def _unexplained(past: Past, folded: Folded) -> list[str]:
         if ended is not None and ended.at < at - timedelta(seconds=1):
             wrong.append(f"the effect {effect.id} ended before it was ordered")
     return wrong
+
+
+def _repeated_by_opencode(said: Sequence[Said]) -> set[str]:
+    """Our prompts that OpenCode says again by itself, after a summary that it needed for them.
+
+    The summary is asked for by a message of a user without a text.
+    """
+    found = set()
+    ours: dict[str, str] = {}
+    is_summarised: set[str] = set()
+    for one in said:
+        if one.role != "user":
+            continue
+        if is_ours(one.id):
+            ours[one.session] = one.text
+        elif not one.text:
+            is_summarised.add(one.session)
+        elif one.session in is_summarised and one.text == ours.get(one.session):
+            found.add(one.id)
+        if one.text:
+            is_summarised.discard(one.session)
+    return found
 
 
 def _after_a_stop(past: Past) -> list[str]:

@@ -128,6 +128,20 @@ def test_a_prompt_of_ours_that_nothing_ordered_is_seen():
     assert "has our mark and no intent" in wrong
 
 
+def test_a_prompt_that_opencode_repeats_after_a_summary_is_not_taken_for_anybody_s():
+    night = a_night()
+    ours = replace(night.said[1], text="go on")
+    asked = Said(id="msg_3", session=SES, role="user", parent="", text="")
+    again = Said(id="msg_4", session=SES, role="user", parent="", text="go on")
+    said = (night.said[0], ours, night.said[2])
+
+    assert judge(replace(night, said=(*said, asked, again))) == []
+    (unasked,) = judge(replace(night, said=(*said, again)))
+    (twice,) = judge(replace(night, said=(*said, asked, again, replace(again, id="msg_5"))))
+    assert "nobody said 'go on'" in unasked
+    assert "nobody said 'go on'" in twice
+
+
 def test_words_that_nobody_said_are_seen():
     night = a_night()
     strange = Said(id="msg_9", session=SES, role="user", parent="", text="rm -rf")
