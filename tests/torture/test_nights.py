@@ -218,6 +218,8 @@ def test_an_hour_is_over_by_the_clock_if_that_was_set_before_a_boot(rebooted, br
         (200023, 25),
         # The answer to our abort is lost, and she aborts three seconds after it was sent.
         (311265, 34),
+        # She has a wait skipped, we die, the clock is set back, and she begins another turn.
+        (591915, 22),
         # She ends a turn by command that she began before the clock was set back.
         (590191, 39),
         (590191, 10),  # and before our start

@@ -84,31 +84,43 @@ def test_by_the_clock_of_another_machine_nobody_can_tell_and_it_was_ours() -> No
     play(story)
 
 
-@pytest.mark.parametrize(
-    ("ordered_after", "shares", "expected"),
-    [
-        (timedelta(minutes=-1), True, Result.OK),
-        (timedelta(minutes=1), True, Result.SUPERSEDED),  # it was set back since the order
-        (timedelta(minutes=-1), False, Result.SUPERSEDED),  # the other machine's may be ahead
-    ],
-)
-def test_a_turn_that_was_begun_before_the_clock_was_set_back_is_ended_by_a_later_order(
-    ordered_after: timedelta, shares: bool, expected: Result
-) -> None:
-    """Her message is of a time that is still to come."""
-    order = replace(ORDER, ordered=START + ordered_after)
-    to_come = user(1, time={"created": ms(START + timedelta(hours=2))})
+def ends(order: effects.Interrupt, prompt: dict[str, Any], *, shares: bool = True) -> bool:
+    """Whether that order ends the turn which that prompt has begun."""
+    ended = []
 
     async def story(fake: FakeOpenCode) -> None:
         fake.session("ses_1")
-        fake.messages["ses_1"] = [to_come, answer(2, finish=None)]
+        fake.messages["ses_1"] = [prompt, answer(2, finish=None)]
         fake.status["ses_1"] = {"type": "busy"}
+        interrupting = Interrupting(QuickClock(), stands)
         async with OpenCode(fake.origin, password=PASSWORD) as client:
-            outcome = await Interrupting(QuickClock(), stands).interrupt(
-                order, client, shares_our_clock=shares
-            )
+            outcome = await interrupting.interrupt(order, client, shares_our_clock=shares)
 
-        assert outcome.result is expected
-        assert fake.aborted == (["ses_1"] if expected is Result.OK else [])
+        ended.append(outcome.result is Result.OK)
+        assert bool(fake.aborted) is ended[0]
 
     play(story)
+    return ended[0]
+
+
+@pytest.mark.parametrize(
+    ("ordered_after", "shares", "expected"),
+    [
+        (timedelta(minutes=-1), True, True),
+        (timedelta(minutes=1), True, False),  # it was set back since the order
+        (timedelta(minutes=-1), False, False),  # the other machine's may be ahead
+    ],
+)
+def test_a_turn_that_was_begun_before_the_clock_was_set_back_is_ended_by_a_later_order(
+    ordered_after: timedelta, shares: bool, expected: bool
+) -> None:
+    to_come = user(1, time={"created": ms(START + timedelta(hours=2))})
+
+    assert ends(replace(ORDER, ordered=START + ordered_after), to_come, shares=shares) is expected
+
+
+def test_where_the_clock_was_set_back_since_the_order_nobody_can_tell_whose_turn_runs() -> None:
+    just_now = user(1, time={"created": ms(START - timedelta(seconds=9))})
+
+    assert not ends(replace(ORDER, ordered=START + timedelta(hours=2)), just_now)
+    assert ends(replace(ORDER, ordered=START), just_now)

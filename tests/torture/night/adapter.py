@@ -510,8 +510,9 @@ def _is_hers(view: View, effect: effects.Interrupt, house: House) -> bool:
     if effect.ordered is None or newest is None:
         return False
     since, now = house.instant(newest.wall), house.instant(house.wall)
-    said_before = since > now and (view.doing == "rest" or effect.ordered <= now)
-    return since > effect.ordered and not said_before
+    if view.doing != "rest" and effect.ordered > now:
+        return True  # the clock was set back since the order
+    return effect.ordered < since <= now
 
 
 def _stands_at(view: View | None) -> dict[str, str]:

@@ -32,6 +32,7 @@ _MESSAGE = re.compile(r"msg_([0-9a-f]{12})\w*")
 _ATTEMPT = re.compile(r":retry-(\d+)$")
 _ABORTED = "MessageAbortedError"
 _PROMPTED = "somebody has prompted it since"
+_SET_BACK = "the clock was set back since, so that nobody can tell whose turn it is"
 _HAD_ENDED = "its turn had come to an end before the server died"
 _WAS_ABORTED = "its turn was aborted before the server died"
 _AT_ONCE = timedelta(seconds=1)
@@ -115,7 +116,7 @@ def why_not_to_end(
         standing: where the session stands now.
         effect: the order: what a person has begun since is hers.
         now: what was said after this was said before the clock was set back. If it was set back
-            since the order, a turn that runs is hers all the same.
+            since the order, no turn that runs is ended: it may be hers.
         shares_our_clock: whether the server goes by that clock. Of a turn that runs there nothing
             can be told by another.
     """
@@ -124,8 +125,9 @@ def why_not_to_end(
     person = transcript_of(standing.said).person
     if effect.ordered is None or person is None or person.created is None:
         return ""
-    since_the_order = not shares_our_clock or effect.ordered > now
-    said_before = person.created > now and not (standing.status and since_the_order)
+    if standing.status is not None and shares_our_clock and effect.ordered > now:
+        return _SET_BACK
+    said_before = person.created > now and (standing.status is None or shares_our_clock)
     return _PROMPTED if person.created > effect.ordered and not said_before else ""
 
 
